@@ -1,0 +1,313 @@
+"""Names that travel: parse a spec string, write it canonically, open what it names.
+
+    kind:address?key=value&key=(nested?spec=1)&key=[a,b]      http://host:8000/v1#model?key=env:NAME
+    path/to/answers.json                                      @contender.yaml      package.module:object?n=8
+
+`%XX` escapes a character that means something here (`? & ( ) [ ] , %`). Only `open_spec` imports other rooms, and only the one
+that a spec names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from winsome.errors import BadInput, Unsupported
+
+ROOMS: Mapping[str, tuple[str, ...]] = {
+    "Contender": ("winsome.contenders", "winsome.decoding"),
+    "Judge": ("winsome.judges",),
+    "Scorer": ("winsome.scorers",),
+    "Encoder": ("winsome.models",),
+    "Suite": ("winsome.suites",),
+}
+"""Role -> rooms whose `KINDS` (role -> kind -> "module:object") may hold it."""
+
+FILES = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".json.gz", ".jsonl.gz", ".csv.gz")
+INJECTED = ("run", "name")
+"""Keyword parameters that the opener fills in: never settings."""
+
+_SAFE = " !\"'*+-./:;<=>@\\^_`{|}~$"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A parsed name. Values are strings, numbers, booleans, lists or nested specs."""
+
+    kind: str
+    address: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __str__(self) -> str:
+        """The canonical form: settings sorted, so equal specs are equal strings."""
+        if "://" in self.kind:
+            head = f"{self.kind}#{self.address}" if self.address else self.kind
+        else:
+            head = f"{self.kind}:{self.address}" if self.address else self.kind
+        pairs = "&".join(f"{key}={_written(self.settings[key])}" for key in sorted(self.settings))
+        return f"{head}?{pairs}" if pairs else head
+
+    def without(self, names: Sequence[str]) -> Spec:
+        kept = {key: value for key, value in self.settings.items() if key not in names}
+        return Spec(self.kind, self.address, kept)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Spec):
+        return f"({value})"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(_written(v) for v in value) + "]"  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return quote(str(value), safe=_SAFE)
+
+
+def parse(text: str | Mapping[str, Any] | Spec) -> Spec:
+    """The spec that `text` (a string, or the equal mapping `{kind: .., key: ..}`) names; BadInput where it is malformed."""
+    if isinstance(text, Spec):
+        return text
+    if isinstance(text, Mapping):
+        return _from_mapping(text)
+    text = text.strip()
+    if not text:
+        raise BadInput("empty name: give a contender or judge such as embedded:smollm2-135m or answers.json")
+    if text.startswith("@") and text.endswith((".yaml", ".yml")):
+        return _from_mapping(_read_yaml(Path(text[1:])))
+    if text.startswith(("http://", "https://")):
+        base, _, rest = text.partition("#")
+        model, query = _split_query(rest)
+        return Spec(base.rstrip("/"), unquote(model), _settings(query, text))
+    if text.lower().endswith(FILES) and "?" not in text and not re.match(r"[a-z_]+:", text):
+        return Spec("recorded", text)
+    head, query = _split_query(text)
+    kind, colon, address = head.partition(":")
+    if "/" in kind or "\\" in kind or (not colon and kind.lower().endswith(FILES)):
+        return Spec("recorded", head, _settings(query, text))
+    if not re.fullmatch(r"[A-Za-z_][\w.]*", kind):
+        raise BadInput(f'"{text}" is no name: write kind:address?key=value, an http address, or a path; quote the name')
+    return Spec(kind, unquote(address), _settings(query, text))
+
+
+def _from_mapping(mapping: Mapping[str, Any]) -> Spec:
+    if "kind" not in mapping:
+        raise BadInput(f'a spec written as a mapping needs "kind" (found: {", ".join(map(str, mapping)) or "nothing"})')
+    settings = {str(k): _nested(v) for k, v in mapping.items() if k not in ("kind", "address")}
+    head = parse(str(mapping["kind"]))
+    return Spec(head.kind, str(mapping.get("address", head.address)), {**head.settings, **settings})
+
+
+def _nested(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _from_mapping(value)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, list):
+        return [_nested(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); give the path of a YAML file after @") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: is not YAML ({error}); write kind: and its settings, one a line") from None
+    if not isinstance(loaded, Mapping):
+        raise BadInput(f"{path}: holds no mapping; write kind: and its settings, one a line")
+    return loaded  # pyright: ignore[reportUnknownVariableType]
+
+
+def _split_query(text: str) -> tuple[str, str]:
+    depth = 0
+    for i, character in enumerate(text):
+        depth += (character in "([") - (character in ")]")
+        if character == "?" and depth == 0:
+            return text[:i], text[i + 1 :]
+    return text, ""
+
+
+def _split(text: str, separator: str, whole: str) -> list[str]:
+    """Pieces of `text` between separators that stand outside all brackets."""
+    pieces, depth, start = list[str](), 0, 0
+    for i, character in enumerate(text):
+        depth += (character in "([") - (character in ")]")
+        if depth < 0:
+            break
+        if character == separator and depth == 0:
+            pieces.append(text[start:i])
+            start = i + 1
+    if depth != 0:
+        raise BadInput(f'"{whole}": brackets do not match (was it cut by the shell? quote the name)')
+    return [*pieces, text[start:]] if text else []
+
+
+def _settings(query: str, whole: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for piece in _split(query, "&", whole):
+        key, equals, value = piece.partition("=")
+        if not equals or not key:
+            raise BadInput(f'"{whole}": "{piece}" is no key=value (was it cut by the shell? quote the name)')
+        if key in settings:
+            raise BadInput(f'"{whole}": "{key}" is given twice; keep one')
+        settings[key] = _value(value, whole)
+    return settings
+
+
+def _value(text: str, whole: str) -> Any:
+    if text.startswith("(") and text.endswith(")"):
+        return parse(text[1:-1])
+    if text.startswith("[") and text.endswith("]"):
+        return [_value(piece, whole) for piece in _split(text[1:-1], ",", whole)]
+    return unquote(text)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One keyword of a kind: its annotation as written, and its default (`inspect.Parameter.empty`: required)."""
+
+    name: str
+    annotation: str
+    default: Any
+
+
+def settings_of(factory: Callable[..., Any]) -> dict[str, Setting]:
+    """The settings of a kind: its keyword-only parameters but the injected ones."""
+    found: dict[str, Setting] = {}
+    for p in inspect.signature(factory).parameters.values():
+        if p.kind is p.KEYWORD_ONLY and p.name not in INJECTED:
+            annotation = p.annotation if isinstance(p.annotation, str) else getattr(p.annotation, "__name__", "str")
+            found[p.name] = Setting(p.name, annotation, p.default)
+    return found
+
+
+def kinds(role: str) -> dict[str, str]:
+    """Kind -> "module:object" of everything that can be opened in `role`."""
+    table: dict[str, str] = {}
+    for room in ROOMS[role]:
+        table |= importlib.import_module(room).KINDS.get(role, {})
+    return table
+
+
+def factory_of(spec: Spec, role: str) -> Callable[..., Any] | None:
+    """The function that makes `spec` in `role`; None where no such kind exists there."""
+    if "." in spec.kind and "://" not in spec.kind:
+        return _own_code(spec)
+    scheme = spec.kind.partition("://")[0]
+    place = kinds(role).get(scheme)
+    if place is None:
+        return None
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _own_code(spec: Spec) -> Callable[..., Any]:
+    try:
+        return getattr(importlib.import_module(spec.kind), spec.address)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadInput(f"{spec.kind}:{spec.address} cannot be imported ({error}); check module and object") from None
+
+
+def unknown_kind(spec: Spec, role: str) -> BadInput:
+    """The error for a kind that no room has, with the nearest name."""
+    known = sorted(kinds(role))
+    near = difflib.get_close_matches(spec.kind, known, 1, 0.5)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    return BadInput(f'"{spec}": no {role.lower()} kind "{spec.kind}"{hint} (known: {", ".join(known)})')
+
+
+def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
+    """What `factory` makes of a spec's address and settings; each setting is converted by its annotation.
+
+    A setting annotated with a role (Contender, Judge, Scorer, Encoder) takes a nested spec, opened through `run`.
+    """
+    known = settings_of(factory)
+    arguments: dict[str, Any] = {}
+    for key, value in spec.settings.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.5)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            raise BadInput(f'"{spec}": no setting "{key}"{hint} (known: {", ".join(sorted(known)) or "none"})')
+        arguments[key] = _converted(value, known[key], spec, run)
+    for key, setting in known.items():
+        if key not in arguments and setting.default is inspect.Parameter.empty:
+            raise BadInput(f'"{spec}": setting "{key}" is missing; add {key}=..')
+    parameters = inspect.signature(factory).parameters
+    if "run" in parameters:
+        arguments["run"] = run
+    if "name" in parameters:
+        arguments["name"] = str(spec)
+    takes_address = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters.values())
+    if not takes_address:
+        if spec.address:
+            raise BadInput(f'"{spec}": {spec.kind} takes no address; drop ":{spec.address}"')
+        return factory(**arguments)
+    address = f"{spec.kind}#{spec.address}" if "://" in spec.kind else spec.address
+    return factory(address if "." not in spec.kind or "://" in spec.kind else "", **arguments)
+
+
+def _converted(value: Any, setting: Setting, spec: Spec, run: Any) -> Any:
+    annotation = setting.annotation.replace(" ", "")
+    options = [option for option in annotation.split("|") if option != "None"]
+    if value in ("none", "None") and len(options) < len(annotation.split("|")):
+        return None
+    role = next((option for option in options if option in ROOMS), None)
+    if role is not None:
+        from winsome import protocols, records
+
+        return run.open(value, getattr(protocols, role, None) or getattr(records, role))
+    if annotation.startswith(("tuple[", "Sequence[", "list[")):
+        inner = re.sub(r"^\w+\[|,\.\.\.|\]$", "", annotation)
+        items = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
+        return tuple(_converted(item, Setting(setting.name, inner, None), spec, run) for item in items)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if options[0].startswith("Literal["):
+        allowed = re.findall(r"[\"']([^\"']*)[\"']", annotation)
+        if str(value) not in allowed:
+            raise BadInput(f'"{spec}": {setting.name}={value} is none of {", ".join(allowed)}')
+        return str(value)
+    for option in options:
+        try:
+            return _plain(value, option)
+        except ValueError:
+            continue
+    raise BadInput(f'"{spec}": {setting.name}={value} is no {" or ".join(options)}')
+
+
+def _plain(value: Any, annotation: str) -> Any:
+    if annotation == "bool":
+        if isinstance(value, bool):
+            return value
+        truth = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+        if str(value).lower() not in truth:
+            raise ValueError
+        return truth[str(value).lower()]
+    if annotation == "int":
+        return int(str(value))
+    if annotation == "float":
+        return float(str(value))
+    return str(value)
+
+
+def open_spec(spec: Spec, role: str, run: Any) -> Any:
+    """What `spec` names in `role`, made by its kind; a Contender or Scorer is bridged to a Judge.
+
+    Raises BadInput for unknown kinds, settings and values; Unsupported where the kind exists but not in this role.
+    """
+    factory = factory_of(spec, role)
+    if factory is None and role == "Judge":
+        for other, bridge, key in (("Scorer", "by_score", "scorer"), ("Contender", "pairwise", "model")):
+            if factory_of(spec, other) is not None:
+                return open_spec(Spec(bridge, "", {key: spec}), role, run)
+    if factory is None:
+        elsewhere = [r.lower() for r in ROOMS if r != role and factory_of(spec, r) is not None]
+        if elsewhere:
+            raise Unsupported(f'"{spec}" is a {" and a ".join(elsewhere)}, not a {role.lower()}')
+        raise unknown_kind(spec, role)
+    return call(factory, spec, run)
