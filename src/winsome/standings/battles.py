@@ -205,16 +205,31 @@ def _check(battles: Battles) -> None:
         outside = (battles.share < 0) | (battles.share > 1)
     _refuse(outside, battles.share, "share", "is outside [0, 1]; give side a's share")
     scored = battles.scored
-    _refuse(scored & np.isnan(battles.share), battles.share, "share", "is missing where the outcome is scored")
-    _refuse(~scored & ~np.isnan(battles.share), battles.share, "share", "is given where the outcome is not scored")
+    _refuse(
+        scored & np.isnan(battles.share), battles.share, "share", "is missing where the outcome is scored"
+    )
+    _refuse(
+        ~scored & ~np.isnan(battles.share), battles.share, "share", "is given where the outcome is not scored"
+    )
     wrong = ~(battles.weight > 0) | ~np.isfinite(battles.weight)
     _refuse(wrong, battles.weight, "weight", "is not a positive number; drop the row or give a weight")
     own = battles.a == battles.b
     if own.any():
         row = int(np.argmax(own))
-        raise BadInput(f"battles: row {row + 1} puts {battles.names[battles.a[row]]!r} against itself; rename one side")
-    for outcome, bad in (("win", battles.share <= 0.5), ("loss", battles.share >= 0.5), ("tie", battles.share != 0.5)):
-        _refuse((battles.outcome == CODE[outcome]) & bad, battles.share, "share", f"does not fit outcome {outcome}")
+        raise BadInput(
+            f"battles: row {row + 1} puts {battles.names[battles.a[row]]!r} against itself; rename one side"
+        )
+    for outcome, bad in (
+        ("win", battles.share <= 0.5),
+        ("loss", battles.share >= 0.5),
+        ("tie", battles.share != 0.5),
+    ):
+        _refuse(
+            (battles.outcome == CODE[outcome]) & bad,
+            battles.share,
+            "share",
+            f"does not fit outcome {outcome}",
+        )
 
 
 def _refuse(bad: Bools, values: Floats, field_name: str, problem: str) -> None:

@@ -66,7 +66,9 @@ def _contests(asks: Battles, flip: NDArray[np.bool_]) -> tuple[Ints, int]:
     """The contest of every row, numbered by first labels, and how many there are."""
     clusters, _ = asks.clusters()
     columns = [clusters, np.where(flip, asks.b, asks.a), np.where(flip, asks.a, asks.b)]
-    columns += [codes.values for codes in (asks.judge, asks.aspect, asks.annotator, asks.contest) if codes is not None]
+    columns += [
+        codes.values for codes in (asks.judge, asks.aspect, asks.annotator, asks.contest) if codes is not None
+    ]
     group = np.zeros(len(asks), np.int64)
     for column in columns:
         _, group = np.unique(group * (int(column.max()) + 2) + column + 1, return_inverse=True)

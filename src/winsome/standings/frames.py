@@ -101,9 +101,16 @@ def _names(frame: pl.DataFrame, column: str, name: str, *, needed: bool) -> pl.S
     try:
         values = frame[column].cast(pl.String)
     except pl.exceptions.PolarsError as error:
-        raise BadInput(f'{name}: column "{column}" holds {frame[column].dtype}; give names as text') from error
+        raise BadInput(
+            f'{name}: column "{column}" holds {frame[column].dtype}; give names as text'
+        ) from error
     if needed:
-        _refuse(values.is_null() | (values.str.strip_chars() == ""), frame[column], name, "is empty; name the contender")
+        _refuse(
+            values.is_null() | (values.str.strip_chars() == ""),
+            frame[column],
+            name,
+            "is empty; name the contender",
+        )
     return values
 
 
@@ -122,7 +129,12 @@ def _integers(frame: pl.DataFrame, column: str, name: str) -> Any:
     values = _numbers(frame, column, name)
     _refuse(values.is_null(), frame[column], name, "is empty; give a whole number")
     whole = values.cast(pl.Float64)
-    _refuse((whole != whole.round(0)) | (whole.abs() >= 2**31) | whole.is_nan(), frame[column], name, "is no whole number")
+    _refuse(
+        (whole != whole.round(0)) | (whole.abs() >= 2**31) | whole.is_nan(),
+        frame[column],
+        name,
+        "is no whole number",
+    )
     return whole.cast(pl.Int32).to_numpy()
 
 
@@ -155,7 +167,9 @@ def _outcome(frame: pl.DataFrame, share: Floats, name: str) -> Any:
     if "outcome" not in frame.columns:
         return outcome_of(share)
     words = _names(frame, "outcome", name, needed=True).str.replace_all("_", " ", literal=True)
-    codes = words.replace_strict({str(word): code for word, code in CODE.items()}, default=None, return_dtype=pl.Int8)
+    codes = words.replace_strict(
+        {str(word): code for word, code in CODE.items()}, default=None, return_dtype=pl.Int8
+    )
     _refuse(codes.is_null(), frame["outcome"], name, f"is no outcome; use one of {', '.join(OUTCOMES)}")
     return codes.to_numpy()
 

@@ -131,12 +131,26 @@ def _html_table(standings: Standings) -> str:
     def number(value: float | None) -> str:
         return "–" if value is None or not math.isfinite(value) else f"{value:.1f}"
 
-    head = ("rank", "contender", standings.scale, f"{100 * standings.level:g}% interval", "n", "W/T/L", "inconsistent")
+    head = (
+        "rank",
+        "contender",
+        standings.scale,
+        f"{100 * standings.level:g}% interval",
+        "n",
+        "W/T/L",
+        "inconsistent",
+    )
     lines = [f"<caption>{html.escape(standings.name or standings.method)}</caption><thead><tr>"]
     lines += [f"<th>{html.escape(title)}</th>" for title in head]
     lines.append("</tr></thead><tbody>")
     for row in standings.rows:
-        ranks = f"{row.ranks[0]}" if len(row.ranks) == 1 else f"{row.ranks[0]}–{row.ranks[-1]}" if row.ranks else "–"
+        ranks = (
+            f"{row.ranks[0]}"
+            if len(row.ranks) == 1
+            else f"{row.ranks[0]}–{row.ranks[-1]}"
+            if row.ranks
+            else "–"
+        )
         counts = "/".join(str(row.counts.get(outcome, 0)) for outcome in ("win", "tie", "loss"))
         interval = f"{number(row.low)} to {number(row.high)}" if row.low is not None else "–"
         cells = (ranks, row.contender, number(row.estimate), interval, str(row.n), counts)

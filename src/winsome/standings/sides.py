@@ -1,0 +1,119 @@
+"""Battles seen from each contender, and the counts and notes that stand beside every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from winsome.errors import BadInput
+from winsome.records import OUTCOMES, SCORED
+from winsome.standings.battles import Battles, Bools, Floats, Ints, dense, mirrored_outcome
+
+ClusterBy = Literal["prompt", "annotator", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sided:
+    """One contender's battles: its share, opponent, outcome, weight, cluster and whether it is scored, each [rows]."""
+
+    share: Floats
+    opponent: Ints
+    outcome: NDArray[np.int8]
+    weight: Floats
+    cluster: Ints
+    scored: Bools
+
+    def take(self, rows: Bools) -> Sided:
+        return Sided(*(column[rows] for column in self.columns()))  # pyright: ignore[reportArgumentType]
+
+    def columns(self) -> tuple[NDArray[np.generic], ...]:
+        return self.share, self.opponent, self.outcome, self.weight, self.cluster, self.scored
+
+    def against(self, opponent: int | None) -> Sided:
+        """The battles against one opponent; all of them for None."""
+        return self if opponent is None else self.take(self.opponent == opponent)
+
+    def counts(self) -> dict[str, int]:
+        """Rows by outcome; they add up to the rows."""
+        found = np.bincount(self.outcome, minlength=len(OUTCOMES))
+        return {outcome: int(count) for outcome, count in zip(OUTCOMES, found, strict=True)}
+
+
+def sided(battles: Battles, cluster: ClusterBy = "prompt") -> list[Sided]:
+    """The battles of each contender, in the order of `battles.names`."""
+    codes, scored = cluster_codes(battles, cluster), battles.scored
+    owner = np.concatenate([battles.a, battles.b])
+    order = np.argsort(owner, kind="stable")
+    bounds = np.searchsorted(owner[order], np.arange(len(battles.names) + 1))
+
+    def both(of_a: NDArray[np.generic], of_b: NDArray[np.generic]) -> NDArray[np.generic]:
+        return np.concatenate([of_a, of_b])[order]
+
+    columns = (
+        both(battles.share, 1.0 - battles.share),
+        both(battles.b, battles.a),
+        both(battles.outcome, mirrored_outcome(battles.outcome)),
+        both(battles.weight, battles.weight),
+        both(codes, codes),
+        both(scored, scored),
+    )
+    return [
+        Sided(*(column[start:end] for column in columns))  # pyright: ignore[reportArgumentType]
+        for start, end in pairwise(bounds.tolist())
+    ]
+
+
+def cluster_codes(battles: Battles, cluster: ClusterBy) -> Ints:
+    """Codes without gaps [rows] of what is taken as independent; BadInput where that column is not there."""
+    if cluster == "none":
+        return np.arange(len(battles), dtype=np.int32)
+    if cluster == "prompt":
+        return battles.clusters()[0]
+    if cluster != "annotator":
+        raise BadInput(f"cluster {cluster!r} is unknown; use prompt, annotator or none")
+    if battles.annotator is None:
+        raise BadInput("cluster annotator: the verdicts name no annotator; use --cluster prompt")
+    return dense(battles.annotator.values)[0]
+
+
+def by_category(battles: Battles) -> Iterator[tuple[str, Battles]]:
+    """The battles of each category in the order of their names; rows without one are left out."""
+    if battles.category is None:
+        raise BadInput(
+            "by category: the verdicts have no category; give a file with that column or leave --by out"
+        )
+    for code, label in enumerate(battles.category.labels):
+        rows = battles.category.values == code
+        if rows.any():
+            yield label, battles.take(rows)
+
+
+def check_rankable(battles: Battles) -> None:
+    """Raises BadInput where aspects are mixed or nothing is scored."""
+    if battles.aspect is not None:
+        found = np.unique(battles.aspect.values)
+        if len(found) > 1:
+            names = ", ".join("(none)" if code < 0 else battles.aspect.labels[code] for code in found)
+            raise BadInput(f"verdicts on {len(found)} aspects are mixed ({names[:90]}); choose one aspect")
+    if not battles.scored.any():
+        raise BadInput(f"no scored verdict among {len(battles)} rows; nothing can be ranked")
+
+
+def pooled(battles: Battles) -> tuple[str, ...]:
+    """The warning that verdicts of several judges make one figure; empty for one judge."""
+    if battles.judge is None:
+        return ()
+    judges = len(np.unique(battles.judge.values))
+    return (f"verdicts of {judges} judges are pooled; their figures alone may differ",) if judges > 1 else ()
+
+
+def dropped(battles: Battles) -> tuple[tuple[str, int], ...]:
+    """(outcome, rows) of the outcomes that were not scored, those with any."""
+    found = np.bincount(battles.outcome, minlength=len(OUTCOMES))
+    pairs = zip(OUTCOMES, found, strict=True)
+    return tuple((outcome, int(count)) for outcome, count in pairs if outcome not in SCORED and count)

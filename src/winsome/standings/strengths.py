@@ -1,0 +1,177 @@
+"""Fitting Bradley-Terry strengths to counts of ordered pairs, with the pieces of their sandwich variance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, log_expit
+
+from winsome.standings.battles import Battles, Bools, Floats, Ints
+from winsome.standings.ranking import gram
+
+TOLERANCE = 1e-10
+"""Largest gradient entry, as a share of the total weight, at which Newton stops."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairCounts:
+    """Sums over rows by ordered pair (side a, side b), [K, K].
+
+    weight: sum w; won: sum w share; squared_weight: sum w^2; and w^2 share, w^2 share^2, from which the sum of squared
+    residuals follows for any strengths.
+    """
+
+    weight: Floats
+    won: Floats
+    squared_weight: Floats
+    squared_won: Floats
+    squared_share: Floats
+
+    @property
+    def wins(self) -> Floats:
+        """[i, j]: the weight that i won from j, whichever side it was."""
+        return self.won + (self.weight - self.won).T
+
+
+def pair_counts(a: Ints, b: Ints, share: Floats, weight: Floats, size: int) -> PairCounts:
+    """The sums of rows by ordered pair; a, b: codes below `size` [rows], share in [0, 1]."""
+    cell = a.astype(np.int64) * size + b
+
+    def sums(values: Floats) -> Floats:
+        return np.bincount(cell, values, minlength=size * size).reshape(size, size)
+
+    if (weight == 1.0).all():
+        total, won = sums(weight), sums(share)
+        return PairCounts(total, won, total, won, sums(share * share))
+    squared = weight * weight
+    return PairCounts(
+        sums(weight),
+        sums(weight * share),
+        sums(squared),
+        sums(squared * share),
+        sums(squared * share * share),
+    )
+
+
+def fit(wins: Floats, prior: float = 0.0) -> tuple[Floats, Floats]:
+    """Strengths [K] (natural log odds, mean 0) of the largest likelihood, and the information matrix [K, K] there.
+
+    wins: [i, j] weight that i won from j; prior: weight of a tied battle of each against strength 0. Newton with halved
+    steps; the likelihood is concave, so the answer is the one maximum where it exists (see `unidentified`).
+    """
+    size = len(wins)
+    battles = wins + wins.T
+    strength = np.zeros(size)
+    value = _log_likelihood(strength, wins, prior)
+    scale = max(float(battles.sum()) / 2.0, 1e-300)
+    hessian = np.zeros((size, size))
+    for _ in range(200):
+        chance = expit(strength[:, None] - strength[None, :])
+        gradient = (wins - battles * chance).sum(1) - prior * (expit(strength) - 0.5)
+        hessian = _information(battles, chance, strength, prior)
+        if np.abs(gradient).max() <= TOLERANCE * scale:
+            break
+        step = np.linalg.solve(_pinned(hessian), gradient)
+        size_of_step = 1.0
+        while True:
+            tried = strength + size_of_step * step
+            tried_value = _log_likelihood(tried, wins, prior)
+            if tried_value >= value - 1e-12 * abs(value) or size_of_step < 1e-6:
+                break
+            size_of_step /= 2.0
+        strength, value = tried, tried_value
+    return strength - strength.mean() * (prior == 0), hessian
+
+
+def sandwich(hessian: Floats, meat: Floats) -> Floats:
+    """H^-1 M H^-1 [K, K]; where H does not know the mean (no prior), of strengths up to their mean."""
+    bread = np.linalg.inv(_pinned(hessian))
+    return bread @ meat @ bread
+
+
+def pair_meat(counts: PairCounts, strength: Floats) -> Floats:
+    """Sum over rows of the outer products of their scores, rows independent; exact from the counts."""
+    chance = expit(strength[:, None] - strength[None, :])
+    squares = counts.squared_share - 2.0 * chance * counts.squared_won + chance**2 * counts.squared_weight
+    squares = squares + squares.T
+    return np.diag(squares.sum(1)) - squares
+
+
+def cluster_meat(battles: Battles, cluster: Ints, strength: Floats) -> Floats:
+    """Sum over clusters of the outer products of their summed scores; cluster: codes [rows]."""
+    residual = battles.weight * (battles.share - expit(strength[battles.a] - strength[battles.b]))
+    owner = np.concatenate([battles.a, battles.b])
+    return gram(
+        owner, np.concatenate([cluster, cluster]), np.concatenate([residual, -residual]), len(strength)
+    )
+
+
+def unidentified(names: Sequence[str], wins: Floats) -> list[str]:
+    """Why no finite fit exists, in one line a reason; empty where it does.
+
+    It exists exactly where each contender can be reached from each other along wins. Source: Ford 1957.
+    """
+    met = (wins + wins.T) > 0
+    groups = _groups(_closure(met))
+    reasons: list[str] = []
+    if len(groups) > 1:
+        shown = " | ".join(_few([names[code] for code in group]) for group in groups[:4])
+        reasons.append(f"{len(groups)} groups never met ({shown}): distances between groups mean nothing")
+    for group in groups:
+        beats = _closure(wins[np.ix_(group, group)] > 0)
+        parts = _groups(beats & beats.T)
+        if len(parts) == 1:
+            continue
+        for part in parts:
+            rest = [k for k in range(len(group)) if k not in part]
+            won = (wins[np.ix_([group[k] for k in part], [group[k] for k in rest])] > 0).any()
+            lost = (wins[np.ix_([group[k] for k in rest], [group[k] for k in part])] > 0).any()
+            if won != lost:
+                verb = "never lost to" if won else "never won against"
+                reasons.append(f"{_few([names[group[k]] for k in part])} {verb} the others (separation)")
+    return reasons
+
+
+def _log_likelihood(strength: Floats, wins: Floats, prior: float) -> float:
+    """Sum of w share log P, ties in both halves, plus the prior's tied battles."""
+    value = float((wins * log_expit(strength[:, None] - strength[None, :])).sum())
+    return value + prior * 0.5 * float((log_expit(strength) + log_expit(-strength)).sum())
+
+
+def _information(battles: Floats, chance: Floats, strength: Floats, prior: float) -> Floats:
+    spread = battles * chance * (1.0 - chance)
+    own = expit(strength)
+    return np.diag(spread.sum(1) + prior * own * (1.0 - own)) - spread
+
+
+def _pinned(hessian: Floats) -> Floats:
+    """The matrix with its null direction, all strengths moved alike, given the weight of an average entry."""
+    size = len(hessian)
+    return hessian + max(float(np.trace(hessian)), 1e-300) / size**2
+
+
+def _closure(links: Bools) -> Bools:
+    """Which codes can be reached from which along `links`, [K, K]; each from itself."""
+    reach = links | np.eye(len(links), dtype=np.bool_)
+    while True:
+        further = (reach.astype(np.float32) @ reach.astype(np.float32)) > 0
+        if (further == reach).all():
+            return reach
+        reach = further
+
+
+def _groups(mutual: Bools) -> list[list[int]]:
+    """The classes of an equivalence, [K, K] -> lists of codes, by their first."""
+    found: list[list[int]] = []
+    seen: set[int] = set()
+    for code in range(len(mutual)):
+        if code not in seen:
+            found.append(np.flatnonzero(mutual[code]).tolist())
+            seen.update(found[-1])
+    return found
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
