@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from winsome.standings.battles import Battles, Codes, battles
+from winsome.standings.battles import Battles, battles
 from winsome.standings.bradley_terry import bradley_terry
+from winsome.standings.columns import Codes
 from winsome.standings.combine import combine
 from winsome.standings.paired import PairedDifference, paired_difference
 from winsome.standings.pairwise import Pairwise, pairwise

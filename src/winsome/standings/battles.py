@@ -11,37 +11,13 @@ from numpy.typing import NDArray
 
 from winsome.errors import BadInput
 from winsome.records import OUTCOMES, SCORED, Outcome
+from winsome.standings.columns import Bools, Codes, Floats, Ints, dense
 
 if TYPE_CHECKING:
     import polars as pl
 
-Ints = NDArray[np.int32]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
 CODE: dict[Outcome, int] = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 SCORED_CODES: Bools = np.array([outcome in SCORED for outcome in OUTCOMES])
-
-
-@dataclass(frozen=True, eq=False)
-class Codes:
-    """A column of names: `values` [rows] point into `labels`; -1 is missing."""
-
-    values: Ints
-    labels: Sequence[str]
-
-    @staticmethod
-    def of(names: Sequence[str | None]) -> Codes:
-        """The codes of `names`, with sorted labels, so that they do not depend on the order of rows."""
-        labels = sorted({name for name in names if name is not None})
-        place = {label: code for code, label in enumerate(labels)}
-        values = [-1 if name is None else place[name] for name in names]
-        return Codes(np.array(values, np.int32), tuple(labels))
-
-    def names(self) -> list[str | None]:
-        """The names themselves, [rows]."""
-        labels = [*self.labels, None]
-        return [labels[value] for value in self.values.tolist()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,20 +146,6 @@ def outcome_of(share: Floats) -> NDArray[np.int8]:
     return codes
 
 
-def dense(values: Ints) -> tuple[Ints, int]:
-    """Codes renumbered without gaps in the same order, and their number; each -1 becomes a code of its own."""
-    size = int(values.max(initial=-1)) + 1
-    used = np.zeros(size, np.bool_)
-    missing = values < 0
-    used[values[~missing]] = True
-    place = np.cumsum(used, dtype=np.int32) - 1
-    count = int(used.sum())
-    out = np.empty(len(values), np.int32)
-    out[~missing] = place[values[~missing]]
-    out[missing] = count + np.arange(int(missing.sum()), dtype=np.int32)
-    return out, count + int(missing.sum())
-
-
 def mirrored_outcome(outcome: NDArray[np.int8]) -> NDArray[np.int8]:
     """The outcomes seen from the other side: wins and losses change places."""
     mirror = np.arange(len(OUTCOMES), dtype=np.int8)
@@ -194,10 +156,10 @@ def mirrored_outcome(outcome: NDArray[np.int8]) -> NDArray[np.int8]:
 def _check(battles: Battles) -> None:
     rows = len(battles.a)
     for column in fields(battles):
-        value = getattr(battles, column.name)
-        array = value.values if isinstance(value, Codes) else value
-        if isinstance(array, np.ndarray) and len(array) != rows:
-            raise BadInput(f"battles: column {column.name} has {len(array)} rows, model_a has {rows}")
+        value: object = getattr(battles, column.name)
+        length = len(value.values) if isinstance(value, Codes) else _length(value)
+        if length not in (None, rows):
+            raise BadInput(f"battles: column {column.name} has {length} rows, model_a has {rows}")
     for name, values in battles.covariates.items():
         if values.shape != (rows, 2):
             raise BadInput(f"battles: covariate {name} has shape {values.shape}, wanted ({rows}, 2)")
@@ -219,20 +181,21 @@ def _check(battles: Battles) -> None:
         raise BadInput(
             f"battles: row {row + 1} puts {battles.names[battles.a[row]]!r} against itself; rename one side"
         )
-    for outcome, bad in (
+    kinds: tuple[tuple[Outcome, Bools], ...] = (
         ("win", battles.share <= 0.5),
         ("loss", battles.share >= 0.5),
         ("tie", battles.share != 0.5),
-    ):
-        _refuse(
-            (battles.outcome == CODE[outcome]) & bad,
-            battles.share,
-            "share",
-            f"does not fit outcome {outcome}",
-        )
+    )
+    for outcome, bad in kinds:
+        rows_of = battles.outcome == CODE[outcome]
+        _refuse(rows_of & bad, battles.share, "share", f"does not fit outcome {outcome}")
 
 
 def _refuse(bad: Bools, values: Floats, field_name: str, problem: str) -> None:
     if bad.any():
         row = int(np.argmax(bad))
         raise BadInput(f"battles: row {row + 1}, field {field_name}: {values[row]:g} {problem}")
+
+
+def _length(column: object) -> int | None:
+    return int(column.shape[0]) if isinstance(column, np.ndarray) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]

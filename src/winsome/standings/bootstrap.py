@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from winsome.standings.battles import Battles, Floats
+from winsome.standings.battles import Battles
+from winsome.standings.columns import Floats, counts, sums
 from winsome.standings.sides import ClusterBy, cluster_codes
 
 
@@ -20,15 +21,15 @@ def bootstrap_win_rates(
     count, size = int(codes.max()) + 1, len(battles.names)
     cells = scored.a.astype(np.int64) * size + scored.b
     entry, place = np.unique(codes * np.int64(size * size) + cells, return_inverse=True)
-    weight = np.bincount(place, scored.weight)
-    wins = np.bincount(place, scored.weight * scored.share)
+    weight = sums(place, scored.weight, len(entry))
+    wins = sums(place, scored.weight * scored.share, len(entry))
     entry_cluster, entry_cell = np.divmod(entry, size * size)
     rng = np.random.default_rng(seed)
     rates = np.empty((replicates, size))
     for replicate in range(replicates):
-        drawn = np.bincount(rng.integers(count, size=count), minlength=count)[entry_cluster]
-        won = np.bincount(entry_cell, drawn * wins, minlength=size * size).reshape(size, size)
-        met = np.bincount(entry_cell, drawn * weight, minlength=size * size).reshape(size, size)
+        drawn = counts(rng.integers(count, size=count), count)[entry_cluster]
+        won = sums(entry_cell, drawn * wins, size * size).reshape(size, size)
+        met = sums(entry_cell, drawn * weight, size * size).reshape(size, size)
         rates[replicate] = _rates(won, met, baseline)
     return rates
 

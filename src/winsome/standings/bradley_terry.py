@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import expit, ndtri
 
 from winsome.errors import BadInput
-from winsome.standings.battles import Battles, Floats
+from winsome.standings.battles import Battles
+from winsome.standings.columns import Floats
 from winsome.standings.intervals import FEW_CLUSTERS, check_level
 from winsome.standings.ranking import decided_pairs, normal_p_values, possible_ranks
 from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes, dropped, pooled, sided

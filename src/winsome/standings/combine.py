@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winsome.errors import BadInput
-from winsome.standings.battles import CODE, Battles, Floats, Ints, dense, mirrored_outcome, outcome_of
+from winsome.standings.battles import CODE, Battles, mirrored_outcome, outcome_of
+from winsome.standings.columns import Floats, Ints, counts, dense, sums
 
 
 def combine(asks: Battles) -> Battles:
@@ -48,7 +49,7 @@ def combine(asks: Battles) -> Battles:
         extent=None if asks.extent is None else _mean(asks.extent, contest, contests),
         order=None,
         repeat=None,
-        asks=np.bincount(contest[scored], minlength=contests).astype(np.int32),
+        asks=counts(contest[scored], contests).astype(np.int32),
         covariates={
             name: np.stack(
                 [
@@ -90,20 +91,17 @@ def _refuse_repeated_keys(asks: Battles, contest: Ints, order: Ints, repeat: Int
 def _mean_over_orders(share: Floats, contest: Ints, order: Ints, contests: int) -> Floats:
     orders, place = np.unique(order, return_inverse=True)
     cell = contest.astype(np.int64) * len(orders) + place
-    counts = np.bincount(cell, minlength=contests * len(orders))
-    sums = np.bincount(cell, share, minlength=contests * len(orders))
+    asked = counts(cell, contests * len(orders)).reshape(contests, -1)
+    totals = sums(cell, share, contests * len(orders)).reshape(contests, -1)
     with np.errstate(invalid="ignore"):
-        means = (sums / counts).reshape(contests, -1)
-    seen = (counts > 0).reshape(contests, -1)
-    with np.errstate(invalid="ignore"):
-        return np.where(seen, means, 0.0).sum(1) / seen.sum(1)
+        return np.where(asked > 0, totals / asked, 0.0).sum(1) / (asked > 0).sum(1)
 
 
 def _outcomes(
     outcome: NDArray[np.int8], share: Floats, means: Floats, contest: Ints, contests: int
 ) -> NDArray[np.int8]:
     def any_of(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return np.bincount(contest[rows], minlength=contests) > 0
+        return counts(contest[rows], contests) > 0
 
     with np.errstate(invalid="ignore"):
         for_a, for_b = any_of(share > 0.5), any_of(share < 0.5)
@@ -120,7 +118,7 @@ def _outcomes(
 
 
 def _mean(values: Floats, group: Ints, groups: int) -> Floats:
-    return np.bincount(group, values, minlength=groups) / np.bincount(group, minlength=groups)
+    return sums(group, values, groups) / counts(group, groups)
 
 
 def _zeros(asks: Battles) -> Ints:

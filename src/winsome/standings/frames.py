@@ -9,7 +9,8 @@ import polars as pl
 
 from winsome.errors import BadInput
 from winsome.records import OUTCOMES
-from winsome.standings.battles import CODE, Battles, Codes, Floats, outcome_of
+from winsome.standings.battles import CODE, Battles, outcome_of
+from winsome.standings.columns import Codes, Floats
 
 WINNERS = {
     "model_a": 1.0, "a": 1.0, "left": 1.0, "win": 1.0,

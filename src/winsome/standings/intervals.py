@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import betaincinv, ndtri, stdtr, stdtrit
 
 from winsome.errors import BadInput
-from winsome.standings.battles import Floats, Ints, dense
+from winsome.standings.columns import Floats, Ints, counts, dense, sums
 
 IntervalKind = Literal["sandwich", "wald", "bootstrap", "bayes"]
 KINDS: tuple[IntervalKind, ...] = ("sandwich", "wald", "bootstrap", "bayes")
@@ -96,19 +96,19 @@ def clustered_mean(
     weight: positive [rows]; cluster: codes [rows]; stratum: codes [rows], the opponent as a rule, each stratum counts 1.
     """
     part, parts = (np.zeros(len(share), np.int32), 1) if stratum is None else dense(stratum)
-    totals = np.bincount(part, weight, minlength=parts)
-    means = np.bincount(part, weight * share, minlength=parts) / totals
+    totals = sums(part, weight, parts)
+    means = sums(part, weight * share, parts) / totals
     row_weight = weight / totals[part] / parts
     local, clusters = dense(cluster)
     first = np.empty(clusters, np.int32)
     first[local] = cluster
-    above = np.bincount(local[share > 0.5], minlength=clusters) > 0
-    below = np.bincount(local[share < 0.5], minlength=clusters) > 0
+    above = counts(local[share > 0.5], clusters) > 0
+    below = counts(local[share < 0.5], clusters) > 0
     return ClusteredMean(
         mean=min(1.0, max(0.0, float(means.mean()))),
         clusters=first,
-        weights=np.bincount(local, row_weight, minlength=clusters),
-        residuals=np.bincount(local, row_weight * (share - means[part]), minlength=clusters),
+        weights=sums(local, row_weight, clusters),
+        residuals=sums(local, row_weight * (share - means[part]), clusters),
         rarer=int(min(above.sum(), below.sum())),
     )
 

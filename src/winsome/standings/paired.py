@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from winsome.errors import BadInput
-from winsome.standings.battles import Battles, Floats, Ints
+from winsome.standings.battles import Battles
+from winsome.standings.columns import Floats, sums
 from winsome.standings.intervals import (
     ClusteredMean,
     check_level,
@@ -109,8 +111,9 @@ def _common(first: Sided, second: Sided, pair: tuple[int, int], base: int | None
     return clustered_mean(share, np.ones(len(share)), cluster, opponent)
 
 
-def _cells(side: Sided) -> tuple[Ints, Floats]:
+def _cells(side: Sided) -> tuple[NDArray[np.int64], Floats]:
     """Keys of the (opponent, prompt) cells, ascending, and the weighted mean share in each."""
     key = side.opponent.astype(np.int64) << 32 | side.cluster
     cells, place = np.unique(key, return_inverse=True)
-    return cells, np.bincount(place, side.weight * side.share) / np.bincount(place, side.weight)  # pyright: ignore[reportReturnType]
+    totals = sums(place, side.weight, len(cells))
+    return cells, sums(place, side.weight * side.share, len(cells)) / totals

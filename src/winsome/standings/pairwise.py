@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from winsome.standings.battles import Battles, Floats
+from winsome.standings.battles import Battles
+from winsome.standings.columns import Floats
 from winsome.standings.intervals import check_level, clustered_mean, score_interval
 from winsome.standings.sides import ClusterBy, check_rankable, sided
 

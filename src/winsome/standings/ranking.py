@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr
 
-from winsome.standings.battles import Bools, Floats, Ints
+from winsome.standings.columns import Bools, Floats, Ints, sums
 from winsome.standings.intervals import ClusteredMean, score_interval
 
 BLOCK_CELLS = 4_000_000
@@ -112,8 +112,8 @@ def gram(owner: Ints, cluster: Ints, values: Floats, owners: int) -> Floats:
         rows = slice(*np.searchsorted(cluster, (start, start + block)))
         height = min(block, last - start)
         cells = (cluster[rows].astype(np.int64) - start) * owners + owner[rows]
-        sums = np.bincount(cells, values[rows], minlength=height * owners).reshape(height, owners)
-        total += sums.T @ sums
+        scores = sums(cells, values[rows], height * owners).reshape(height, owners)
+        total += scores.T @ scores
     return total
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from winsome.errors import BadInput
 from winsome.records import OUTCOMES, SCORED
-from winsome.standings.battles import Battles, Bools, Floats, Ints, dense, mirrored_outcome
+from winsome.standings.battles import Battles, mirrored_outcome
+from winsome.standings.columns import Bools, Floats, Ints, counts, dense
 
 ClusterBy = Literal["prompt", "annotator", "none"]
 
@@ -40,7 +41,7 @@ class Sided:
 
     def counts(self) -> dict[str, int]:
         """Rows by outcome; they add up to the rows."""
-        found = np.bincount(self.outcome, minlength=len(OUTCOMES))
+        found = counts(self.outcome, len(OUTCOMES))
         return {outcome: int(count) for outcome, count in zip(OUTCOMES, found, strict=True)}
 
 
@@ -98,7 +99,8 @@ def check_rankable(battles: Battles) -> None:
     if battles.aspect is not None:
         found = np.unique(battles.aspect.values)
         if len(found) > 1:
-            names = ", ".join("(none)" if code < 0 else battles.aspect.labels[code] for code in found)
+            labels = battles.aspect.labels
+            names = ", ".join("(none)" if code < 0 else labels[code] for code in found.tolist())
             raise BadInput(f"verdicts on {len(found)} aspects are mixed ({names[:90]}); choose one aspect")
     if not battles.scored.any():
         raise BadInput(f"no scored verdict among {len(battles)} rows; nothing can be ranked")
@@ -114,6 +116,6 @@ def pooled(battles: Battles) -> tuple[str, ...]:
 
 def dropped(battles: Battles) -> tuple[tuple[str, int], ...]:
     """(outcome, rows) of the outcomes that were not scored, those with any."""
-    found = np.bincount(battles.outcome, minlength=len(OUTCOMES))
+    found = counts(battles.outcome, len(OUTCOMES))
     pairs = zip(OUTCOMES, found, strict=True)
     return tuple((outcome, int(count)) for outcome, count in pairs if outcome not in SCORED and count)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, log_expit
 
-from winsome.standings.battles import Battles, Bools, Floats, Ints
+from winsome.standings.battles import Battles
+from winsome.standings.columns import Bools, Floats, Ints, sums
 from winsome.standings.ranking import gram
 
 TOLERANCE = 1e-10
@@ -39,19 +40,19 @@ def pair_counts(a: Ints, b: Ints, share: Floats, weight: Floats, size: int) -> P
     """The sums of rows by ordered pair; a, b: codes below `size` [rows], share in [0, 1]."""
     cell = a.astype(np.int64) * size + b
 
-    def sums(values: Floats) -> Floats:
-        return np.bincount(cell, values, minlength=size * size).reshape(size, size)
+    def by_pair(values: Floats) -> Floats:
+        return sums(cell, values, size * size).reshape(size, size)
 
     if (weight == 1.0).all():
-        total, won = sums(weight), sums(share)
-        return PairCounts(total, won, total, won, sums(share * share))
+        total, won = by_pair(weight), by_pair(share)
+        return PairCounts(total, won, total, won, by_pair(share * share))
     squared = weight * weight
     return PairCounts(
-        sums(weight),
-        sums(weight * share),
-        sums(squared),
-        sums(squared * share),
-        sums(squared * share * share),
+        by_pair(weight),
+        by_pair(weight * share),
+        by_pair(squared),
+        by_pair(squared * share),
+        by_pair(squared * share * share),
     )
 
 
@@ -63,7 +64,7 @@ def fit(wins: Floats, prior: float = 0.0) -> tuple[Floats, Floats]:
     """
     size = len(wins)
     battles = wins + wins.T
-    strength = np.zeros(size)
+    strength: Floats = np.zeros(size)
     value = _log_likelihood(strength, wins, prior)
     scale = max(float(battles.sum()) / 2.0, 1e-300)
     hessian = np.zeros((size, size))
@@ -73,14 +74,14 @@ def fit(wins: Floats, prior: float = 0.0) -> tuple[Floats, Floats]:
         hessian = _information(battles, chance, strength, prior)
         if np.abs(gradient).max() <= TOLERANCE * scale:
             break
-        step = np.linalg.solve(_pinned(hessian), gradient)
-        size_of_step = 1.0
+        step = _solve(_pinned(hessian), gradient)
+        length = 1.0
         while True:
-            tried = strength + size_of_step * step
+            tried = strength + length * step
             tried_value = _log_likelihood(tried, wins, prior)
-            if tried_value >= value - 1e-12 * abs(value) or size_of_step < 1e-6:
+            if tried_value >= value - 1e-12 * abs(value) or length < 1e-6:
                 break
-            size_of_step /= 2.0
+            length /= 2.0
         strength, value = tried, tried_value
     return strength - strength.mean() * (prior == 0), hessian
 
@@ -132,6 +133,10 @@ def unidentified(names: Sequence[str], wins: Floats) -> list[str]:
                 verb = "never lost to" if won else "never won against"
                 reasons.append(f"{_few([names[group[k]] for k in part])} {verb} the others (separation)")
     return reasons
+
+
+def _solve(matrix: Floats, vector: Floats) -> Floats:
+    return np.asarray(np.linalg.solve(matrix, vector), np.float64)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _log_likelihood(strength: Floats, wins: Floats, prior: float) -> float:

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from winsome.errors import BadInput
-from winsome.standings.battles import Battles, Floats
+from winsome.standings.battles import Battles
 from winsome.standings.bootstrap import bootstrap_win_rates, percentile_interval
+from winsome.standings.columns import Floats
 from winsome.standings.intervals import (
     KINDS,
     ClusteredMean,
