@@ -1,0 +1,179 @@
+"""The plan of a comparison, ask by ask: written before anything is asked, filled in as verdicts come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from winsome.matchmaking.rules import Answer
+from winsome.matchmaking.schedule import Pairing
+from winsome.records import Match, Prompt, Response, Side, Suite, Usage, Verdict, digest
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(slots=True)
+class Ask:
+    """One planned ask of the judge: a pairing in one order, asked for the `repeat`th time; `seat_a` is side a's seat."""
+
+    pairing: Pairing
+    contest: str
+    order: int
+    repeat: int
+    seat_a: int
+    match: str = ""
+    outcome: str = "not asked"
+    share: float | None = None
+    extent: float | None = None
+    reason: str = ""
+    verdict: str = ""
+    aspect: str = ""
+    evidence: tuple[str, ...] = ()
+    served_by: str = ""
+    cached: bool = False
+    usage: Usage = Usage()
+
+
+@dataclass
+class Plan:
+    """All asks so far, with the answers they compare (by prompt number, then contender number)."""
+
+    suite: Suite
+    prompts: Sequence[Prompt]
+    names: Sequence[str]
+    orders: int
+    repeats: int
+    seed: int
+    answers: list[dict[int, Answer]] = field(default_factory=list[dict[int, Answer]])
+    asks: list[Ask] = field(default_factory=list[Ask])
+
+    def add(self, pairings: Sequence[Pairing]) -> list[list[Ask]]:
+        """The asks of each pairing, appended to the plan: every order `repeats` times, or one order drawn by the seed."""
+        contests: list[list[Ask]] = []
+        for pairing in pairings:
+            prompt = self.prompts[pairing.prompt]
+            contest = digest([prompt.id, self.names[pairing.a], self.names[pairing.b]])
+            first = 0 if self.orders > 1 else self._seat(prompt, contest)
+            asks = [
+                Ask(pairing, contest, order, repeat, first if order == 0 else 1 - first)
+                for order in range(self.orders)
+                for repeat in range(self.repeats)
+            ]
+            contests.append(asks)
+            self.asks += asks
+        return contests
+
+    def _seat(self, prompt: Prompt, contest: str) -> int:
+        """Side a's seat where one order is asked: by the suite's published rule, else by the seed and the contest."""
+        if self.suite.seats == "alpaca_eval":
+            from winsome.judges.seats import alpaca_eval_seat
+
+            return alpaca_eval_seat(prompt.text)
+        return int(digest([self.seed, contest])[:8], 16) % 2
+
+    def responses(self, asks: Sequence[Ask]) -> list[str]:
+        """The ids of the answers that `asks` compare, each once."""
+        sides = ((c, ask.pairing.prompt) for ask in asks for c in (ask.pairing.a, ask.pairing.b))
+        return list(dict.fromkeys(self.answers[c][prompt].response for c, prompt in sides))
+
+    def match(self, ask: Ask, responses: dict[str, Response]) -> Match:
+        """The match of one ask, with its words."""
+        prompt = self.prompts[ask.pairing.prompt]
+        a, b = (self.answers[c][ask.pairing.prompt].response for c in (ask.pairing.a, ask.pairing.b))
+        sides = (
+            Side(self.names[ask.pairing.a], responses[a], ask.seat_a),
+            Side(self.names[ask.pairing.b], responses[b], 1 - ask.seat_a),
+        )
+        return Match(prompt, sides, ask.order, ask.repeat, self.cluster(prompt), prompt.facets)
+
+    def cluster(self, prompt: Prompt) -> str:
+        """What rows that are not independent share: the prompt, or the suite's facet."""
+        return (
+            prompt.id if self.suite.cluster == "prompt" else prompt.facets.get(self.suite.cluster, prompt.id)
+        )
+
+    def rows(self, judge: str) -> Iterator[dict[str, Any]]:
+        """A row an ask, the columns of asks.parquet."""
+        for position, ask in enumerate(self.asks):
+            number, a, b = ask.pairing
+            prompt = self.prompts[number]
+            sides = [self.answers[c].get(number) if c < len(self.answers) else None for c in (a, b)]
+            yield {
+                "position": position,
+                "contest": ask.contest,
+                "prompt": prompt.id,
+                "item": prompt.item,
+                "cluster": self.cluster(prompt),
+                "category": prompt.facets.get("category"),
+                "lang": prompt.facets.get("lang"),
+                "a": self.names[a],
+                "b": self.names[b],
+                "order": ask.order,
+                "repeat": ask.repeat,
+                "seat_a": ask.seat_a,
+                "match": ask.match or None,
+                "response_a": sides[0].response if sides[0] else None,
+                "response_b": sides[1].response if sides[1] else None,
+                "length_a": sides[0].characters if sides[0] else None,
+                "length_b": sides[1].characters if sides[1] else None,
+                "outcome": ask.outcome,
+                "share": ask.share,
+                "extent": ask.extent,
+                "reason": ask.reason,
+                "verdict": ask.verdict or None,
+                "aspect": ask.aspect,
+                "evidence": list(ask.evidence),
+                "judge": judge,
+                "served_by": ask.served_by,
+                "cached": ask.cached,
+                "money": ask.usage.money,
+                "seconds": ask.usage.seconds,
+            }
+
+    def frame(self, judge: str) -> pl.DataFrame:
+        """The rows as a Polars frame, plan order."""
+        import polars as pl
+
+        schema = {
+            "position": pl.Int64, "contest": pl.String, "prompt": pl.String, "item": pl.String, "cluster": pl.String,
+            "category": pl.String, "lang": pl.String, "a": pl.String, "b": pl.String, "order": pl.Int32,
+            "repeat": pl.Int32, "seat_a": pl.Int32, "match": pl.String, "response_a": pl.String,
+            "response_b": pl.String, "length_a": pl.Int64, "length_b": pl.Int64, "outcome": pl.String,
+            "share": pl.Float64, "extent": pl.Float64, "reason": pl.String, "verdict": pl.String, "aspect": pl.String,
+            "evidence": pl.List(pl.String), "judge": pl.String, "served_by": pl.String, "cached": pl.Boolean,
+            "money": pl.Float64, "seconds": pl.Float64,
+        }  # fmt: skip
+        return pl.DataFrame(list(self.rows(judge)), schema=schema, orient="row")
+
+
+def battles_frame(asks: pl.DataFrame) -> pl.DataFrame:
+    """The asks under the column names from which `standings.Battles` are read; lengths only where every side has one."""
+    import polars as pl
+
+    frame = asks.select(
+        pl.col("a").alias("model_a"),
+        pl.col("b").alias("model_b"),
+        "share",
+        "outcome",
+        "order",
+        "repeat",
+        "contest",
+        pl.col("cluster").alias("prompt_id"),
+        "judge",
+        "category",
+        *([pl.col("aspect")] if asks["aspect"].n_unique() > 1 else []),
+        *([pl.col("extent")] if asks["extent"].null_count() == 0 else []),
+        pl.col("length_a").fill_null(0).cast(pl.Float64),
+        pl.col("length_b").fill_null(0).cast(pl.Float64),
+    )
+    return frame if frame["category"].null_count() < frame.height else frame.drop("category")
+
+
+def fill(ask: Ask, match: str, verdict: Verdict, *, cached: bool) -> None:
+    """Write a verdict into its ask."""
+    ask.match, ask.verdict, ask.outcome = match, verdict.id, verdict.outcome
+    ask.share, ask.extent, ask.reason = verdict.share, verdict.extent, verdict.reason
+    ask.aspect, ask.evidence, ask.served_by = verdict.aspect, verdict.evidence, verdict.served_by
+    ask.cached, ask.usage = cached, verdict.usage

@@ -1,0 +1,48 @@
+"""Coroutines run from plain functions: in scripts, in notebooks whose loop is already running, and with Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def finish(work: Coroutine[Any, Any, T], interrupt: Callable[[], None] = lambda: None) -> T:
+    """The result of `work`, run on a loop of its own in a thread of its own.
+
+    At the first Ctrl-C `interrupt` is called (it should make `work` end soon, keeping what is under way); at the second the work is
+    cancelled. KeyboardInterrupt is raised once the work has ended.
+    """
+    result: list[T] = []
+    error: list[BaseException] = []
+    handle: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = []
+
+    async def body() -> T:
+        handle.append((asyncio.get_running_loop(), asyncio.current_task()))  # type: ignore[arg-type]
+        return await work
+
+    def thread() -> None:
+        try:
+            result.append(asyncio.run(body()))
+        except BaseException as raised:
+            error.append(raised)
+
+    worker = threading.Thread(target=thread, name="winsome", daemon=True)
+    worker.start()
+    interrupted = 0
+    while worker.is_alive():
+        try:
+            worker.join(0.2)
+        except KeyboardInterrupt:
+            interrupted += 1
+            if handle:
+                loop, task = handle[0]
+                loop.call_soon_threadsafe(interrupt if interrupted == 1 else task.cancel)
+    if interrupted:
+        raise KeyboardInterrupt
+    if error:
+        raise error[0]
+    return result[0]

@@ -1,0 +1,138 @@
+"""Before the first paid call: what will be asked and what it may cost, and one small call to each server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from winsome.errors import BadInput
+from winsome.matchmaking import schedule
+from winsome.matchmaking.asks import Plan
+from winsome.matchmaking.budget import Budget
+from winsome.matchmaking.door import Asked
+from winsome.protocols import Judge
+from winsome.records import Prompt, Sampling
+
+CHARACTERS_A_TOKEN = 3.5
+ANSWER_TOKENS = 400
+"""Assumed length of an answer where `max_tokens` does not bound it; verdicts are assumed this long too at most."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one contender or the judge will be asked. `money` is None where a price is unknown, 0.0 for local work."""
+
+    name: str
+    calls: int
+    kept: int
+    tokens_in: int
+    tokens_out: int
+    money: float | None
+    window: int | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The plan before it is asked; tokens are characters / 3.5, answers assumed `ANSWER_TOKENS` long, and said to be so."""
+
+    contests: int
+    asks: int
+    loads: tuple[Load, ...]
+
+    @property
+    def money(self) -> float | None:
+        known = [load.money for load in self.loads]
+        return None if None in known else sum(m for m in known if m is not None)
+
+    @property
+    def calls(self) -> int:
+        return sum(load.calls for load in self.loads)
+
+    def lines(self) -> list[str]:
+        """The plan as a person reads it."""
+        lines = [f"plan: {self.contests:,} contests, {self.asks:,} asks of the judge at most"]
+        for load in self.loads:
+            money = (
+                "price unknown"
+                if load.money is None
+                else f"about {load.money:.2f} usd"
+                if load.money
+                else "no charge"
+            )
+            kept = f", {load.kept:,} kept" if load.kept else ""
+            tokens = (load.tokens_in + load.tokens_out) / 1000
+            lines.append(f"  {load.name}: {load.calls:,} calls{kept}, about {tokens:,.0f}k tokens, {money}")
+        return lines
+
+
+def estimate(
+    contenders: Sequence[Asked], judge: Judge, plan: Plan, kind: str, rounds: int, sampling: Sampling
+) -> Estimate:
+    """What the plan asks at most: missing answers, and every ask of the judge as if no verdict were kept."""
+    contests = schedule.count(kind, len(plan.prompts), len(plan.names), rounds)
+    asks = contests * plan.orders * plan.repeats
+    characters = [_characters(prompt) for prompt in plan.prompts]
+    mean = sum(characters) / max(1, len(characters))
+    loads: list[Load] = []
+    for contender in contenders:
+        missing = contender.missing(plan.prompts, sampling)
+        answer = contender.resolved(sampling).max_tokens or ANSWER_TOKENS
+        loads.append(
+            _load(contender, missing, len(plan.prompts) - missing, mean / CHARACTERS_A_TOKEN, answer)
+        )
+    model = getattr(judge, "model", None)
+    shown = mean / CHARACTERS_A_TOKEN + 2 * ANSWER_TOKENS + 300
+    if isinstance(model, Asked):
+        loads.append(_load(model, asks, 0, shown, ANSWER_TOKENS, judge.name))
+    else:
+        loads.append(Load(judge.name, asks, 0, 0, 0, 0.0))
+    return Estimate(contests, asks, tuple(loads))
+
+
+def _load(asked: Asked, calls: int, kept: int, tokens_in: float, tokens_out: float, name: str = "") -> Load:
+    draws = getattr(asked.inner, "draws", 1)
+    total_in, total_out = int(calls * draws * tokens_in), int(calls * draws * tokens_out)
+    money: float | None = 0.0
+    if calls and asked.host:
+        price = getattr(asked.inner, "price", None)
+        money = price.of(total_in, total_out) if price is not None else None
+    return Load(name or asked.name, calls * draws, kept, total_in, total_out, money)
+
+
+def _characters(prompt: Prompt) -> int:
+    return sum(len(m.text) for m in (*prompt.messages, *prompt.follow_ups)) + len(prompt.system or "")
+
+
+def refuse_unknown_prices(budget: Budget, planned: Estimate) -> None:
+    """Raise BadInput where a money budget cannot be kept because a price is unknown."""
+    if budget.usd is None:
+        return
+    for load in planned.loads:
+        if load.money is None:
+            raise BadInput(
+                f'"{load.name}": price unknown, so a money budget cannot be kept; add ?price_in=..&price_out=..'
+            )
+
+
+async def probe(asked: Sequence[Asked], prompts: Sequence[Prompt]) -> list[str]:
+    """Ask each server once; raises what is wrong with key, model or address, returns what is worth a warning.
+
+    Prompts longer than a server's context window are counted in a warning; they come back as failed answers.
+    """
+    probing = {id(a.inner): a for a in asked if hasattr(a.inner, "probe")}
+    warnings: list[str] = []
+
+    async def one(contender: Asked) -> None:
+        inner: Any = contender.inner
+        seen = await inner.probe()
+        if seen.window:
+            long = sum(_characters(prompt) / CHARACTERS_A_TOKEN > seen.window for prompt in prompts)
+            if long:
+                warnings.append(
+                    f"{contender.name}: {long} prompts seem longer than its window of {seen.window} tokens"
+                )
+
+    await asyncio.gather(*(one(contender) for contender in probing.values()))
+    return warnings

@@ -1,0 +1,115 @@
+"""A Run: the seed, folder, ledger and door of one invocation, and what its specs have opened."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from winsome import specs
+from winsome.errors import BadInput
+from winsome.ledger.store import Ledger
+from winsome.matchmaking.door import Asked, Door
+from winsome.records import Sampling
+
+T = TypeVar("T")
+
+COMMON = ("system", "temperature", "top_p", "max_tokens", "seed")
+"""Settings that every contender takes; the door applies them, so that no kind has to."""
+
+
+@dataclass
+class Session:
+    """The Run of the frame. `engine` names where contenders and scorers work: "local", or "ray" for a cluster."""
+
+    door: Door
+    seed: int = 0
+    folder: Path = Path(".winsome")
+    engine: str = "local"
+    opened: dict[tuple[str, str, bool], Any] = field(default_factory=dict[tuple[str, str, bool], Any])
+    _within: int = 0
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.door.ledger
+
+    def open(self, spec: str | Mapping[str, Any] | specs.Spec, role: type[T]) -> T:
+        """The object that `spec` names in `role`. Equal names and equal ids share one object, so weights load once.
+
+        What is opened within another (a decoder's base, a judge's model) is counted apart from a contender of that name.
+        """
+        parsed = specs.parse(spec)
+        place = (role.__name__, str(parsed), self._within > 0)
+        if place not in self.opened:
+            self.opened[place] = self._open(parsed, role.__name__)
+        return cast(T, self.opened[place])
+
+    def _open(self, spec: specs.Spec, role: str) -> Any:
+        if role != "Contender":
+            return self._shared(spec, role)
+        settings, system = _common(spec)
+        inner = self._shared(spec.without(COMMON), role)
+        return self.door.through(inner, str(spec), system, settings, within=self._within > 0)
+
+    def _shared(self, spec: specs.Spec, role: str) -> Any:
+        """The object of `spec`, the one already opened where the ids are equal."""
+        self._within += 1
+        try:
+            thing = self._placed(spec, role)
+        finally:
+            self._within -= 1
+        return (
+            self.opened.setdefault((role, f"id {thing.id}", False), thing) if hasattr(thing, "id") else thing
+        )
+
+    def _placed(self, spec: specs.Spec, role: str) -> Any:
+        """The object here, or its proxy on the cluster where the engine is Ray and the kind computes by itself."""
+        if self.engine == "ray":
+            from winsome.matchmaking.ray_engine import remote
+
+            return remote(spec, role, self)
+        return specs.open_spec(spec, role, self)
+
+    async def close(self) -> None:
+        """Free claims, connections and workers."""
+        await self.door.close()
+        for thing in {id(o): o for o in self.opened.values()}.values():
+            inner = thing.inner if isinstance(thing, Asked) else thing
+            if hasattr(inner, "close"):
+                await inner.close()
+        self.opened.clear()
+
+
+def _common(spec: specs.Spec) -> tuple[Sampling, str | None]:
+    """The door's settings in a contender's spec: how it samples, and its system text (`@file`: the file's text)."""
+    given = {key: spec.settings[key] for key in COMMON if key in spec.settings}
+    numbers: dict[str, Any] = {}
+    for key, convert in (("temperature", float), ("top_p", float), ("max_tokens", int), ("seed", int)):
+        if key in given:
+            try:
+                numbers[key] = convert(str(given[key]))
+            except ValueError:
+                raise BadInput(f'"{spec}": {key}={given[key]} is no number; give one') from None
+    system = given.get("system")
+    if isinstance(system, str) and system.startswith("@"):
+        path = Path(system[1:])
+        try:
+            system = path.read_text("utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(
+                f'"{spec}": system text {path} cannot be read ({error}); give a UTF-8 file'
+            ) from None
+    return Sampling(**numbers), None if system is None else str(system)
+
+
+def new_folder(root: Path, names: str) -> Path:
+    """A fresh run folder `<date>-<slug>-<4 hex>` below `root`."""
+    slug = re.sub(r"[^a-z0-9]+", "-", names.lower()).strip("-")[:40].strip("-") or "run"
+    day = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d")
+    folder = root / f"{day}-{slug}-{secrets.token_hex(2)}"
+    folder.mkdir(parents=True)
+    return folder
