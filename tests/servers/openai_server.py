@@ -30,8 +30,23 @@ FAULTS = ("429", "500", "hang", "cut", "invalid", "empty")
 VOLATILE = ("user", "stream", "metadata")
 """Fields of a request that are left out when questions are told apart; draws under unlike seeds are unlike questions."""
 
-WORDS = tuple(
-    "amber birch cedar delta ember fjord grove heath inlet jetty knoll larch maple north ocean pines".split()
+WORDS = (
+    "amber",
+    "birch",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "grove",
+    "heath",
+    "inlet",
+    "jetty",
+    "knoll",
+    "larch",
+    "maple",
+    "north",
+    "ocean",
+    "pines",
 )
 
 
