@@ -1,0 +1,169 @@
+"""A ledger in a PostgreSQL database, shared by many machines.
+
+PostgreSQL's text cannot hold NUL: it is written as U+E000 U+E002 and U+E000 itself as U+E000 U+E001, and read back. Whoever
+reads the tables by SQL sees these marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from winsome.errors import BadInput, Unsupported
+from winsome.ledger.engine import Trouble
+from winsome.ledger.rows import Row
+from winsome.ledger.secrets import masked
+from winsome.ledger.statements import statements
+
+try:
+    import psycopg
+except ImportError:  # pragma: no cover
+    raise Unsupported("a PostgreSQL ledger needs psycopg; pip install 'winsome[postgres]'") from None
+
+LOST = ("57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006")
+BUSY = ("40001", "40P01", "55P03")
+FULL = ("53100", "53200", "58030")
+
+_cursors = count()
+
+
+class Postgres:
+    """The engine over the database at `url`, which must exist and be coded in UTF-8."""
+
+    dialect: Literal["postgresql"] = "postgresql"
+    among = "= ANY(?)"
+    listed = "unnest(?::text[]) AS listed(value)"
+
+    def __init__(self, url: str) -> None:
+        scheme, _, rest = url.partition("://")
+        if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+            raise BadInput(f"{masked(url)}: no ledger address; give a path or postgresql://user@host/database")
+        self.url = f"postgresql://{rest}"
+        self.shown = masked(self.url)
+        self._insert = statements("postgresql").insert
+
+    @property
+    def database(self) -> str:
+        return urlsplit(self.url).path.lstrip("/") or "the user's own"
+
+    def connect(self) -> psycopg.Connection[Row]:
+        connection: psycopg.Connection[Row] = psycopg.connect(self.url, autocommit=True, connect_timeout=10)
+        connection.execute("SET synchronous_commit = on")
+        connection.execute("SET client_min_messages = warning")
+        return connection
+
+    def reader(self) -> psycopg.Connection[Row]:
+        connection = self.connect()
+        connection.execute("SET default_transaction_read_only = on")
+        return connection
+
+    def begin(self, connection: psycopg.Connection[Row]) -> None:
+        connection.execute("BEGIN")
+
+    def insert(self, connection: psycopg.Connection[Row], table: str, rows: Sequence[Row]) -> None:
+        # Two processes that insert the same rows in one order wait for each other, in two orders they deadlock.
+        ordered = sorted((_escaped(row) for row in rows), key=lambda row: row[0])
+        with connection.cursor() as cursor:
+            cursor.executemany(self._insert[table], ordered)
+
+    def load(self, connection: psycopg.Connection[Row], table: str, rows: Iterable[Row], count: int) -> None:
+        """By COPY into a table of the transaction's own, then in one statement into `table`."""
+        statement = statements("postgresql")
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE TEMP TABLE incoming (LIKE {table}) ON COMMIT DROP")
+            with cursor.copy("COPY incoming FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(_escaped(row))
+            cursor.execute(f"INSERT INTO {table} SELECT * FROM incoming {statement.conflict[table]}")
+            cursor.execute("DROP TABLE incoming")
+
+    def rows(self, connection: psycopg.Connection[Row], sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        found = connection.execute(_marked(sql), _escaped(parameters) or None)
+        return [_restored(row) for row in found.fetchall()]
+
+    def run(self, connection: psycopg.Connection[Row], sql: str, parameters: Sequence[Any] = ()) -> None:
+        connection.execute(_marked(sql), _escaped(parameters) or None)
+
+    def stream(
+        self, connection: psycopg.Connection[Row], sql: str, parameters: Sequence[Any], size: int
+    ) -> Iterator[list[Row]]:
+        with connection.transaction(), connection.cursor(name=f"winsome_{next(_cursors)}") as cursor:
+            cursor.execute(_marked(sql), _escaped(parameters) or None)
+            while rows := cursor.fetchmany(size):
+                yield [_restored(row) for row in rows]
+
+    def keys(self, keys: Iterable[str]) -> list[str]:
+        return list(keys)
+
+    def clock(self, connection: psycopg.Connection[Row]) -> float:
+        row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+        assert row is not None
+        return row[0]
+
+    def trouble(self, error: BaseException) -> Trouble:
+        state = getattr(error, "sqlstate", None)
+        if state in BUSY:
+            return "busy"
+        if state in FULL:
+            return "full"
+        if state in LOST or (state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)):
+            return "lost"
+        return "bad"
+
+    def select_only(self, sql: str, size: int) -> tuple[list[str], Iterator[list[Row]]]:
+        connection = self.reader()
+        try:
+            connection.execute("BEGIN READ ONLY")
+            # prepare=True sends one statement: "COMMIT; DELETE .." is refused by the server.
+            cursor = connection.execute(sql.encode(), prepare=True)
+        except psycopg.Error as error:
+            connection.close()
+            said = str(error).splitlines()[0][:100]
+            raise BadInput(f"query: {said}; give one SELECT statement") from None
+        names = [column.name for column in cursor.description or ()]
+        return names, _drained(connection, cursor, size)
+
+    def compact(self) -> None:
+        connection = self.connect()
+        try:
+            connection.execute("VACUUM (ANALYZE)")
+        finally:
+            connection.close()
+
+    def faults(self) -> list[str]:
+        """PostgreSQL checks its pages itself as they are read (`data_checksums`)."""
+        return []
+
+
+def _drained(connection: Any, cursor: Any, size: int) -> Iterator[list[Row]]:
+    try:
+        while cursor.description is not None and (rows := cursor.fetchmany(size)):
+            yield [_restored(row) for row in rows]
+    finally:
+        connection.close()
+
+
+def _marked(sql: str) -> str:
+    return sql.replace("?", "%s")
+
+
+def _escaped(row: Sequence[Any]) -> Row:
+    if any(type(value) is str and ("\0" in value or "\ue000" in value) for value in row):
+        return tuple(_without_nul(value) if type(value) is str else value for value in row)
+    return tuple(row)
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\ue000", "\ue000\ue001").replace("\0", "\ue000\ue002")
+
+
+def _restored(row: Row) -> Row:
+    if any(type(value) is str and "\ue000" in value for value in row):
+        return tuple(_with_nul(value) if type(value) is str else value for value in row)
+    return row
+
+
+def _with_nul(text: str) -> str:
+    return text.replace("\ue000\ue002", "\0").replace("\ue000\ue001", "\ue000")

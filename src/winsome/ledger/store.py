@@ -1,0 +1,351 @@
+"""The ledger: one durable place for what was asked, answered and judged, shared by threads, event loops and processes.
+
+    with Ledger.open() as ledger:
+        await ledger.put(prompt, response)      # back when both are on disk
+        ledger.answers([response.key])
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+from winsome.errors import BadInput, Fatal
+from winsome.ledger import rows as kept
+from winsome.ledger.secrets import without_secrets
+from winsome.records import Blob, Match, Prompt, Response, Verdict
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from winsome.ledger.bulk import Imported
+    from winsome.ledger.check import Verification
+    from winsome.ledger.engine import Connection, Engine
+    from winsome.ledger.lineage import Relative
+
+T = TypeVar("T")
+CHUNK = 2_000
+"""Keys that one read looks up."""
+
+BATCH = 5_000
+"""Records that `put_many` commits at once."""
+
+DEFAULT = Path(".winsome") / "ledger.sqlite"
+
+Seats = tuple[int, ...]
+
+
+class Ledger:
+    """An open ledger; `Ledger.open` makes one. Reads see what was committed when they began; every write is idempotent.
+
+    url: where it is, without a password. Raises Fatal from any write when there is no room, no server or no lock to be had;
+    what was committed before stays, and later writes work as soon as the cause is gone.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        from winsome.ledger.writer import Writer
+
+        self.url = engine.shown
+        self._engine = engine
+        self._writer = Writer(engine)
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def open(where: str | Path | None = None) -> Ledger:
+        """The ledger at `where`: a SQLite path or a postgresql:// address; made if new, brought up to date if older.
+
+        None takes $WINSOME_LEDGER, else ./.winsome/ledger.sqlite. Raises BadInput where there is something else or a newer
+        ledger, Unsupported where PostgreSQL's driver is not installed.
+        """
+        from winsome.ledger import versions
+
+        engine = engine_of(where)
+        versions.settle(engine)
+        return Ledger(engine)
+
+    def close(self) -> None:
+        """Commit what is queued and let go of the database; a second call does nothing."""
+        self._writer.close()
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Writing
+
+    async def put(self, *records: Prompt | Response | Match | Verdict) -> None:
+        """Keep records; returns when their group is on disk. A record already kept stays as it is.
+
+        A verdict that is unparsed or void gives way to a later one with its id. A match names its prompt and responses, which
+        are put before it or with it. Raises BadInput for a record that cannot be kept exactly.
+        """
+        rows: dict[str, list[kept.Row]] = {}
+        for record in records:
+            kept.add(record, rows)
+        await self._writer.submit(rows)
+
+    def put_many(self, records: Iterable[Prompt | Response | Match | Verdict]) -> int:
+        """Keep records in transactions of thousands; how many were given."""
+        count = 0
+        for batch in _batches(records, BATCH):
+            rows: dict[str, list[kept.Row]] = {}
+            for record in batch:
+                kept.add(record, rows)
+            self._writer.run(rows)
+            count += len(batch)
+        return count
+
+    def import_frame(self, frame: pl.DataFrame, *, judge: str, name: str = "frame") -> Imported:
+        """Keep recorded verdicts, one a row of `frame`, with the judge's name `judge`; see `bulk.import_frame`."""
+        from winsome.ledger import bulk
+
+        return bulk.import_frame(self._engine, self._writer, frame, judge=judge, name=name)
+
+    def put_run(self, id: str, record: Mapping[str, Any]) -> None:
+        """Keep or replace what is known of a run; what looks like a secret is masked."""
+        import time
+
+        text = orjson.dumps(without_secrets(record)).decode()
+        self._writer.run({"runs": [(id, text, time.time())]})
+
+    # Claims
+
+    async def claim(self, keys: Iterable[str], owner: str, seconds: float = 60) -> set[str]:
+        """The keys that `owner` may now ask: neither answered nor held by another; its own are renewed.
+
+        A claim ends when an answer with its key is put, when it is released, or after `seconds` without a beat.
+        """
+        from winsome.ledger import claims
+
+        wanted = list(keys)
+        return await self._writer.submit(
+            None, lambda connection: claims.take(self._engine, connection, wanted, owner, seconds)
+        )
+
+    async def release(self, keys: Iterable[str], owner: str) -> None:
+        """Give up claims that `owner` holds."""
+        from winsome.ledger import claims
+
+        given = list(keys)
+        await self._writer.submit(None, lambda connection: claims.release(self._engine, connection, given, owner))
+
+    async def beat(self, owner: str, seconds: float = 60) -> int:
+        """Renew every claim of `owner` for `seconds` from now; how many it holds."""
+        from winsome.ledger import claims
+
+        return await self._writer.submit(
+            None, lambda connection: claims.beat(self._engine, connection, owner, seconds)
+        )
+
+    # Reading
+
+    def prompts(self, ids: Iterable[str]) -> dict[str, Prompt]:
+        """The prompts with these ids; those that are not kept are left out."""
+        return {row[0]: kept.prompt(row) for row in self._by("prompts", "id", ids)}
+
+    def responses(self, ids: Iterable[str]) -> dict[str, Response]:
+        """The responses with these ids, failed ones too."""
+        return {row[0]: kept.response(row) for row in self._by("responses", "id", ids)}
+
+    def verdicts(self, ids: Iterable[str]) -> dict[str, Verdict]:
+        """The verdicts with these ids."""
+        return {row[0]: kept.verdict(row) for row in self._by("verdicts", "id", ids)}
+
+    def matches(self, ids: Iterable[str]) -> dict[str, Match]:
+        """The matches with these ids, with their prompts and responses. Raises Fatal where one of those is missing."""
+        found: dict[str, Match] = {}
+        for chunk in _batches(dict.fromkeys(ids), CHUNK):
+            found |= self._matches(chunk)
+        return found
+
+    def answers(self, keys: Iterable[str]) -> dict[str, Response]:
+        """Key -> the first answer kept under it; a failed one never counts."""
+        found: dict[str, Response] = {}
+        for row in self._by("responses", "key", keys, "AND finish <> 'failed' ORDER BY created"):
+            if row[1] not in found:
+                found[row[1]] = kept.response(row)
+        return found
+
+    def judged(
+        self, judge_id: str, asks: Iterable[tuple[str, int]]
+    ) -> dict[tuple[str, int], list[tuple[Seats, Verdict]]]:
+        """(shown, repeat) -> what this judge said of it: the seats of the match's sides, and the verdict.
+
+        Unparsed and void verdicts are left out, so that they are asked again.
+        """
+        wanted = set(asks)
+        found: dict[tuple[str, int], list[tuple[Seats, Verdict]]] = {}
+        columns = ", ".join(f"v.{column}" for column in _columns("verdicts"))
+        sql = (
+            f"SELECT m.shown, m.repeat, m.sides, {columns} FROM matches m JOIN verdicts v ON v.match = m.id "
+            f"WHERE m.shown {self._engine.among} AND v.judge_id = ? AND v.outcome NOT IN ('unparsed', 'void') "
+            "ORDER BY v.created, v.id"
+        )
+        for chunk in _batches(dict.fromkeys(shown for shown, _ in wanted), CHUNK):
+            for shown, repeat, sides, *row in self._rows(sql, (self._engine.keys(chunk), judge_id)):
+                if (shown, repeat) in wanted:
+                    place = kept.seats(kept.sides(sides)), kept.verdict(tuple(row))
+                    found.setdefault((shown, repeat), []).append(place)
+        return found
+
+    def run(self, id: str) -> dict[str, Any] | None:
+        """What is known of a run; None if nothing is."""
+        found = self._rows("SELECT record FROM runs WHERE id = ?", (id,))
+        return orjson.loads(found[0][0]) if found else None
+
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """Every run, oldest first."""
+        found = self._rows("SELECT id, record FROM runs ORDER BY created, id")
+        return {id: orjson.loads(record) for id, record in found}
+
+    def frame(self, table: str, columns: Sequence[str] | None = None, where: str | None = None) -> pl.DataFrame:
+        """A table as columns, all of them or those named, of the rows for which the SQL condition `where` holds."""
+        from winsome.ledger import frames
+
+        return frames.frame(self._engine, table, columns, where)
+
+    def query(self, sql: str) -> pl.DataFrame:
+        """What one SELECT statement finds. Raises BadInput for anything that would write."""
+        from winsome.ledger import frames
+
+        return frames.query(self._engine, sql)
+
+    def counts(self) -> dict[str, int]:
+        """Table -> rows."""
+        tables = ("prompts", "responses", "matches", "verdicts", "runs", "claims", "blobs")
+        return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+
+    def lineage(self, id: str, *, depth: int = 20) -> list[Relative]:
+        """Ancestors and descendants of the record `id`, nearest first; see `lineage.walk`."""
+        from winsome.ledger import lineage
+
+        return lineage.walk(self._engine, self._rows, id, depth)
+
+    # Blobs
+
+    def put_blob(self, data: bytes, kind: str, mime: str, shape: Sequence[int] = ()) -> Blob:
+        """Keep bytes under their SHA-256, and the part that names them; equal bytes are kept once."""
+        from winsome.ledger import blobs
+
+        return blobs.put(self._writer, data, kind, mime, tuple(shape))
+
+    def blob(self, sha256: str) -> bytes:
+        """The bytes of a blob. Raises BadInput if they are not kept."""
+        from winsome.ledger import blobs
+
+        return blobs.get(self._rows, self.url, sha256)
+
+    # Care
+
+    def verify(self) -> Verification:
+        """Every id recomputed, every reference followed, the file's own checks run; see `check.verify`."""
+        from winsome.ledger import check
+
+        return check.verify(self._engine)
+
+    def vacuum(self, *, orphans: bool = False) -> dict[str, int]:
+        """Give unused room back; with `orphans` drop what nothing can use (never a prompt or a response). Rows dropped."""
+        from winsome.ledger import check
+
+        dropped = self._writer.run(None, lambda c: check.drop_orphans(self._engine, c)) if orphans else {}
+        self._engine.compact()
+        return dropped
+
+    def merge(self, other: Ledger | str | Path) -> dict[str, int]:
+        """Copy into this ledger what `other` (not changed, SQLite or PostgreSQL) holds more. Table -> new rows."""
+        from winsome.ledger import merge
+
+        if isinstance(other, Ledger):
+            return merge.copy(other._engine, self._engine, self._writer)
+        if isinstance(other, Path) or "://" not in other:
+            path = Path(other)
+            if not path.is_file():
+                raise BadInput(f"{path}: no ledger there to merge; check the path")
+        with Ledger.open(other) as opened:
+            return merge.copy(opened._engine, self._engine, self._writer)
+
+    # Within
+
+    def _by(self, table: str, column: str, values: Iterable[str], more: str = "") -> Iterator[kept.Row]:
+        columns = ", ".join(_columns(table))
+        sql = f"SELECT {columns} FROM {table} WHERE {column} {self._engine.among} {more}"
+        for chunk in _batches(dict.fromkeys(values), CHUNK):
+            yield from self._rows(sql, (self._engine.keys(chunk),))
+
+    def _matches(self, ids: Sequence[str]) -> dict[str, Match]:
+        rows = list(self._by("matches", "id", ids))
+        sides = {row[0]: kept.sides(row[9]) for row in rows}
+        prompts = self.prompts(row[3] for row in rows)
+        responses = self.responses(side["response"] for match in sides.values() for side in match)
+        notes = {id: orjson.loads(text) for id, text in self._by("notes", "id", (row[11] for row in rows if row[11]))}
+        try:
+            return {row[0]: kept.match(row, prompts, responses, notes) for row in rows}
+        except KeyError as error:
+            raise Fatal(f"{self.url}: a match names {error}, which is not kept; run winsome ledger verify") from None
+
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[kept.Row]:
+        with self._reading() as connection:
+            return self._engine.rows(connection, sql, parameters)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = self._engine.reader()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            self._idle.append(connection)
+
+
+def engine_of(where: str | Path | None) -> Engine:
+    """The engine that `where` names; the folder of a new SQLite file is made."""
+    where = where if where is not None else os.environ.get("WINSOME_LEDGER") or DEFAULT
+    text = str(where)
+    if "://" in text and not text.startswith("sqlite://"):
+        from winsome.ledger.postgres import Postgres
+
+        return Postgres(text)
+    from winsome.ledger.sqlite import Sqlite
+
+    path = Path(text.removeprefix("sqlite:///")).expanduser()
+    if path.is_dir():
+        raise BadInput(f"{path}: is a folder; name a file such as {path / 'ledger.sqlite'}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{path}: its folder cannot be made ({error.strerror}); name another with --ledger") from None
+    return Sqlite(path)
+
+
+def _columns(table: str) -> tuple[str, ...]:
+    from winsome.ledger.statements import columns
+
+    return columns(table)
+
+
+def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(values)
+    while batch := list(islice(iterator, size)):
+        yield batch
