@@ -1,0 +1,16 @@
+"""What compares: LLM judges by published and own protocols, scorers as judges, rules, the embedded judge."""
+
+from __future__ import annotations
+
+KINDS: dict[str, dict[str, str]] = {
+    "Judge": {
+        "pairwise": "winsome.judges.pairwise:pairwise",
+        "rubric": "winsome.judges.rubric:rubric",
+        "by_score": "winsome.judges.by_score:by_score",
+        "embedded": "winsome.judges.embedded:embedded",
+        "exact": "winsome.judges.rules.exact:exact",
+        "regex": "winsome.judges.rules.regex:regex",
+        "json_schema": "winsome.judges.rules.json_schema:json_schema",
+        "numeric": "winsome.judges.rules.numeric:numeric",
+    },
+}

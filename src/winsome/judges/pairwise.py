@@ -1,0 +1,86 @@
+"""A model asked which of two answers is better, by a named protocol."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from winsome.judges import protocol as protocols
+from winsome.judges import templates
+from winsome.judges.asking import Ask, Reply, replies
+from winsome.judges.protocol import Protocol
+from winsome.judges.templates import Template
+from winsome.protocols import Contender, Judge
+from winsome.records import Match, Sampling, Verdict, digest, shares
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Pairwise:
+    """An LLM judge of two sides; its `label` (letter@1) names protocol and prompt text in figures."""
+
+    name: str
+    id: str
+    label: str
+    model: Contender
+    template: Template
+    protocol: Protocol
+    sampling: Sampling
+    sides: range = range(2, 3)
+    ordered: bool = True
+
+    async def judge(self, matches: Sequence[Match]) -> AsyncIterator[Verdict]:
+        """One verdict a match, as the replies come. BadInput where a prompt lacks what the prompt text shows."""
+        asks = [self._ask(match) for match in matches]
+        async for reply in replies(self.model, asks, self.sampling, self.protocol.read):
+            yield self._verdict(reply)
+
+    def _ask(self, match: Match) -> Ask:
+        responses = tuple(side.response for side in match.seated)
+        fence = templates.fence(match.prompt, responses) if self.template.fenced else ""
+        return Ask(self.template.render(match.prompt, responses, fence), match.repeat, fence, (match,))
+
+    def _verdict(self, reply: Reply) -> Verdict:
+        (match,) = reply.ask.of
+        reading = reply.reading
+        outcome, scores, reason = reading.unread, (), reading.problem
+        if reading.value is not None:
+            first = reading.value if match.sides[0].seat == 0 else 1.0 - reading.value
+            outcome, scores = shares(first)
+            reason = f"label: {reading.label}"
+        return Verdict(
+            match.id,
+            self.name,
+            self.id,
+            outcome,
+            scores,
+            extent=reading.extent,
+            reason=reason,
+            evidence=reply.evidence,
+            usage=reply.usage,
+            served_by=reply.served_by,
+        )
+
+
+def pairwise(
+    *,
+    model: Contender,
+    protocol: str = "letter",
+    prompt: str | None = None,
+    temperature: float = 0.0,
+    max_tokens: int | None = None,
+    logprobs: int | None = None,
+    name: str = "pairwise",
+) -> Judge:
+    """`model` as a judge of two sides by `protocol`: letter, alpaca_eval, arena_hard or mt_bench_pair, @version or newest.
+
+    `prompt=@path` takes the prompt text from a file. `max_tokens` and `logprobs` (alternatives a token, 0 asks for none)
+    stand in for the protocol's own. Shares in (0, 1) come from token probabilities where the protocol reads them.
+    """
+    row, version = protocols.named(protocol, sides=2)
+    template = templates.chosen(f"{row.name}@{version}", prompt, sides=2)
+    sampling = protocols.sampling(row, temperature, max_tokens, logprobs)
+    id = digest(["pairwise", VERSION, row.name, template.digest, model.id, sampling.asked()])
+    label = template.name if prompt is None else f"{row.name} with {template.name}"
+    return Pairwise(name, id, label, model, template, row, sampling)
