@@ -17,13 +17,24 @@ from winsome.standings.columns import Floats
 from winsome.standings.intervals import FEW_CLUSTERS, check_level
 from winsome.standings.ranking import decided_pairs, normal_p_values, possible_ranks
 from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes, dropped, pooled, sided
-from winsome.standings.strengths import cluster_meat, fit, pair_counts, pair_meat, sandwich, unidentified
+from winsome.standings.strengths import (
+    cluster_meat,
+    fit,
+    model_meat,
+    pair_counts,
+    pair_meat,
+    sandwich,
+    unidentified,
+)
 from winsome.standings.table import Row, Standings
 
 ARENA = 400.0 / math.log(10.0)
 """Arena points a natural logarithm of the odds."""
 
 MEAN = 1000.0
+
+NO_SPREAD = 1e-9
+"""Residual variance, as a share of the model's, that is taken for none."""
 
 PRIOR = 1.0
 """Weight of the one tied battle against an average contender that each contender gets where no finite fit exists."""
@@ -67,6 +78,11 @@ def bradley_terry(
         if alone
         else cluster_meat(scored, cluster_codes(scored, cluster), strength)
     )
+    if np.trace(meat) <= NO_SPREAD * np.trace(hessian):
+        meat = model_meat(counts, strength)
+        warnings.append(
+            "the verdicts have no spread (all tied, or one cluster): the errors are those of wins and losses"
+        )
     chance = expit(strength)
     covariance = sandwich(hessian, meat + np.diag(prior * chance * (1.0 - chance)))
     strength, covariance = _placed(strength, covariance, anchored)

@@ -3,10 +3,11 @@
 A share lies in [0, 1], rows of one cluster (a prompt) depend on each other, clusters do not. With w_g the cluster's share
 of the total weight and r_g its weighted mean residual, the mean m has variance
 
-    v = sum_g (w_g r_g / (1 - w_g))^2,    n_eff = m (1 - m) / v   (v = 0: the number of clusters),
+    v = sum_g (w_g r_g)^2 / (1 - w_g),    n_eff = m (1 - m) / v   (v = 0: the number of clusters),
 
 and the interval is the set of p with (m - p)^2 <= t^2 p (1 - p) / n_eff, t the Student quantile with
-1 / sum_g w_g^2 - 1 degrees of freedom. Without clusters and ties this is Wilson's interval, but for n - 1.
+1 / sum_g w_g^2 - 1 degrees of freedom. Where every cluster is one row, v is the textbook s^2 / n, and
+without ties the interval is Wilson's, but for n - 1.
 """
 
 from __future__ import annotations
@@ -52,9 +53,10 @@ class ClusteredMean:
 
     @property
     def scaled(self) -> Floats:
-        """The residuals over 1 - w_g, [clusters]; their squares sum to the variance v."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.residuals == 0, 0.0, self.residuals / (1.0 - self.weights))
+        """The residuals over sqrt(1 - w_g), [clusters]; their squares sum to the variance v; 0 for one cluster."""
+        if self.n < 2:
+            return np.zeros(self.n)
+        return self.residuals / np.sqrt(1.0 - self.weights)
 
     @property
     def variance(self) -> float:
@@ -62,10 +64,8 @@ class ClusteredMean:
 
     @property
     def standard_error(self) -> float:
-        """sqrt(G / (G - 1) sum residuals^2): std(ddof=1) / sqrt(n) where every cluster is one row; NaN for one cluster."""
-        if self.n < 2:
-            return math.nan
-        return math.sqrt(self.n / (self.n - 1) * float(self.residuals @ self.residuals))
+        """sqrt(v): std(ddof=1) / sqrt(n) where every cluster is one row; NaN for one cluster."""
+        return math.sqrt(self.variance) if self.n > 1 else math.nan
 
     @property
     def effective_clusters(self) -> float:

@@ -71,7 +71,7 @@ def share_difference_p_values(means: Sequence[ClusteredMean | None]) -> Floats:
     present = np.array([i for i, _ in known])
     owner = np.concatenate([np.full(mean.n, i, np.int32) for i, mean in known])
     cluster = np.concatenate([mean.clusters for _, mean in known])
-    scaled = np.concatenate([np.where(np.isfinite(mean.scaled), mean.scaled, 0.0) for _, mean in known])
+    scaled = np.concatenate([mean.scaled for _, mean in known])
     products = gram(owner, cluster, scaled, size)
     variance = np.diag(products)[:, None] + np.diag(products)[None, :] - 2.0 * products
     estimate = np.array([mean.mean for _, mean in known])

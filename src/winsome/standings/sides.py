@@ -100,7 +100,7 @@ def check_rankable(battles: Battles) -> None:
         found = np.unique(battles.aspect.values)
         if len(found) > 1:
             labels = battles.aspect.labels
-            names = ", ".join("(none)" if code < 0 else labels[code] for code in found.tolist())
+            names = ", ".join("(none)" if code < 0 else labels[int(code)] for code in found)
             raise BadInput(f"verdicts on {len(found)} aspects are mixed ({names[:90]}); choose one aspect")
     if not battles.scored.any():
         raise BadInput(f"no scored verdict among {len(battles)} rows; nothing can be ranked")

@@ -12,6 +12,9 @@ from winsome.standings.battles import Battles
 from winsome.standings.columns import Bools, Floats, Ints, sums
 from winsome.standings.ranking import gram
 
+NO_WIN = 1e-9
+"""Below this share of a pair's weight a win is rounding, and the strengths it asks for are not finite in practice."""
+
 TOLERANCE = 1e-10
 """Largest gradient entry, as a share of the total weight, at which Newton stops."""
 
@@ -100,6 +103,13 @@ def pair_meat(counts: PairCounts, strength: Floats) -> Floats:
     return np.diag(squares.sum(1)) - squares
 
 
+def model_meat(counts: PairCounts, strength: Floats) -> Floats:
+    """What `pair_meat` would be on average if every row were a win or a loss of the fitted model."""
+    chance = expit(strength[:, None] - strength[None, :])
+    squares = (counts.squared_weight + counts.squared_weight.T) * chance * (1.0 - chance)
+    return np.diag(squares.sum(1)) - squares
+
+
 def cluster_meat(battles: Battles, cluster: Ints, strength: Floats) -> Floats:
     """Sum over clusters of the outer products of their summed scores; cluster: codes [rows]."""
     residual = battles.weight * (battles.share - expit(strength[battles.a] - strength[battles.b]))
@@ -114,23 +124,24 @@ def unidentified(names: Sequence[str], wins: Floats) -> list[str]:
 
     It exists exactly where each contender can be reached from each other along wins. Source: Ford 1957.
     """
-    met = (wins + wins.T) > 0
+    battles = wins + wins.T
+    met, won = battles > 0, wins > NO_WIN * battles
     groups = _groups(_closure(met))
     reasons: list[str] = []
     if len(groups) > 1:
         shown = " | ".join(_few([names[code] for code in group]) for group in groups[:4])
         reasons.append(f"{len(groups)} groups never met ({shown}): distances between groups mean nothing")
     for group in groups:
-        beats = _closure(wins[np.ix_(group, group)] > 0)
+        beats = _closure(won[np.ix_(group, group)])
         parts = _groups(beats & beats.T)
         if len(parts) == 1:
             continue
         for part in parts:
             rest = [k for k in range(len(group)) if k not in part]
-            won = (wins[np.ix_([group[k] for k in part], [group[k] for k in rest])] > 0).any()
-            lost = (wins[np.ix_([group[k] for k in rest], [group[k] for k in part])] > 0).any()
-            if won != lost:
-                verb = "never lost to" if won else "never won against"
+            inside, outside = ([group[k] for k in codes] for codes in (part, rest))
+            wins_any, losses_any = won[np.ix_(inside, outside)].any(), won[np.ix_(outside, inside)].any()
+            if wins_any != losses_any:
+                verb = "never lost to" if wins_any else "never won against"
                 reasons.append(f"{_few([names[group[k]] for k in part])} {verb} the others (separation)")
     return reasons
 
