@@ -1,0 +1,73 @@
+"""report.json: everything that the page shows but the texts, as one JSON document with a published schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from winsome.records import OUTCOMES
+from winsome.report.diagnostics import diagnostics
+from winsome.report.figures import by_length, categories, lengths_of, matrix
+from winsome.report.folder import Finished, read
+from winsome.report.headline import headline
+
+FORMAT = 1
+"""The format of report.json; raised when a field changes its meaning or goes away."""
+
+
+def document(folder: str | Path) -> dict[str, Any]:
+    """The report of a run's folder as JSON-like values that `schema()` describes; raises BadInput for a broken folder."""
+    return of_run(read(Path(folder)))
+
+
+def of_run(run: Finished) -> dict[str, Any]:
+    """The report of a run that has been read."""
+    record, standings = run.record, run.record["standings"]
+    return {
+        "format": FORMAT,
+        "figure": record["figure"],
+        "headline": headline(standings),
+        "standings": standings,
+        "counts": _counts(record),
+        "matrix": matrix(run.battles),
+        "length": by_length(run.battles, lengths_of(run.contests, run.asks)),
+        "categories": categories(run.battles, standings.get("baseline")),
+        "judge": dict(record["judge"]),
+        "diagnostics": diagnostics(run),
+        "contenders": [dict(contender) for contender in record["contenders"]],
+        "suite": dict(record.get("suite", {})),
+        "usage": dict(record.get("usage", {})),
+        "dropped": list(record.get("dropped", ())),
+        "warnings": list(dict.fromkeys([*record.get("warnings", ()), *standings.get("warnings", ())])),
+        "notes": list(record.get("notes", ())),
+        "run": {
+            name: record.get(name)
+            for name in ("id", "command", "started", "finished", "seconds", "seed", "ledger", "orders", "repeats")
+        }
+        | {"settings": dict(record.get("settings", {})), "versions": _versions(record)},
+    }
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of report.json."""
+    return orjson.loads((files("winsome.report") / "report.schema.json").read_bytes())
+
+
+def _counts(record: Mapping[str, Any]) -> dict[str, Any]:
+    outcomes = {outcome: int(record["counts"].get(outcome, 0)) for outcome in OUTCOMES}
+    return {"contests": record["contests"], "asks": record.get("asks"), "outcomes": outcomes}
+
+
+def _versions(record: Mapping[str, Any]) -> dict[str, str]:
+    """Names and versions in one flat table; run.json keeps those of packages in a table of their own."""
+    versions: dict[str, str] = {}
+    for name, version in {"winsome": record.get("winsome"), **record.get("versions", {})}.items():
+        if isinstance(version, Mapping):
+            versions |= {str(package): str(found) for package, found in version.items()}
+        elif version is not None:
+            versions[name] = str(version)
+    return versions

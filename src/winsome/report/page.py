@@ -1,0 +1,58 @@
+"""The page: one HTML file that holds all it needs and may fetch nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from winsome.report import provenance, sections
+from winsome.report.headline import headline
+from winsome.report.labels import labels, relabelled
+from winsome.report.markup import Markup, el, name
+from winsome.report.matches import Matches
+
+SECTIONS = {
+    "headline": sections.headline,
+    "standings": sections.standings,
+    "counts": sections.counts,
+    "matrix": sections.matrix,
+    "length": sections.length,
+    "categories": sections.categories,
+    "judge": provenance.judge,
+    "cost": provenance.cost,
+    "dropped": sections.dropped,
+    "reproduce": provenance.reproduce,
+}
+
+
+def page(document: Mapping[str, Any], matches: Matches) -> str:
+    """The HTML of a report; its policy lets only its own scripts and style run, by their digests."""
+    document = relabelled(document, labels(document["contenders"]))
+    document["headline"] = headline(document["standings"])
+    source = {part: (files("winsome.report") / "page" / part).read_text("utf-8") for part in ("page.html", "page.css", "page.js", "matches.js")}
+    scripts, style = [source["page.js"], source["matches.js"]], source["page.css"]
+    policy = (
+        f"default-src 'none'; script-src {' '.join(map(_digest, scripts))}; style-src {_digest(style)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    slots: dict[str, str] = {
+        "policy": policy,
+        "title": el("title", f"{document['headline']['claim']} · Winsome report"),
+        "style": f"<style>{style}</style>",
+        "figure": name(document["figure"]),
+        "finished": name((document["run"]["finished"] or "")[:10]),
+        "version": name(document["run"]["versions"].get("winsome", "")),
+        "contests": Markup(f"{matches.contests:,}"),
+        "blocks": "\n".join(matches.elements),
+        "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
+        **{slot: section(document) for slot, section in SECTIONS.items()},
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: slots[match[1]], source["page.html"])
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

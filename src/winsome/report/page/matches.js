@@ -1,0 +1,350 @@
+"use strict";
+// The match browser. Texts are unpacked a block at a time; whatever a model wrote reaches the page as text nodes only.
+(async () => {
+  const ROW = 72, LIMIT = 4000, KEPT_BLOCKS = 48;
+  /** @param {string} id @returns {any} */
+  const at = (id) => document.getElementById(id);
+
+  /** @param {string} id @returns {Promise<any>} the JSON in an inert block */
+  async function unpack(id) {
+    const packed = Uint8Array.from(atob(at(id).textContent), (c) => c.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(stream).text());
+  }
+
+  const index = await unpack("index");
+  const { columns, names, categories, judges, outcomes } = index;
+  const total = columns.id.length;
+  const OPEN = new Set(["unparsed", "void", "not asked"]);
+
+  /** Numbered values in blocks, the last few blocks kept unpacked. @param {string} prefix @param {number[]} starts */
+  function store(prefix, starts) {
+    /** @type {Map<number, Promise<any[]>>} */
+    const kept = new Map();
+    /** @param {number} block */
+    function open(block) {
+      const found = kept.get(block) ?? unpack(prefix + block);
+      kept.delete(block);
+      kept.set(block, found);
+      if (kept.size > KEPT_BLOCKS) kept.delete(kept.keys().next().value);
+      return found;
+    }
+    /** @param {number} number */
+    async function get(number) {
+      if (number < 0) return null;
+      let low = 0, high = starts.length - 1;
+      while (low < high) {
+        const middle = (low + high + 1) >> 1;
+        if (starts[middle] <= number) low = middle; else high = middle - 1;
+      }
+      return (await open(low))[number - starts[low]];
+    }
+    return { get, open, starts };
+  }
+  const texts = store("t", index.text_blocks), details = store("d", index.detail_blocks);
+
+  /** An element with children; strings become text nodes.
+   * @param {string} tag @param {Record<string, any>} [attributes] @param {...any} children @returns {any} */
+  function h(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+      else if (value !== false && value != null) made.setAttribute(name, value === true ? "" : value);
+    }
+    made.append(...children.flat().filter((child) => child != null && child !== false));
+    return made;
+  }
+  /** @param {number} value */
+  const thousands = (value) => value.toLocaleString("en");
+  /** @param {string} name */
+  const bdi = (name) => h("bdi", {}, name);
+
+  // What is shown: rows that pass the filters, each seen from its left side.
+  const state = { outcome: "all", left: -1, right: -1, category: -1, by: 0, query: "", at: -1 };
+  /** @type {Uint8Array | null} */
+  let hits = null;
+  /** @type {number[]} */
+  let rows = [];
+
+  /** Whether a row is shown with its sides exchanged; null where the chosen contenders did not meet. @param {number} row */
+  function turned(row) {
+    const a = columns.a[row], b = columns.b[row];
+    /** @param {number} left @param {number} right */
+    const fits = (left, right) => (state.left < 0 || state.left === left) && (state.right < 0 || state.right === right);
+    return fits(a, b) ? false : fits(b, a) ? true : null;
+  }
+  /** The outcome of a row for one judge, from the side shown left. @param {number} row @param {number} judge @param {boolean} turn */
+  function result(row, judge, turn) {
+    const outcome = outcomes[columns.outcome[row][judge]], share = columns.share[row][judge];
+    if (OPEN.has(outcome)) return { outcome, side: "open", share };
+    const left = turn ? 1 - share : share;
+    const side = outcome === "inconsistent" ? "flip" : left > 0.5 ? "left" : left < 0.5 ? "right" : "tie";
+    return { outcome, side, share: left };
+  }
+  /** @param {number} row */
+  function disagree(row) {
+    const sides = new Set(judges.map((_, judge) => result(row, judge, false).side));
+    sides.delete("open");
+    return sides.size > 1;
+  }
+  const kinds = {
+    all: () => true,
+    left: (row, found) => found.side === "left",
+    right: (row, found) => found.side === "right",
+    tie: (row, found) => found.side === "tie",
+    flip: (row, found) => found.side === "flip",
+    forfeit: (row, found) => found.outcome === "forfeit",
+    disagree: (row) => disagree(row),
+    open: (row, found) => found.side === "open",
+  };
+  /** @param {number} row */
+  function hit(row) {
+    const found = hits;
+    if (found === null) return true;
+    return [columns.prompt[row], columns.text_a[row], columns.text_b[row], ...columns.words[row]].some((text) => text >= 0 && found[text]);
+  }
+
+  function sift() {
+    const counts = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, 0]));
+    rows = [];
+    for (let row = 0; row < total; row++) {
+      if (state.category >= 0 && columns.category[row] !== state.category) continue;
+      const turn = turned(row);
+      if (turn === null || !hit(row)) continue;
+      const found = result(row, state.by, turn);
+      for (const [kind, test] of Object.entries(kinds)) if (test(row, found)) counts[kind]++;
+      if (kinds[state.outcome](row, found)) rows.push(row);
+    }
+    drawOutcomes(counts);
+    at("found").textContent = `${thousands(rows.length)} of ${thousands(total)} matches`;
+    at("spacer").style.height = `${rows.length * ROW}px`;
+    at("list").scrollTop = 0;
+    drawList();
+  }
+
+  /** @param {Record<string, number>} counts */
+  function drawOutcomes(counts) {
+    const two = names.length === 2, a = columns.a[0], b = columns.b[0];
+    const left = state.left >= 0 ? names[state.left] : two ? names[a] : "left", right = state.right >= 0 ? names[state.right] : two ? names[b] : "right";
+    const words = {
+      all: ["All"], left: [bdi(left), " won"], right: [bdi(right), " won"], tie: ["Ties"], flip: ["Flips"],
+      forfeit: ["Forfeits"], disagree: ["Judges disagree"], open: ["Not scored"],
+    };
+    const always = ["all", "left", "right", "tie", "flip", "open"];
+    const shown = Object.keys(kinds).filter((kind) => always.includes(kind) || counts[kind] || kind === state.outcome || (kind === "disagree" && judges.length > 1));
+    const focused = document.activeElement?.getAttribute("data-kind");
+    at("outcomes").replaceChildren(...shown.map((kind) => h("button", {
+      type: "button", "data-kind": kind, "aria-pressed": String(state.outcome === kind),
+      onclick: () => { state.outcome = kind; sift(); },
+    }, ...words[kind], h("span", { class: "count" }, thousands(counts[kind])))));
+    if (focused) at("outcomes").querySelector(`[data-kind="${focused}"]`)?.focus();
+  }
+
+  /** @param {number} row @returns {any[]} */
+  function inWords(row, judge = state.by) {
+    const turn = turned(row) ?? false, found = result(row, judge, turn);
+    const [left, right] = turn ? [columns.b[row], columns.a[row]] : [columns.a[row], columns.b[row]];
+    const how = { forfeit: ", by forfeit", graded: ", graded" }[found.outcome] ?? "";
+    if (found.side === "left") return [bdi(names[left]), " won" + how];
+    if (found.side === "right") return [bdi(names[right]), " won" + how];
+    if (found.side === "flip") return ["flips with the order"];
+    return [found.side === "tie" ? "tie" : found.outcome];
+  }
+
+  function drawList() {
+    const list = at("list"), first = Math.max(0, Math.floor(list.scrollTop / ROW) - 4);
+    const last = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + 4);
+    const shown = [];
+    for (let place = first; place < last; place++) {
+      const row = rows[place], category = columns.category[row];
+      const option = h("div", {
+        class: "option", role: "option", id: `o${row}`, "aria-selected": String(row === state.at),
+        "aria-setsize": rows.length, "aria-posinset": place + 1, onclick: () => { show(row, true); },
+      }, h("p", { dir: "auto" }, index.heads[columns.head[row]] || "(no text)"),
+      h("p", { class: "result" }, ...inWords(row), ...(category >= 0 ? [" · ", bdi(categories[category])] : [])));
+      option.style.top = `${place * ROW}px`;
+      shown.push(option);
+    }
+    at("spacer").replaceChildren(...shown);
+    if (shown.some((option) => option.id === `o${state.at}`)) list.setAttribute("aria-activedescendant", `o${state.at}`);
+    else list.removeAttribute("aria-activedescendant");
+  }
+
+  // One match.
+  /** Text nodes of what a model wrote; direction overrides are shown as what they are. @param {string} words */
+  function written(words) {
+    return words.split(/([\u202d\u202e])/).map((part) =>
+      /^[\u202d\u202e]$/.test(part) ? h("span", { class: "control" }, `U+${part.charCodeAt(0).toString(16).toUpperCase()}`) : part);
+  }
+  /** @param {string} words */
+  function textBlock(words) {
+    const box = h("div", { class: "text", dir: "auto" }, ...written(words.slice(0, LIMIT)));
+    if (words.length <= LIMIT) return box;
+    const more = h("button", { type: "button", class: "more", "aria-expanded": "false", onclick: () => {
+      const open = more.getAttribute("aria-expanded") === "true";
+      box.replaceChildren(...written(open ? words.slice(0, LIMIT) : words));
+      more.setAttribute("aria-expanded", String(!open));
+      more.textContent = open ? `Show all ${thousands(words.length)} characters` : "Show less";
+    } }, `Show all ${thousands(words.length)} characters`);
+    return h("div", {}, box, more);
+  }
+  /** @param {any} text */
+  const length = (text) => text === null ? 0 : typeof text === "string" ? text.length : text.turns.length ? text.turns.at(-1)[1].length : 0;
+  /** A prompt or answer as packed: a text, or turns with what was unusual. @param {any} text */
+  function spoken(text) {
+    if (text === null) return h("p", { class: "missing" }, "Not in the ledger.");
+    if (typeof text === "string") return text ? textBlock(text) : h("p", { class: "missing" }, "Empty.");
+    const parts = text.turns.map(([role, words]) => h("div", { class: "turn" }, h("p", { class: "role" }, role), textBlock(words)));
+    if (text.thinking) parts.unshift(h("details", {}, h("summary", { class: "small" }, "Thinking"), textBlock(text.thinking)));
+    if (text.finish) parts.push(h("p", { class: "missing" }, text.finish === "length" ? "Cut off by the token limit." : `Ended: ${text.finish}.`));
+    if (text.error) parts.push(h("p", { class: "missing" }, text.error));
+    return h("div", {}, parts);
+  }
+
+  let drawn = 0;
+  /** @param {number} row @param {boolean} [go] whether to bring the match into view @param {boolean} [name] whether the address names it */
+  async function show(row, go = false, name = true) {
+    const mine = ++drawn;
+    state.at = row;
+    drawList();
+    try { if (name) history.replaceState(null, "", `#match=${columns.id[row]}`); } catch { /* not allowed everywhere from disk */ }
+    const turn = turned(row) ?? false;
+    const [textLeft, textRight] = turn ? [columns.text_b[row], columns.text_a[row]] : [columns.text_a[row], columns.text_b[row]];
+    const [detail, prompt, left, right] = await Promise.all([details.get(row), texts.get(columns.prompt[row]), texts.get(textLeft), texts.get(textRight)]);
+    const words = await Promise.all(detail.asks.map((ask) => Promise.all(ask.words.map(texts.get))));
+    if (mine !== drawn) return;
+    const [nameLeft, nameRight] = (turn ? [columns.b[row], columns.a[row]] : [columns.a[row], columns.b[row]]).map((code) => names[code]);
+    const found = result(row, state.by, turn), category = columns.category[row];
+    const share = found.share == null ? "" : `share of the left ${found.share.toFixed(2)}`;
+    at("match").replaceChildren(
+      h("header", {},
+        h("button", { type: "button", id: "back", onclick: back }, "← All matches"),
+        h("h3", {}, ...inWords(row)),
+        h("p", {}, [share, category >= 0 ? categories[category] : "", detail.item ?? ""].filter(Boolean).join(" · ")),
+        h("p", {}, h("a", { href: `#match=${columns.id[row]}`, title: detail.contest }, columns.id[row]))),
+      h("div", { class: "prompt" }, h("h4", {}, "Prompt"), onlyUser(prompt)),
+      h("div", { class: "sides" }, side(nameLeft, left, found.side === "left"), side(nameRight, right, found.side === "right")),
+      h("div", { class: "words" }, detail.asks.map((ask, place) => judged(ask, words[place], turn, [nameLeft, nameRight]))));
+    at("browser").dataset.view = "match";
+    if (go && matchMedia("(max-width: 62rem)").matches) at("browser").scrollIntoView();
+  }
+  /** @param {any} prompt */
+  const onlyUser = (prompt) => prompt?.turns?.length === 1 && prompt.turns[0][0] === "user" ? spoken(prompt.turns[0][1]) : spoken(prompt);
+  /** @param {string} name @param {any} text @param {boolean} won */
+  function side(name, text, won) {
+    return h("section", { class: won ? "side won" : "side", "aria-label": name },
+      h("h4", {}, bdi(name), h("span", { class: "small" }, `${thousands(length(text))} characters${won ? " · won" : ""}`)), spoken(text));
+  }
+  /** One ask of a judge, in words. @param {any} ask @param {any[]} words @param {boolean} turn @param {string[]} sides */
+  function judged(ask, words, turn, sides) {
+    const outcome = outcomes[ask.outcome], open = OPEN.has(outcome);
+    const share = ask.share === null ? null : turn ? 1 - ask.share : ask.share;
+    const winner = open || share === null ? null : share > 0.5 ? sides[0] : share < 0.5 ? sides[1] : "";
+    const first = sides[(turn ? 1 - ask.left_seat : ask.left_seat)];
+    const said = winner === null ? outcome : winner === "" ? "tie" : `${winner}${outcome === "win" || outcome === "loss" ? "" : `, ${outcome}`}`;
+    const facts = [`shown first: ${first}`, share === null ? "" : `share of the left ${share.toFixed(2)}`, ask.served_by,
+      ask.cached ? "from the ledger" : "", ask.money ? `$${ask.money.toPrecision(2)}` : "", ask.seconds ? `${ask.seconds.toFixed(1)} s` : ""];
+    const title = `Order ${ask.order + 1}${ask.repeat ? `, repeat ${ask.repeat + 1}` : ""}${judges.length > 1 && ask.judge >= 0 ? `, ${judges[ask.judge]}` : ""}`;
+    const heard = words.filter((text) => text !== null);
+    return h("section", { class: "ask", "aria-label": title },
+      h("h4", {}, title, h("span", {}, "→ ", bdi(said))),
+      h("p", { class: "note" }, h("bdi", {}, facts.filter(Boolean).join(" · "))),
+      heard.map(spoken),
+      words.length > heard.length && h("p", { class: "missing" }, "The judge’s words are not in the ledger."),
+      ask.reason && (open || !heard.length) && textBlock(ask.reason));
+  }
+
+  // Search over all texts, block by block, so that the page stays alive.
+  let searches = 0;
+  /** @param {string} query */
+  async function search(query) {
+    const mine = ++searches, wanted = query.trim().toLowerCase();
+    state.query = wanted;
+    if (!wanted) { hits = null; sift(); return; }
+    const found = new Uint8Array(texts.starts.length ? index.texts : 0);
+    for (let block = 0; block < texts.starts.length; block++) {
+      const values = await unpack(`t${block}`);
+      if (mine !== searches) return;
+      values.forEach((value, k) => {
+        const words = typeof value === "string" ? value : value.turns.map((turn) => turn[1]).join("\n") + (value.thinking ?? "");
+        if (words.toLowerCase().includes(wanted)) found[texts.starts[block] + k] = 1;
+      });
+      if (block % 20 === 19) at("found").textContent = `Searching, ${Math.round(100 * block / texts.starts.length)}%`;
+    }
+    hits = found;
+    sift();
+  }
+
+  function back() {
+    at("browser").dataset.view = "list";
+    at("list").focus();
+  }
+  /** @param {number} by */
+  function step(by) {
+    if (!rows.length) return;
+    const now = rows.indexOf(state.at), next = Math.max(0, Math.min(rows.length - 1, now < 0 ? 0 : now + by));
+    const list = at("list"), top = next * ROW;
+    if (top < list.scrollTop) list.scrollTop = top;
+    else if (top + ROW > list.scrollTop + list.clientHeight) list.scrollTop = top + ROW - list.clientHeight;
+    show(rows[next]);
+  }
+
+  /** @param {KeyboardEvent} event */
+  function key(event) {
+    const target = /** @type {HTMLElement} */ (event.target), typing = /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") {
+      if (target === at("query") && at("query").value) { at("query").value = ""; search(""); }
+      else if (target === at("query")) at("list").focus();
+      else if (at("browser").dataset.view === "match") back();
+      return;
+    }
+    if (typing) return;
+    const inList = target === at("list");
+    if (event.key === "/") { event.preventDefault(); at("query").focus(); }
+    else if (event.key === "j" || (inList && event.key === "ArrowDown")) { event.preventDefault(); step(1); reach(); }
+    else if (event.key === "k" || (inList && event.key === "ArrowUp")) { event.preventDefault(); step(-1); reach(); }
+    else if (inList && event.key === "Home") { event.preventDefault(); step(-rows.length); }
+    else if (inList && event.key === "End") { event.preventDefault(); step(rows.length); }
+  }
+  /** Brings the browser into view when a key moves it. */
+  function reach() {
+    const box = at("browser").getBoundingClientRect();
+    if (box.bottom < 80 || box.top > innerHeight - 200) at("browser").scrollIntoView();
+  }
+
+  function follow() {
+    const wanted = /^#match=([0-9a-z]+)/i.exec(location.hash)?.[1];
+    if (!wanted) return false;
+    const row = columns.id.findIndex((id) => wanted.startsWith(id) || id.startsWith(wanted));
+    if (row < 0) { at("found").textContent = `No match ${wanted} in this report.`; return false; }
+    if (row !== state.at) show(row);
+    at("matches").scrollIntoView();
+    return true;
+  }
+
+  /** @param {any} select @param {string[]} labels @param {string} all @param {(value: number) => void} use */
+  function fill(select, labels, all, use) {
+    const few = labels.length < 2 || (all && names.length === 2 && labels === names);
+    select.closest(".field").hidden = few;
+    select.replaceChildren(...(all ? [h("option", { value: -1 }, all)] : []), ...labels.map((label, value) => h("option", { value }, label)));
+    select.addEventListener("change", () => { use(Number(select.value)); sift(); });
+  }
+  fill(at("left"), names, "anyone", (value) => { state.left = value; });
+  fill(at("right"), names, "anyone", (value) => { state.right = value; });
+  fill(at("category"), categories, "all", (value) => { state.category = value; });
+  fill(at("by"), judges, "", (value) => { state.by = value; });
+  let waiting = 0;
+  at("query").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(() => search(at("query").value), 180); });
+  at("filters").addEventListener("submit", (event) => event.preventDefault());
+  at("list").addEventListener("scroll", drawList, { passive: true });
+  new ResizeObserver(drawList).observe(at("list"));
+  addEventListener("keydown", key);
+  addEventListener("hashchange", follow);
+  at("browser").hidden = false;
+  sift();
+  if (!follow() && rows.length && matchMedia("(min-width: 62.01rem)").matches) {
+    await show(rows[0], false, false);
+  }
+  document.documentElement.dataset.matches = "ready";
+})();
