@@ -73,7 +73,9 @@ class _Open:
         return True
 
 
-async def replies(model: Contender, asks: Iterable[Ask], sampling: Sampling, read: Read) -> AsyncIterator[Reply]:
+async def replies(
+    model: Contender, asks: Iterable[Ask], sampling: Sampling, read: Read
+) -> AsyncIterator[Reply]:
     """One Reply an ask, as they come; an ask that the model leaves out (a spent budget) has none.
 
     Asks of one repeat go out as one call over distinct prompts. `model.kept`, where there is one, holds the ids of the
@@ -93,7 +95,9 @@ async def replies(model: Contender, asks: Iterable[Ask], sampling: Sampling, rea
                 for item in by_prompt.pop(response.prompt, ()):
                     reading = reading_of(response, read, item.ask.fence)
                     if any(response.key == earlier.key for earlier in item.responses):
-                        item.roomy = False  # the model's own max_tokens holds, so doubling asked the same again
+                        item.roomy = (
+                            False  # the model's own max_tokens holds, so doubling asked the same again
+                        )
                     else:
                         item.bought += bool(item.responses) and response.id not in getattr(model, "kept", ())
                         item.responses.append(response)

@@ -68,7 +68,9 @@ def required_reference(prompt: Prompt, judge: str) -> Any:
         found = found[-1]
     if found is None or found in ("", [], ()):
         where = prompt.item or prompt.id[:8]
-        raise BadInput(f'prompt {where}: no "reference_answer", which {judge} compares with; add it or set the judge\'s own')
+        raise BadInput(
+            f'prompt {where}: no "reference_answer", which {judge} compares with; add it or set the judge\'s own'
+        )
     return found
 
 
@@ -84,7 +86,9 @@ def _text(message: Message) -> str:
     pieces: list[str] = []
     for part in parts:
         if not isinstance(part, Text):
-            raise Unsupported(f"an LLM judge here reads text, and a message holds {part.kind}; use a judge for {part.kind}s")
+            raise Unsupported(
+                f"an LLM judge here reads text, and a message holds {part.kind}; use a judge for {part.kind}s"
+            )
         pieces.append(part.text)
     pieces += [f"[calls {orjson.dumps(dict(call)).decode()}]" for call in message.tool_calls]
     return "\n".join(pieces)

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from winsome.errors import Unsupported
 from winsome.judges import protocol as protocols
 from winsome.judges import templates
 from winsome.judges.asking import Ask, Reply, replies
 from winsome.judges.protocol import Protocol
 from winsome.judges.templates import Template
-from winsome.protocols import Contender, Judge
+from winsome.protocols import Contender
 from winsome.records import Match, Sampling, Verdict, digest, shares
 
 VERSION = 1
+NO_LOGPROBS = 3
+"""Replies without log-probabilities, and none with them, after which a protocol that needs them gives up."""
 
 
 @dataclass(frozen=True)
 class Pairwise:
-    """An LLM judge of two sides; its `label` (letter@1) names protocol and prompt text in figures."""
+    """An LLM judge of two sides. `id` covers protocol, prompt text, model and sampling; its `label` names model, protocol and prompt text in figures."""
 
     name: str
     id: str
@@ -33,8 +36,15 @@ class Pairwise:
     async def judge(self, matches: Sequence[Match]) -> AsyncIterator[Verdict]:
         """One verdict a match, as the replies come. BadInput where a prompt lacks what the prompt text shows."""
         asks = [self._ask(match) for match in matches]
+        without, with_logprobs = 0, False
         async for reply in replies(self.model, asks, self.sampling, self.protocol.read):
             yield self._verdict(reply)
+            if reply.reading.problem.startswith("no log-probs"):
+                without += 1
+            elif reply.reading.value is not None:
+                with_logprobs = True
+            if without == NO_LOGPROBS and not with_logprobs:
+                raise Unsupported(f"{self.model.name}: {reply.reading.problem} or another server")
 
     def _ask(self, match: Match) -> Ask:
         responses = tuple(side.response for side in match.seated)
@@ -44,7 +54,7 @@ class Pairwise:
     def _verdict(self, reply: Reply) -> Verdict:
         (match,) = reply.ask.of
         reading = reply.reading
-        outcome, scores, reason = reading.unread, (), reading.problem
+        outcome, scores, reason = reading.unread, tuple[float, ...](), reading.problem
         if reading.value is not None:
             first = reading.value if match.sides[0].seat == 0 else 1.0 - reading.value
             outcome, scores = shares(first)
@@ -68,11 +78,11 @@ def pairwise(
     model: Contender,
     protocol: str = "letter",
     prompt: str | None = None,
-    temperature: float = 0.0,
+    temperature: float | None = 0.0,
     max_tokens: int | None = None,
     logprobs: int | None = None,
     name: str = "pairwise",
-) -> Judge:
+) -> Pairwise:
     """`model` as a judge of two sides by `protocol`: letter, alpaca_eval, arena_hard or mt_bench_pair, @version or newest.
 
     `prompt=@path` takes the prompt text from a file. `max_tokens` and `logprobs` (alternatives a token, 0 asks for none)
@@ -82,5 +92,5 @@ def pairwise(
     template = templates.chosen(f"{row.name}@{version}", prompt, sides=2)
     sampling = protocols.sampling(row, temperature, max_tokens, logprobs)
     id = digest(["pairwise", VERSION, row.name, template.digest, model.id, sampling.asked()])
-    label = template.name if prompt is None else f"{row.name} with {template.name}"
+    label = f"{model.name} {protocols.label(row, template)}"
     return Pairwise(name, id, label, model, template, row, sampling)

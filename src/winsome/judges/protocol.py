@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from winsome.errors import BadInput
 from winsome.judges import verdict_slot
+from winsome.judges.templates import Template
 from winsome.judges.verdict_slot import Read
 from winsome.records import Sampling
 
@@ -45,15 +46,24 @@ def named(text: str, sides: int) -> tuple[Protocol, int]:
     if name not in known:
         near = difflib.get_close_matches(name, known, 1, 0.4)
         hint = f'; did you mean "{near[0]}"?' if near else ""
-        raise BadInput(f'protocol={text}: no such protocol{hint} (known: {", ".join(known)})')
+        raise BadInput(f"protocol={text}: no such protocol{hint} (known: {', '.join(known)})")
     if at and not (version.isdigit() and 1 <= int(version) <= known[name].version):
         raise BadInput(f"protocol={text}: no such version; the newest is {name}@{known[name].version}")
     return known[name], int(version) if at else known[name].version
 
 
-def sampling(protocol: Protocol, temperature: float, max_tokens: int | None, logprobs: int | None) -> Sampling:
+def sampling(
+    protocol: Protocol, temperature: float | None, max_tokens: int | None, logprobs: int | None
+) -> Sampling:
     """How the judge's model is asked: the protocol's room and alternatives unless given; `logprobs` 0 asks for none."""
     wanted = protocol.logprobs if logprobs is None else logprobs
     return Sampling(
         temperature=temperature, max_tokens=max_tokens or protocol.max_tokens, logprobs=wanted or None
     )
+
+
+def label(protocol: Protocol, template: Template) -> str:
+    """Protocol and prompt text as figures name them: letter@1, or letter with a file's name and the text's digest."""
+    if template.name.partition("@")[0] == protocol.name:
+        return template.name
+    return f"{protocol.name} with {template.name} ({template.digest[:8]})"

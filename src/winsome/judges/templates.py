@@ -22,7 +22,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,12 @@ from winsome.records import Message, Prompt, Response, Text, digest
 
 Case = tuple[bool, bool]
 """(has a reference answer, has several turns): which variant of a template a prompt takes."""
+CASES: tuple[Case, ...] = ((False, False), (False, True), (True, False), (True, True))
 
 _BLOCK = re.compile(r"<\|im_start\|>(\w+)[ \t]*\n(.*?)<\|im_end\|>", re.DOTALL)
-_CONDITION = re.compile(r"^\[if (not )?(reference|turns)\][ \t]*\n(.*?)^\[end\][ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_CONDITION = re.compile(
+    r"^\[if (not )?(reference|turns)\][ \t]*\n(.*?)^\[end\][ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
+)
 _SLOT = re.compile(r"\{([A-Za-z][A-Za-z_]*(?:_\d+)?)\}")
 _ALIASES = {
     "instruction": "question",
@@ -102,7 +104,9 @@ def shipped(name: str, sides: int) -> Template:
     file = folder / f"{name}.txt"
     if not file.is_file():
         known = sorted(f.name.removesuffix(".txt") for f in folder.iterdir() if f.name.endswith(".txt"))
-        raise BadInput(f'no judge prompt "{name}"; known: {", ".join(known)}; or give your own file as prompt=@path')
+        raise BadInput(
+            f'no judge prompt "{name}"; known: {", ".join(known)}; or give your own file as prompt=@path'
+        )
     return compiled(name, file.read_text("utf-8"), sides)
 
 
@@ -115,7 +119,9 @@ def from_file(where: str, sides: int) -> Template:
     try:
         text = Path(path).expanduser().read_text("utf-8-sig")
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); give the path of a prompt file after prompt=@") from None
+        raise BadInput(
+            f"{path}: cannot be read ({error.strerror}); give the path of a prompt file after prompt=@"
+        ) from None
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: is not UTF-8 (byte {error.start}); save the prompt as UTF-8") from None
     name = Path(path).name
@@ -128,8 +134,7 @@ def from_file(where: str, sides: int) -> Template:
 
 def compiled(name: str, text: str, sides: int) -> Template:
     """`text` with its conditions resolved and its slots found; BadInput for an unknown slot or missing answers."""
-    cases = list(product((False, True), repeat=2))
-    return Template(name, digest(text), {case: _variant(name, text, case, sides) for case in cases})
+    return Template(name, digest(text), {case: _variant(name, text, case, sides) for case in CASES})
 
 
 def fence(prompt: Prompt, responses: tuple[Response, ...]) -> str:
@@ -141,7 +146,7 @@ def fence(prompt: Prompt, responses: tuple[Response, ...]) -> str:
 
 
 def _variant(name: str, text: str, case: Case, sides: int) -> Variant:
-    holds = dict(zip(("reference", "turns"), case, strict=True))
+    holds: dict[str, bool] = {"reference": case[0], "turns": case[1]}
 
     def chosen(found: re.Match[str]) -> str:
         return found[3] if holds[found[2]] != bool(found[1]) else ""
@@ -158,7 +163,7 @@ def _variant(name: str, text: str, case: Case, sides: int) -> Variant:
     by_turn = {slot.rpartition("/")[0] for slot in slots}
     missing = sorted(needed - slots - by_turn)
     if missing:
-        raise BadInput(f'{name}: the prompt text has no {{{missing[0]}}}; write it where the answer belongs')
+        raise BadInput(f"{name}: the prompt text has no {{{missing[0]}}}; write it where the answer belongs")
     return Variant(tuple(turns), frozenset(slots))
 
 
@@ -174,7 +179,9 @@ def _slot(name: str, written: str, sides: int) -> str:
         slot = _ALIASES.get(by_turn[1], by_turn[1])
         if slot in plain:
             return f"{slot}/{int(by_turn[2])}"
-    raise BadInput(f'{name}: "{{{written}}}" is no slot of a judge\'s prompt; known: {", ".join(sorted(plain))}')
+    raise BadInput(
+        f'{name}: "{{{written}}}" is no slot of a judge\'s prompt; known: {", ".join(sorted(plain))}'
+    )
 
 
 def _value(slot: str, prompt: Prompt, responses: tuple[Response, ...], fence: str) -> str:
@@ -184,7 +191,11 @@ def _value(slot: str, prompt: Prompt, responses: tuple[Response, ...], fence: st
         return fence
     if what.startswith("answer"):
         response = responses[int(what[-1]) - 1 if what != "answer" else 0]
-        return _turn(slot, turn, dialogue.answers(response), prompt) if turn else dialogue.answer(prompt, response)
+        return (
+            _turn(slot, turn, dialogue.answers(response), prompt)
+            if turn
+            else dialogue.answer(prompt, response)
+        )
     read: Callable[[Prompt], Any] = dialogue.questions if what == "question" else dialogue.references
     if turn:
         return _turn(slot, turn, read(prompt), prompt)
@@ -198,7 +209,9 @@ def _turn(slot: str, turn: str, turns: list[str], prompt: Prompt) -> str:
         return turns[int(turn) - 1]
     what = slot.partition("/")[0]
     where = prompt.item or prompt.id[:8]
-    raise BadInput(f'prompt {where}: has no {what} of turn {turn}, which the judge\'s prompt shows; use another prompt text')
+    raise BadInput(
+        f"prompt {where}: has no {what} of turn {turn}, which the judge's prompt shows; use another prompt text"
+    )
 
 
 def _arena_hard_text(path: str, text: str) -> str:
@@ -212,7 +225,9 @@ def _arena_hard_text(path: str, text: str) -> str:
     if isinstance(body, list):
         body = "\n".join(str(piece) for piece in body)
     if not isinstance(body, str):
-        raise BadInput(f"{path}: has no prompt_template; add the user's turn under that name (and system_prompt)")
+        raise BadInput(
+            f"{path}: has no prompt_template; add the user's turn under that name (and system_prompt)"
+        )
     system = loaded.get("system_prompt")
     return _blocks(str(system) if system else "", body)
 
@@ -233,14 +248,16 @@ def _mt_bench(path: str, text: str, entry: str, sides: int) -> Template:
     wanted = [row for row in rows if (row.get("name") == entry if entry else _usual(row, kind))]
     if not wanted:
         names = ", ".join(str(row.get("name")) for row in rows)
-        raise BadInput(f'{path}: no prompt "{entry or kind}"; name one as prompt=@{Path(path).name}#name (found: {names})')
+        raise BadInput(
+            f'{path}: no prompt "{entry or kind}"; name one as prompt=@{Path(path).name}#name (found: {names})'
+        )
     found: dict[Case, str] = {}
     for row in wanted:
         body = _blocks(str(row.get("system_prompt", "")), row["prompt_template"])
         found.setdefault(("ref_answer" in body, "question_2" in body), body)
     name = f"{Path(path).name}#{entry}" if entry else Path(path).name
     variants: dict[Case, Variant] = {}
-    for case in product((False, True), repeat=2):
+    for case in CASES:
         nearest = (case, (False, case[1]), (case[0], False), (False, False))
         body = next((found[c] for c in nearest if c in found), next(iter(found.values())))
         variants[case] = _variant(name, body, case, sides)

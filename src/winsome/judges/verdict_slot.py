@@ -41,6 +41,7 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _DECORATION = " \t\r*_`#~\"'“”‘’"
+_QUOTES = "\"“”„«»`"
 _FIVE_WAY = re.compile(r"\[{1,2}\s*([AB])\s*(>>|>|=|<|<<)\s*([AB])\s*\]{1,2}")
 _LABELLED = re.compile(r"\[{2}\s*([ABC])\s*\]{2}")
 _GRADE = re.compile(r"\[{2}\s*(-?\d+(?:\.\d+)?)\s*\]{2}")
@@ -61,13 +62,15 @@ def reading_of(response: Response, read: Read, fence: str = "") -> Reading:
         return Reading(problem=f"failed: {response.error or 'no answer'}")
     if response.finish == "filtered":
         return Reading(problem="refused: filtered by the server")
-    if read is alpaca_eval:
+    if read is alpaca_eval:  # one token, always cut: its probabilities are the verdict, its text is not
         return alpaca_eval(response.text, response.tokens, False)
     text, open_thought = _spoken(response.text)
     cut = response.finish == "length"
     if not text.strip():
         if cut and (open_thought or response.thinking):
-            return Reading(problem="cut off while thinking: give the judge's model a larger max_tokens", again=True)
+            return Reading(
+                problem="cut off while thinking: give the judge's model a larger max_tokens", again=True
+            )
         return Reading(problem="cut off: nothing was said" if cut else "no verdict: empty reply", again=True)
     if fence and fence in text:
         return Reading(problem="ambiguous: the reply quotes the prompt", again=True)
@@ -98,7 +101,7 @@ def letter(text: str, tokens: Tokens | None, cut: bool) -> Reading:
             return Reading(share, first)
     if cut:
         return _cut()
-    named = {word for word in re.findall(r"\b[AB]\b", lines[-1])}
+    named = set(re.findall(r"\b[AB]\b", lines[-1]))
     return _unread("ambiguous" if len(named) == 2 else "no verdict", lines[-1])
 
 
@@ -138,7 +141,9 @@ def arena_hard(text: str, tokens: Tokens | None, cut: bool) -> Reading:
 def mt_bench_pair(text: str, tokens: Tokens | None, cut: bool) -> Reading:
     """[[A]], [[B]] or [[C]] (a tie) at the end of the last line."""
     found = _last_label(text, _LABELLED, cut)
-    return found if isinstance(found, Reading) else Reading({"A": 1.0, "B": 0.0, "C": 0.5}[found[1]], found[1])
+    return (
+        found if isinstance(found, Reading) else Reading({"A": 1.0, "B": 0.0, "C": 0.5}[found[1]], found[1])
+    )
 
 
 def mt_bench_single(text: str, tokens: Tokens | None, cut: bool) -> Reading:
@@ -173,7 +178,8 @@ def _last_label(text: str, label: re.Pattern[str], cut: bool) -> re.Match[str] |
     found = list(label.finditer(line))
     if not found:
         return _unread("no verdict", line)
-    if len(found) > 1 or line.startswith((">", "|")):
+    before = line[: found[0].start()].rstrip(_DECORATION)
+    if len(found) > 1 or line.startswith((">", "|")) or any(mark in before for mark in _QUOTES):
         return _unread("ambiguous", line)
     if line[found[0].end() :].strip(_DECORATION + ".!"):
         return _unread("no verdict", line)
