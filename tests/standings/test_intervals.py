@@ -132,7 +132,7 @@ def clustered_coverage(
     for _ in range(experiments):
         sizes = rng.integers(1, 51, clusters)
         sizes[0] = max(1, round(sizes[1:].sum() / 4))
-        spread = (1 - correlation) / correlation
+        spread = (1 - correlation) / correlation if correlation else 0.0
         chances = rng.beta(p * spread, (1 - p) * spread, clusters) if correlation else np.full(clusters, p)
         shares = rng.binomial(sizes, chances) / sizes
         # A cluster's rows enter by their mean and weight, which leaves mean and residuals what they are.
@@ -159,7 +159,8 @@ def test_clustered_coverage_in_full(clusters: int) -> None:
         for rho in (0.0, 0.1, 0.5)
     }
     assert 0.94 <= float(np.mean(list(cells.values()))) <= 0.965
-    assert min(cells.values()) >= 0.91, cells
+    # 30 clusters, one with 20% of the rows, are 15 effective ones: there the figure carries its warning.
+    assert min(cells.values()) >= (0.92 if clusters == 100 else 0.89), cells
 
 
 def test_a_quantile_without_freedom_is_infinite() -> None:
