@@ -1,0 +1,291 @@
+"""Files to records: JSON, JSON lines, CSV and Parquet, gzipped or not, and the place of whatever is wrong in one line."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import orjson
+
+from winsome.errors import BadInput
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Row = dict[str, Any]
+
+WIDTH = 200
+"""No line of an error is longer, in characters."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The records of one file; record n of a message is `rows[n - 1]`."""
+
+    path: Path
+    rows: Sequence[Row]
+
+
+def refuse(path: Path | str, problem: str) -> NoReturn:
+    """Raises BadInput with one line that starts with the file; a long path is shortened from the left."""
+    raise BadInput(complaint(path, problem))
+
+
+def complaint(path: Path | str, problem: str) -> str:
+    """`path: problem`, one printable line of at most 200 characters."""
+    room = max(30, WIDTH - 2 - len(problem))
+    name = printable(str(path))
+    name = name if len(name) <= room else "..." + name[3 - room :]
+    return f"{name}: {printable(problem)}"[:WIDTH]
+
+
+def printable(text: str) -> str:
+    """`text` with everything that a terminal would not print as a character replaced by a space."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def shown(value: Any, width: int = 30) -> str:
+    """A value as a message quotes it, cut to `width` characters."""
+    text = printable(value if isinstance(value, str) else repr(value))
+    return f'"{text if len(text) <= width else text[: width - 3] + "..."}"'
+
+
+def listed(names: Sequence[str], width: int = 60) -> str:
+    """Names with commas between, cut to `width` characters."""
+    text = printable(", ".join(names)) or "nothing"
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def read(path: Path | str) -> Source:
+    """All records of a file, whatever its form; BadInput names file, line or record, and the way out."""
+    path = Path(path)
+    data = read_bytes(path)
+    form = form_of(path, data)
+    if form == "parquet":
+        return Source(path, parquet(path, data).to_dicts())
+    return Source(path, _csv(path, text_of(path, data)) if form == "csv" else _json(path, data))
+
+
+def first(path: Path | str) -> Row:
+    """The first record of a file, read without the others where the form allows it."""
+    path = Path(path)
+    data = read_bytes(path)
+    form = form_of(path, data)
+    if form == "parquet":
+        return parquet(path, data, n_rows=1).to_dicts()[0]
+    if form == "csv":
+        return _csv(path, text_of(path, data), limit=1)[0]
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start[:1] == b"[":
+        try:
+            row, _ = json.JSONDecoder().raw_decode(start[1 : 1 << 20].decode("utf-8", "ignore").lstrip())
+            if isinstance(row, dict):
+                return row  # pyright: ignore[reportUnknownVariableType]
+        except (ValueError, RecursionError):
+            pass
+    else:
+        try:
+            row = orjson.loads(start.split(b"\n", 1)[0])
+            if isinstance(row, dict):
+                return row  # pyright: ignore[reportUnknownVariableType]
+        except ValueError:
+            pass
+    return _json(path, data)[0]
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """The content of a file, unzipped; BadInput where it is missing, unreadable, damaged or empty."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        refuse(path, f"does not exist; check the path{_nearest(path)}")
+    except IsADirectoryError:
+        refuse(path, "is a folder; name the file in it")
+    except (OSError, ValueError) as error:
+        refuse(path, f"cannot be read ({getattr(error, 'strerror', None) or error}); check the path and its rights")
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error):
+            refuse(path, "gzip data are damaged or cut off; write or download the file again")
+    if not data.strip(b"\xef\xbb\xbf \t\r\n"):
+        refuse(path, "is empty; give a file with at least one record")
+    return data
+
+
+def _nearest(path: Path) -> str:
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(path.name, names, 1, 0.6)
+    return f' (did you mean "{near[0]}"?)' if near else ""
+
+
+def form_of(path: Path, data: bytes) -> str:
+    """json (lines or a list), csv or parquet, by content first and by the name's ending where content says nothing."""
+    if data[:4] == b"PAR1":
+        return "parquet"
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        refuse(path, "is UTF-16; save it as UTF-8")
+    if b"\0" in data[:65536]:
+        refuse(path, "is binary; give JSON, JSON lines, CSV or Parquet")
+    ending = path.name.lower().removesuffix(".gz")
+    if ending.endswith((".csv", ".tsv")):
+        return "csv"
+    if ending.endswith((".json", ".jsonl", ".ndjson")):
+        return "json"
+    if ending.endswith(".parquet"):
+        refuse(path, "is not Parquet (no PAR1 at its start); write it again or correct the name's ending")
+    return "json" if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{") else "csv"
+
+
+def text_of(path: Path, data: bytes) -> str:
+    """`data` as text without a byte order mark; BadInput names line and byte of what is not UTF-8."""
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = error.start - data.rfind(b"\n", 0, error.start)
+        refuse(path, f"line {line}, byte {byte} (0x{data[error.start]:02x}) is not UTF-8; save the file as UTF-8")
+
+
+def _json(path: Path, data: bytes) -> list[Row]:
+    text_of(path, data)
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if not _is_lines(path, data):
+        whole = _loads(path, data, 1)
+        rows: list[Any] = [*whole] if isinstance(whole, list) else [whole]  # pyright: ignore[reportUnknownVariableType]
+        if not rows:
+            refuse(path, "is an empty list; give a file with at least one record")
+    else:
+        rows = [_loads(path, line, n) for n, line in _lines(data) if line.strip()]
+        if not rows:
+            refuse(path, "holds comments and no records; add at least one")
+    for record, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            found = type(row).__name__
+            refuse(path, f"record {record} is {shown(row)} ({found}); give an object with named fields")
+    return rows
+
+
+def _is_lines(path: Path, data: bytes) -> bool:
+    """Whether the file holds one JSON object a line: its first line is one, or its name says so and it is no list."""
+    start = data.lstrip()
+    if start[:1] == b"[":
+        return False
+    if path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")):
+        return True
+    head, _, rest = start.partition(b"\n")
+    try:
+        orjson.loads(head)
+    except ValueError:
+        return False
+    return bool(rest.strip())
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines with their numbers, without the comments (`# ...`) that may stand above the first record."""
+    above = True
+    for n, line in enumerate(data.split(b"\n"), 1):
+        above = above and (line.startswith(b"# ") or not line.strip())
+        if not above:
+            yield n, line
+
+
+def _loads(path: Path, data: bytes, line: int) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        return _loads_again(path, data, line, error)
+
+
+def _loads_again(path: Path, data: bytes, line: int, error: orjson.JSONDecodeError) -> Any:
+    """What Python's own parser makes of the NaN that it writes itself (None here); BadInput with the place otherwise."""
+    text = data.decode("utf-8")
+    try:
+        loaded = json.loads(text, parse_constant=lambda _: None)
+        json.dumps(loaded, ensure_ascii=False).encode("utf-8")
+        return loaded
+    except UnicodeEncodeError:
+        refuse(path, f"line {line} holds half a surrogate pair (\\ud800 to \\udfff); write the character whole")
+    except (ValueError, RecursionError):
+        pass
+    place = f"line {line + error.lineno - 1}, column {error.colno}"
+    if error.pos >= len(text.rstrip()) - 1:
+        refuse(path, f"{place}: the JSON ends too early; the file was cut off: write or download it again")
+    reason = error.msg.split(":")[0][:50]
+    refuse(path, f"{place}: {reason} at {shown(text[error.pos : error.pos + 15], 15)}; correct the JSON there")
+
+
+def _csv(path: Path, text: str, limit: int | None = None) -> list[Row]:
+    if "\0" in text:
+        refuse(path, "is binary; give JSON, JSON lines, CSV or Parquet")
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), strict=True)
+    rows: list[Row] = []
+    names: list[str] = []
+    started = 1
+    try:
+        for cells in reader:
+            if not names:
+                names = _header(path, cells)
+            elif cells:
+                if len(cells) != len(names):
+                    found = f"record {len(rows) + 1} (line {started}) has {len(cells)} fields, the header {len(names)}"
+                    refuse(path, f"{found}; quote texts that hold separators")
+                rows.append({name: cell for name, cell in zip(names, cells, strict=True) if name})
+                if len(rows) == limit:
+                    break
+            started = reader.line_num + 1
+    except csv.Error as error:
+        found = "a quote is not closed" if "unexpected end" in str(error) else str(error)
+        refuse(path, f"record {len(rows) + 1} (line {started}): {found}; quote texts, and double the quotes in them")
+    if not rows:
+        refuse(path, f"has a header ({listed(names)}) and no records; add at least one")
+    return rows
+
+
+def separator(text: str) -> str:
+    """What separates the cells of a CSV header: comma, tab or semicolon."""
+    header = text.lstrip("\r\n").partition("\n")[0]
+    return max(",\t;", key=header.count)
+
+
+def _header(path: Path, cells: Sequence[str]) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        refuse(path, f"column {shown(twice)} stands twice in the header; rename one")
+    return names
+
+
+def parquet(path: Path, data: bytes, n_rows: int | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """The frame in a Parquet file's bytes; BadInput where they are damaged or hold no rows."""
+    import polars as pl
+
+    try:
+        frame = pl.read_parquet(io.BytesIO(data), n_rows=n_rows, columns=None if columns is None else list(columns))
+    except Exception as error:
+        refuse(path, f"Parquet cannot be read ({_reason(error)}); write the file again")
+    except BaseException as error:
+        # Polars reports some damaged files by a Rust panic, which is no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        refuse(path, f"Parquet is damaged ({_reason(error)}); write the file again")
+    if frame.is_empty():
+        refuse(path, "holds no records; give a file with at least one")
+    return frame
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:60]

@@ -1,0 +1,236 @@
+"""Verdicts in tables with named columns, Chatbot Arena's battles among them, read in bulk.
+
+model_a, model_b (or a and b, left and right) and winner or share; optional prompt_id (or question_id, uid), category, judge,
+annotator, aspect, order, repeat, weight, extent, outcome, and pairs of numbers such as length_a and length_b. Polars reads
+the columns; where it fails or finds a hole, the records are read again one by one, so that the message names the place.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from winsome.ledger.formats.fields import label, number
+from winsome.ledger.formats.reading import (
+    Row,
+    first,
+    form_of,
+    listed,
+    parquet,
+    read,
+    read_bytes,
+    refuse,
+    separator,
+    shown,
+    text_of,
+)
+from winsome.ledger.formats.writing import write_bytes, write_rows
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SIDES = (("model_a", "model_b"), ("a", "b"), ("left", "right"))
+"""Names of the two columns of contenders, in the order of preference."""
+
+WINNERS = {
+    "model_a": 1.0, "a": 1.0, "A": 1.0, "left": 1.0, "win": 1.0,
+    "model_b": 0.0, "b": 0.0, "B": 0.0, "right": 0.0, "loss": 0.0,
+    "tie": 0.5, "tie (bothbad)": 0.5, "both_bad": 0.5, "bothbad": 0.5,
+}  # fmt: skip
+"""Word of `winner` -> share of the first side."""
+
+RENAMED = {"prompt_id": ("prompt_id", "question_id", "uid", "prompt", "id")}
+TEXTS = ("category", "judge", "annotator", "worker", "aspect", "outcome", "language", "contest")
+NUMBERS = ("share", "weight", "extent", "order", "repeat", "asks")
+ARENA = ("anony", "conversation_a", "tstamp", "conv_a")
+"""Columns of Chatbot Arena's files, in which `judge` is the person who voted."""
+
+
+def sides_of(names: Sequence[str]) -> tuple[str, str] | None:
+    """The two columns that hold the contenders, None where there are none."""
+    return next((pair for pair in SIDES if set(pair) <= set(names)), None)
+
+
+def verdicts(path: Path | str) -> pl.DataFrame:
+    """Verdicts of a table: model_a, model_b, share (null: no verdict) and the optional columns that it has.
+
+    Raises BadInput naming file, record and field.
+    """
+    path = Path(path)
+    names = list(first(path))
+    columns = _columns(path, names)
+    frame = _fast(path, columns)
+    if frame is None:
+        frame = _slow(path, columns)
+    return _finished(path, frame, columns, arena=any(name in names for name in ARENA))
+
+
+def _columns(path: Path, names: list[str]) -> dict[str, str]:
+    """Column of the file -> its name here."""
+    sides = sides_of(names)
+    if sides is None:
+        refuse(path, f'has no "model_a" and "model_b" (found: {listed(names)}); rename the columns of the contenders')
+    columns = {sides[0]: "model_a", sides[1]: "model_b"}
+    if "winner" not in names and "share" not in names:
+        refuse(path, f'has no "winner" and no "share" (found: {listed(names)}); rename the column of the verdict')
+    if "winner" in names:
+        columns["winner"] = "winner"
+    for name, others in RENAMED.items():
+        found = next((other for other in others if other in names), None)
+        if found is not None:
+            columns[found] = name
+    columns |= {name: name for name in (*TEXTS, *NUMBERS) if name in names}
+    pairs = (name.removesuffix("_a") for name in names if name.endswith("_a") and name not in sides)
+    for stem in pairs:
+        if f"{stem}_b" in names and not stem.startswith(("conv", "answer", "response", "user", "assistant")):
+            columns |= {f"{stem}_a": f"{stem}_a", f"{stem}_b": f"{stem}_b"}
+    return columns
+
+
+def _kind(name: str) -> str:
+    numeric = name in NUMBERS or (name.endswith(("_a", "_b")) and name not in ("model_a", "model_b"))
+    return "number" if numeric else "text"
+
+
+def _fast(path: Path, columns: dict[str, str]) -> pl.DataFrame | None:
+    """The columns as Polars reads them; None where it cannot, or where a cell that must be filled is not."""
+    import polars as pl
+
+    data = read_bytes(path)
+    form = form_of(path, data)
+    if form == "parquet":
+        frame = parquet(path, data, columns=list(columns))
+    elif form == "csv":
+        text_of(path, data)
+        frame = _fast_csv(data, list(columns))
+    else:
+        frame = None if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[" else _fast_lines(data, list(columns))
+    if frame is None:
+        return None
+    frame = frame.rename(columns)
+    whole = all(frame[name].null_count() == 0 for name in ("model_a", "model_b"))
+    plain = not any(dtype.is_nested() or dtype == pl.Binary for dtype in frame.dtypes)
+    return frame if whole and plain and frame.height else None
+
+
+def _fast_csv(data: bytes, columns: list[str]) -> pl.DataFrame | None:
+    import polars as pl
+
+    head = data[: 1 << 16].decode("utf-8", "ignore").removeprefix("\ufeff")
+    try:
+        frame = pl.read_csv(data, separator=separator(head), infer_schema=False)
+    except (pl.exceptions.PolarsError, ValueError):
+        return None
+    # A short row is filled up in silence and a stray quote swallows lines, so one record a line is required here.
+    lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    cells = data.count(separator(head).encode())
+    plain = b'"' not in data and lines == frame.height + 1 and cells == (frame.width - 1) * lines
+    return frame.select(columns) if plain else None
+
+
+def _fast_lines(data: bytes, columns: list[str]) -> pl.DataFrame | None:
+    import polars as pl
+
+    lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    try:
+        frame = pl.read_ndjson(io.BytesIO(data), infer_schema_length=1000)
+    except (pl.exceptions.PolarsError, ValueError, OverflowError):
+        return None
+    return frame.select(columns) if frame.height == lines and set(columns) <= set(frame.columns) else None
+
+
+def _slow(path: Path, columns: dict[str, str]) -> pl.DataFrame:
+    """The columns record by record, every cell checked."""
+    import polars as pl
+
+    source = read(path)
+    rows: list[Row] = []
+    for place, row in enumerate(source.rows):
+        kept: Row = {}
+        for name, here in columns.items():
+            if here in ("model_a", "model_b"):
+                kept[here] = label(source, place, name)
+            elif here == "winner":
+                kept[here] = None if row.get(name) in (None, "") else label(source, place, name)
+            elif _kind(here) == "number":
+                kept[here] = number(source, place, name) if name in row else None
+            else:
+                kept[here] = None if row.get(name) in (None, "") else str(row[name])
+        rows.append(kept)
+    schema: dict[str, Any] = {here: pl.Float64 if _kind(here) == "number" else pl.String for here in columns.values()}
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _finished(path: Path, frame: pl.DataFrame, columns: dict[str, str], *, arena: bool) -> pl.DataFrame:
+    import polars as pl
+
+    for name in frame.columns:
+        if _kind(name) == "text":
+            frame = frame.with_columns(pl.col(name).cast(pl.String))
+        elif not frame[name].dtype.is_numeric():
+            frame = frame.with_columns(_numbers(path, frame[name]))
+    for name in ("model_a", "model_b"):
+        empty = frame[name].str.strip_chars() == ""
+        if empty.any():
+            refuse(path, f'record {(empty.arg_max() or 0) + 1} has no name in "{name}"; name the contender')
+    if "winner" in frame.columns:
+        frame = _shares(path, frame)
+    voter = next((name for name in ("worker", "judge") if name in frame.columns and (arena or name == "worker")), None)
+    if voter is not None and "annotator" not in frame.columns:
+        frame = frame.rename({voter: "annotator"})
+    if "language" in frame.columns:
+        frame = frame.rename({"language": "lang"})
+    return frame
+
+
+def _numbers(path: Path, values: pl.Series) -> pl.Series:
+    import polars as pl
+
+    words = values.cast(pl.String).str.strip_chars()
+    missing = words.is_null() | words.str.to_lowercase().is_in(["", "nan", "null", "none"])
+    figures = words.cast(pl.Float64, strict=False)
+    bad = (figures.is_null() | figures.is_infinite().fill_null(False)) & ~missing
+    if bad.any():
+        place = bad.arg_max() or 0
+        refuse(path, f'record {place + 1} has {shown(str(values[place]))} in "{values.name}"; give a number')
+    return figures
+
+
+def _shares(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with `share` in place of `winner`; a winner may also be named by the contender's own name."""
+    import polars as pl
+
+    winner = pl.col("winner")
+    word = winner.replace_strict(WINNERS, default=None, return_dtype=pl.Float64)
+    named = pl.when(winner == pl.col("model_a")).then(1.0).when(winner == pl.col("model_b")).then(0.0).otherwise(word)
+    frame = frame.with_columns(winner.replace({"": None}))
+    shares = frame.select(share=named)["share"]
+    unknown = shares.is_null() & frame["winner"].is_not_null()
+    if unknown.any():
+        place = unknown.arg_max() or 0
+        word_found = shown(frame["winner"][place])
+        refuse(path, f'record {place + 1} has {word_found} in "winner"; use model_a, model_b, tie or tie (bothbad)')
+    return frame.drop("winner").with_columns(shares) if "share" not in frame.columns else frame.drop("winner")
+
+
+def write_battles(path: Path | str, verdicts: pl.DataFrame) -> int:
+    """Writes verdicts as a table with winner (share, where a verdict is graded), by the ending of the name."""
+    import polars as pl
+
+    path = Path(path)
+    graded = ~verdicts["share"].is_in([0.0, 0.5, 1.0]) & verdicts["share"].is_not_null()
+    frame = verdicts
+    if not graded.any():
+        word = pl.col("share").replace_strict({1.0: "model_a", 0.0: "model_b", 0.5: "tie"}, default=None, return_dtype=pl.String)
+        place = frame.columns.index("share")
+        frame = frame.with_columns(word.alias("winner")).drop("share")
+        names = [name for name in frame.columns if name != "winner"]
+        frame = frame.select([*names[:place], "winner", *names[place:]])
+    if path.name.lower().endswith(".parquet"):
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer)
+        write_bytes(path, buffer.getvalue())
+        return frame.height
+    return write_rows(path, frame.to_dicts())
