@@ -14,9 +14,7 @@ from typing import Any, Literal
 import orjson
 
 Finish = Literal["stop", "length", "filtered", "failed"]
-Outcome = Literal[
-    "win", "loss", "tie", "graded", "inconsistent", "forfeit", "unparsed", "void", "not asked"
-]
+Outcome = Literal["win", "loss", "tie", "graded", "inconsistent", "forfeit", "unparsed", "void", "not asked"]
 
 OUTCOMES: tuple[Outcome, ...] = (
     "win", "loss", "tie", "graded", "inconsistent", "forfeit", "unparsed", "void", "not asked",
@@ -119,7 +117,9 @@ class Usage:
         )
 
     def payload(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("calls", "tokens_in", "tokens_out", "money", "seconds")}
+        return {
+            name: getattr(self, name) for name in ("calls", "tokens_in", "tokens_out", "money", "seconds")
+        }
 
 
 @dataclass(frozen=True)
@@ -139,13 +139,18 @@ class Sampling:
 
     def asked(self) -> dict[str, Any]:
         """The settings that are set, without `samples`: the part of a response's key that the draws share."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "samples"}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v not in (None, ())}
+        values = {name: getattr(self, name) for name in _ASKED}
+        return {
+            k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v is not None and v != ()
+        }  # pyright: ignore[reportUnknownArgumentType]
 
     def over(self, defaults: Sampling) -> Sampling:
         """These settings, with `defaults` where a setting is unset; `samples` stay."""
-        unset = [f.name for f in fields(self) if f.name != "samples" and getattr(self, f.name) in (None, ())]
+        unset = [name for name in _ASKED if getattr(self, name) in (None, ())]
         return replace(self, **{name: getattr(defaults, name) for name in unset})
+
+
+_ASKED = tuple(f.name for f in fields(Sampling) if f.name != "samples")
 
 
 @dataclass(frozen=True)
@@ -220,7 +225,12 @@ class Tokens:
 
 def response_key(prompt_id: str, contender_id: str, sampling: Sampling, sample: int) -> str:
     """The name of one asked answer: what is asked, of whom, how, and which draw."""
-    return digest([prompt_id, contender_id, sampling.asked(), sample])
+    return key_of(prompt_id, contender_id, sampling.asked(), sample)
+
+
+def key_of(prompt_id: str, contender_id: str, asked: Mapping[str, Any], sample: int) -> str:
+    """`response_key` for settings that `Sampling.asked` has already listed, which many answers share."""
+    return digest([prompt_id, contender_id, asked, sample])
 
 
 @dataclass(frozen=True)

@@ -91,13 +91,17 @@ def parse(text: str | Mapping[str, Any] | Spec) -> Spec:
     if "/" in kind or "\\" in kind or (not colon and kind.lower().endswith(FILES)):
         return Spec("recorded", head, _settings(query, text))
     if not re.fullmatch(r"[A-Za-z_][\w.]*", kind):
-        raise BadInput(f'"{text}" is no name: write kind:address?key=value, an http address, or a path; quote the name')
+        raise BadInput(
+            f'"{text}" is no name: write kind:address?key=value, an http address, or a path; quote the name'
+        )
     return Spec(kind, unquote(address), _settings(query, text))
 
 
 def _from_mapping(mapping: Mapping[str, Any]) -> Spec:
     if "kind" not in mapping:
-        raise BadInput(f'a spec written as a mapping needs "kind" (found: {", ".join(map(str, mapping)) or "nothing"})')
+        raise BadInput(
+            f'a spec written as a mapping needs "kind" (found: {", ".join(map(str, mapping)) or "nothing"})'
+        )
     settings = {str(k): _nested(v) for k, v in mapping.items() if k not in ("kind", "address")}
     head = parse(str(mapping["kind"]))
     return Spec(head.kind, str(mapping.get("address", head.address)), {**head.settings, **settings})
@@ -117,7 +121,9 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
         loaded = yaml.safe_load(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); give the path of a YAML file after @") from None
+        raise BadInput(
+            f"{path}: cannot be read ({error.strerror}); give the path of a YAML file after @"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: is not YAML ({error}); write kind: and its settings, one a line") from None
     if not isinstance(loaded, Mapping):
@@ -183,7 +189,9 @@ def settings_of(factory: Callable[..., Any]) -> dict[str, Setting]:
     found: dict[str, Setting] = {}
     for p in inspect.signature(factory).parameters.values():
         if p.kind is p.KEYWORD_ONLY and p.name not in INJECTED:
-            annotation = p.annotation if isinstance(p.annotation, str) else getattr(p.annotation, "__name__", "str")
+            annotation = (
+                p.annotation if isinstance(p.annotation, str) else getattr(p.annotation, "__name__", "str")
+            )
             found[p.name] = Setting(p.name, annotation, p.default)
     return found
 
@@ -212,7 +220,9 @@ def _own_code(spec: Spec) -> Callable[..., Any]:
     try:
         return getattr(importlib.import_module(spec.kind), spec.address)
     except (ImportError, AttributeError, ValueError) as error:
-        raise BadInput(f"{spec.kind}:{spec.address} cannot be imported ({error}); check module and object") from None
+        raise BadInput(
+            f"{spec.kind}:{spec.address} cannot be imported ({error}); check module and object"
+        ) from None
 
 
 def unknown_kind(spec: Spec, role: str) -> BadInput:
@@ -234,7 +244,9 @@ def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             hint = f'; did you mean "{near[0]}"?' if near else ""
-            raise BadInput(f'"{spec}": no setting "{key}"{hint} (known: {", ".join(sorted(known)) or "none"})')
+            raise BadInput(
+                f'"{spec}": no setting "{key}"{hint} (known: {", ".join(sorted(known)) or "none"})'
+            )
         arguments[key] = _converted(value, known[key], spec, run)
     for key, setting in known.items():
         if key not in arguments and setting.default is inspect.Parameter.empty:
@@ -245,12 +257,19 @@ def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
     if "name" in parameters:
         arguments["name"] = str(spec)
     takes_address = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters.values())
-    if not takes_address:
-        if spec.address:
-            raise BadInput(f'"{spec}": {spec.kind} takes no address; drop ":{spec.address}"')
-        return factory(**arguments)
-    address = f"{spec.kind}#{spec.address}" if "://" in spec.kind else spec.address
-    return factory(address if "." not in spec.kind or "://" in spec.kind else "", **arguments)
+    address = _address(spec)
+    if takes_address:
+        return factory(address, **arguments)
+    if address:
+        raise BadInput(f'"{spec}": {spec.kind} takes no address; drop ":{spec.address}"')
+    return factory(**arguments)
+
+
+def _address(spec: Spec) -> str:
+    """What a kind gets as its address: base#model of a server, nothing for own code (the object is the kind)."""
+    if "://" in spec.kind:
+        return f"{spec.kind}#{spec.address}"
+    return "" if "." in spec.kind else spec.address
 
 
 def _converted(value: Any, setting: Setting, spec: Spec, run: Any) -> Any:
@@ -284,7 +303,16 @@ def _plain(value: Any, annotation: str) -> Any:
     if annotation == "bool":
         if isinstance(value, bool):
             return value
-        truth = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+        truth = {
+            "true": True,
+            "1": True,
+            "yes": True,
+            "on": True,
+            "false": False,
+            "0": False,
+            "no": False,
+            "off": False,
+        }
         if str(value).lower() not in truth:
             raise ValueError
         return truth[str(value).lower()]

@@ -70,7 +70,8 @@ class Plan:
         if self.suite.seats == "alpaca_eval":
             from winsome.judges.seats import alpaca_eval_seat
 
-            return alpaca_eval_seat(prompt.text)
+            # the published rule seats the baseline, which a schedule lists second
+            return 1 - alpaca_eval_seat(prompt.text)
         return int(digest([self.seed, contest])[:8], 16) % 2
 
     def responses(self, asks: Sequence[Ask]) -> list[str]:

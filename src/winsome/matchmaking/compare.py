@@ -375,7 +375,7 @@ def _conclude(found: Found, seconds: float) -> Comparison:
         "dropped": reasons(plan.asks),
         "warnings": warnings,
         "notes": _notes(found),
-        "ledger": session.ledger.shown,
+        "ledger": session.ledger.url,
         "standings": standings.payload(),
     }  # fmt: skip
     write(folder, record, asks, battles.to_frame())

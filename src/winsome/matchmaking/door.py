@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,10 +18,11 @@ from winsome.errors import RateLimited, Transient
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.budget import Budget
 from winsome.matchmaking.claims import LEASE, is_dead, new_owner
+from winsome.matchmaking.commits import Commits
 from winsome.matchmaking.limits import Limiter
 from winsome.matchmaking.tally import Tally
 from winsome.protocols import Contender
-from winsome.records import Prompt, Response, Sampling, digest, response_key
+from winsome.records import Prompt, Response, Sampling, digest, key_of
 
 TRIES = 6
 """Attempts at a call that fails for a passing reason (5xx, timeout, cut stream, unreadable body)."""
@@ -130,6 +131,7 @@ class Asked:
     within: bool = False
 
     def __post_init__(self) -> None:
+        self.kept: set[str] = set()
         self.tally = self.door.tally(f"{self.name} (within)" if self.within else self.name)
         self.composed: bool = getattr(self.inner, "composed", False)
         self.batch = self.inner.batch
@@ -147,10 +149,11 @@ class Asked:
 
     def jobs(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[Job]:
         """What answering `prompts` asks for, with the key of each answer."""
+        settings = sampling.asked()
         for prompt in prompts:
             asked = prompt if self.system is None else replace(prompt, system=self.system)
             for sample in sampling.samples:
-                yield Job(prompt, asked, sample, response_key(asked.id, self.inner.id, sampling, sample))
+                yield Job(prompt, asked, sample, key_of(asked.id, self.inner.id, settings, sample))
 
     async def answer(self, prompts: Sequence[Prompt], sampling: Sampling) -> AsyncIterator[Response]:
         """Every draw of every prompt: kept ones first, bought ones as they arrive and are on disk.
@@ -158,20 +161,25 @@ class Asked:
         Once the door is closed (budget, interrupt) answers that are not kept are left out.
         """
         sampling = self.resolved(sampling)
-        tally, missing = self.tally, list[Job]()
+        missing: list[Job] = []
         for jobs in _chunks(list({job.key: job for job in self.jobs(prompts, sampling)}.values()), LOOK_UP):
             found = self.door.ledger.answers([job.key for job in jobs])
             for job in jobs:
                 if (response := found.get(job.key)) is None:
                     missing.append(job)
                 else:
-                    tally.keep(response)
-                    yield self._named(response, job)
+                    yield self.from_ledger(response, job)
         if missing:
             async for response in _Purchase(self, sampling).answers(missing):
                 yield response
 
-    def _named(self, response: Response, job: Job) -> Response:
+    def from_ledger(self, response: Response, job: Job) -> Response:
+        """A kept answer, counted as saved; its id is remembered in `kept`."""
+        self.tally.keep(response)
+        self.kept.add(response.id)
+        return self.named(response, job)
+
+    def named(self, response: Response, job: Job) -> Response:
         """`response` under the names by which it was asked for (equal weights may serve several names)."""
         if response.prompt == job.prompt.id and response.contender == self.name and response.key == job.key:
             return response
@@ -186,37 +194,55 @@ class _Purchase:
         self.limiter = self.door.limiter(asked.host)
         self.askers = self.limiter.most if self.limiter else 1
         self.ready: asyncio.Queue[Job | None] = asyncio.Queue(max(2 * self.askers, asked.batch))
-        self.out: asyncio.Queue[Response | BaseException | None] = asyncio.Queue()
-        self.commits: set[asyncio.Task[None]] = set()
-        self.committing: set[str] = set()
+        self.out: asyncio.Queue[list[Response] | BaseException | None] = asyncio.Queue()
+        self.failed: list[str] = []
+        self.commits = Commits[tuple[Job, Response]](self.door.ledger, self._kept, self._failed)
 
     async def answers(self, jobs: list[Job]) -> AsyncIterator[Response]:
+        """The answers as they are bought, each once it is on disk."""
         tasks = [asyncio.create_task(self._guard(self._feed(jobs)))]
         tasks += [asyncio.create_task(self._guard(self._ask())) for _ in range(min(self.askers, len(jobs)))]
-        running = asyncio.gather(*tasks)
-        running.add_done_callback(lambda _: self.out.put_nowait(None))
+        ending = asyncio.create_task(self._end(tasks))
         error: BaseException | None = None
         try:
             while (item := await self.out.get()) is not None:
                 if isinstance(item, BaseException):
                     error = error or item
-                else:
-                    yield item
+                    continue
+                for response in item:
+                    yield response
             if error is not None:
                 raise error
         finally:
-            running.cancel()
-            await asyncio.gather(*tasks, *self.commits, return_exceptions=True)
+            for task in (*tasks, ending):
+                task.cancel()
+            await asyncio.gather(*tasks, ending, return_exceptions=True)
+            await self.commits.flush()
+            self.door.under_way.difference_update(job.key for job in jobs)
 
-    async def _guard(self, work: Any) -> None:
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        await asyncio.wait(tasks)
+        await self.commits.flush()
+        if self.failed:
+            await self.door.ledger.release(self.failed, self.door.owner)
+        self.out.put_nowait(None)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work`; its error stops the purchase, but what is under way elsewhere is still finished and kept."""
         try:
             await work
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self.door.stop(str(error))
-            self.out.put_nowait(error)
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: BaseException) -> None:
+        self.door.stop(str(error))
+        self.out.put_nowait(error)
+
+    def _kept(self, bought: list[tuple[Job, Response]]) -> None:
+        """Hand out what is on disk; the question of a failed answer is freed for another run."""
+        self.failed += [job.key for job, response in bought if response.finish == "failed"]
+        self.door.under_way.difference_update([job.key for job, _ in bought])
+        self.out.put_nowait([response for _, response in bought])
 
     async def _feed(self, jobs: list[Job]) -> None:
         """Claim ahead of the askers; what is under way elsewhere is waited for, then taken from the ledger."""
@@ -237,26 +263,18 @@ class _Purchase:
         """Hand the jobs that nobody else is asking to the askers; those under way elsewhere come back."""
         free = [job for job in jobs if job.key not in self.door.under_way]
         mine = await self.door.claim([job.key for job in free]) if free else set[str]()
-        # between the first look and the claim another process may have answered and freed its claim
-        ours = [job for job in free if job.key in mine and job.key not in self.door.under_way]
-        missing = {job.key for job in self._take_kept(ours)}
-        answered = [job.key for job in ours if job.key not in missing]
-        if answered:
-            await self.door.ledger.release(answered, self.door.owner)
-        self.door.under_way |= missing
-        for job in ours:
-            if job.key in missing:
-                await self.ready.put(job)
-        ours_keys = {job.key for job in ours}
-        return [job for job in jobs if job.key not in ours_keys]
+        ours = {job.key: job for job in free if job.key in mine and job.key not in self.door.under_way}
+        self.door.under_way |= ours.keys()
+        for job in ours.values():
+            await self.ready.put(job)
+        return [job for job in jobs if job.key not in ours]
 
     def _take_kept(self, jobs: list[Job]) -> list[Job]:
         """Hand out the answers that the ledger has by now; the jobs without one come back."""
         found = self.door.ledger.answers([job.key for job in jobs]) if jobs else {}
         for job in jobs:
             if job.key in found:
-                self.tally.keep(found[job.key])
-                self.out.put_nowait(self.asked._named(found[job.key], job))
+                self.out.put_nowait([self.asked.from_ledger(found[job.key], job)])
         return [job for job in jobs if job.key not in found]
 
     async def _ask(self) -> None:
@@ -268,21 +286,17 @@ class _Purchase:
                     self.ready.put_nowait(None)
                     break
                 block.append(job)
-            try:
-                if not self.door.closed():
-                    await self._ask_block(block)
-            finally:
-                self.door.under_way -= {job.key for job in block} - self.committing
-        if self.commits:
-            await asyncio.gather(*self.commits)
+            if not self.door.closed():
+                await self._ask_block(block)
 
     async def _ask_block(self, block: list[Job]) -> None:
         """Ask until every job has an answer; after the last attempt a failed Response takes its place."""
         waiting = {(job.asked.id, job.sample): job for job in block}
         attempt, failures, began, error = 0, 0, time.monotonic(), ""
         while waiting and not (attempt and self.door.closed()):
+            entered = 0.0
             if self.limiter:
-                await self.limiter.enter()
+                entered = await self.limiter.enter()
                 if self.door.closed():
                     self.limiter.leave()
                     return
@@ -311,7 +325,7 @@ class _Purchase:
             finally:
                 if self.limiter:
                     if limited:
-                        self.limiter.leave_limited(retry_after, limited)
+                        self.limiter.leave_limited(entered, retry_after, limited)
                     else:
                         self.limiter.leave(tokens)
                     limits = getattr(self.asked.inner, "limits", None)
@@ -331,29 +345,12 @@ class _Purchase:
         return Response(job.prompt.id, self.asked.name, job.key, job.sample, finish="failed", error=error)
 
     def _keep(self, job: Job, response: Response) -> None:
-        """Commit in the background; the answer is handed out once it is on disk."""
-        named = self.asked._named(response, job)
+        """Count what was bought and commit it in the background."""
+        named = self.asked.named(response, job)
         self.tally.buy(named)
         if not self.asked.composed:
             self.door.budget.spent_usd += named.usage.money or 0.0
-        self.committing.add(job.key)
-        task = asyncio.create_task(self._commit(job, named))
-        self.commits.add(task)
-        task.add_done_callback(self.commits.discard)
-
-    async def _commit(self, job: Job, response: Response) -> None:
-        try:
-            await self.door.ledger.put(job.prompt, response)
-        except BaseException as error:
-            self.door.stop(str(error))
-            self.out.put_nowait(error)
-            return
-        finally:
-            self.committing.discard(job.key)
-            self.door.under_way.discard(job.key)
-        if response.finish == "failed":
-            await self.door.ledger.release([job.key], self.door.owner)
-        self.out.put_nowait(response)
+        self.commits.keep((job, named), job.prompt, named)
 
 
 def _calls(jobs: list[Job]) -> list[tuple[list[Prompt], range]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.asks import Ask, Plan, fill
+from winsome.matchmaking.commits import Commits
 from winsome.matchmaking.door import Asked, Door
 from winsome.matchmaking.preflight import probe
 from winsome.protocols import Judge
@@ -83,6 +84,7 @@ class Judging:
     saved: Usage = Usage()
     served_by: Counter[str] = field(default_factory=Counter[str])
     probed: bool = False
+    failure: BaseException | None = None
     _probing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -138,16 +140,23 @@ class Judging:
             if not self.probed:
                 await probe(self.models, ())
                 self.probed = True
-        commits: list[asyncio.Task[None]] = []
-        async for verdict in self.judge.judge([match for _, match in missing.values()]):
-            ask, match = missing[verdict.match]
-            commits.append(asyncio.create_task(self.ledger.put(match, verdict)))
-            self.bought = self.bought + verdict.usage
-            self.served_by[verdict.served_by] += 1
-            fill(ask, match.id, verdict, cached=False)
-            self.alarms.see(ask, verdict, lambda verdict=verdict: self._raw(verdict))
-            self.advance(1)
-        await asyncio.gather(*commits)
+        commits = Commits[int](self.ledger, lambda done: self.advance(len(done)), self._failed)
+        try:
+            async for verdict in self.judge.judge([match for _, match in missing.values()]):
+                ask, match = missing[verdict.match]
+                self.bought = self.bought + verdict.usage
+                self.served_by[verdict.served_by] += 1
+                fill(ask, match.id, verdict, cached=False)
+                self.alarms.see(ask, verdict, lambda verdict=verdict: self._raw(verdict))
+                commits.keep(1, match, verdict)
+        finally:
+            await commits.flush()
+        if self.failure is not None:
+            raise self.failure
+
+    def _failed(self, error: BaseException) -> None:
+        self.failure = error
+        self.door.stop(str(error))
 
     def _raw(self, verdict: Verdict) -> str:
         return next((r.text for r in self.ledger.responses(list(verdict.evidence)).values()), "")

@@ -57,8 +57,8 @@ class Limiter:
                 return self._tokens[0][0] + WINDOW - now
         return 0.0
 
-    async def enter(self) -> None:
-        """Wait for a place; every `enter` is followed by one `leave`."""
+    async def enter(self) -> float:
+        """Wait for a place; when it was given. Every `enter` is followed by one `leave` or `leave_limited`."""
         while True:
             if self.active >= int(self.limit):
                 waiter = asyncio.get_running_loop().create_future()
@@ -80,8 +80,10 @@ class Limiter:
                 self.active -= 1
                 self._wake()
         self.active += 1
+        now = self.clock()
         if self.rpm is not None:
-            self._calls.append(self.clock())
+            self._calls.append(now)
+        return now
 
     def leave(self, tokens: int = 0) -> None:
         """Give the place back after a call that went well (or failed for a reason that is not the host's load)."""
@@ -93,12 +95,15 @@ class Limiter:
             self.limit = min(self.most, self.limit + (1.0 if self.growing else 1.0 / max(1.0, self.limit)))
         self._wake()
 
-    def leave_limited(self, retry_after: float | None, why: str) -> None:
-        """Give the place back after the host said that it is asked too much."""
+    def leave_limited(self, entered: float, retry_after: float | None, why: str) -> None:
+        """Give the place back after the host said that it is asked too much.
+
+        Calls that were under way when the limit was last halved say nothing about the new one.
+        """
         self.active -= 1
         now = self.clock()
         self.growing = False
-        if now - self.halved_at > 1.0:
+        if entered > self.halved_at:
             self.limit = max(1.0, self.limit / 2.0)
             self.halved_at = now
         if retry_after:

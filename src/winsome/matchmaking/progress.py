@@ -53,6 +53,8 @@ class Live:
 
     def stage(self, title: str, total: int) -> Callable[[int], None]:
         """A new bar; call the result to move it on."""
+        if self.bars.disable:
+            return lambda n: None
         task = self.bars.add_task(title[:48], total=total, rate="", note="")
         return lambda n: self.bars.advance(task, n)
 

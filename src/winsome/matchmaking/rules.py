@@ -21,7 +21,7 @@ class Answer:
     @staticmethod
     def of(response: Response) -> Answer:
         text = "\n".join(message.text for message in response.messages)
-        plain = " ".join(unicodedata.normalize("NFC", text).split())
+        plain = " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
         failed = (response.error or "failed") if response.finish == "failed" else ""
         return Answer(response.id, len(text), digest(plain) if plain else "", failed, response.finish)
 
