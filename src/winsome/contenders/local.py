@@ -1,0 +1,253 @@
+"""Models on this machine as contenders: `embedded:smollm2-135m?system=..` and `hf:NAME_OR_PATH?dtype=..`.
+
+A call of hundreds of prompts is one batch whose slots are refilled; each answer is given out the moment it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from winsome.errors import BadInput, WinsomeError
+from winsome.models.fetch import folder, package
+from winsome.models.render import prompt_ids, read_text, template_of
+from winsome.models.weights import LocalModel, identity, load, resolved_dtype
+from winsome.records import (
+    Message,
+    Prompt,
+    Response,
+    Sampling,
+    Tokens,
+    Usage,
+    assistant,
+    digest,
+    response_key,
+)
+
+if TYPE_CHECKING:
+    from winsome.models.sampler import Drawn, Request, Sampler
+
+VERSION = 1
+DEFAULTS = Sampling(temperature=0.7, top_p=1.0, max_tokens=512, seed=0)
+"""Where neither the name nor the caller says."""
+BATCH = 256
+
+
+def embedded(
+    address: str = "smollm2-135m",
+    *,
+    system: str | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    top_k: int | None = None,
+    max_tokens: int | None = None,
+    seed: int | None = None,
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+    slots: int = 64,
+    name: str = "",
+) -> LocalContender:
+    """A model that ships in a package, as a contender; it never reaches the network.
+
+    `system` is text or @file and stands before a prompt's own system text. Raises Unsupported with the command to run
+    where the weights are missing.
+    """
+    package(address, "causal")
+    folder(address)
+    named = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
+    return LocalContender(address, named, system=system, dtype=dtype, slots=slots, name=name or f"embedded:{address}")
+
+
+def hf(
+    address: str,
+    *,
+    system: str | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    top_k: int | None = None,
+    max_tokens: int | None = None,
+    seed: int | None = None,
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+    template: str | None = None,
+    slots: int = 64,
+    name: str = "",
+) -> LocalContender:
+    """A transformers folder or hub name as a contender; `template` (@file) replaces the tokenizer's chat template.
+
+    Code from the hub never runs. Raises BadInput where the name cannot be loaded.
+    """
+    if not address:
+        raise BadInput("hf: names no model; write hf:NAME_OR_PATH")
+    named = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
+    return LocalContender(
+        address, named, system=system, dtype=dtype, template=template, slots=slots, name=name or f"hf:{address}"
+    )
+
+
+@dataclass
+class _Dialogue:
+    """One draw of one prompt while its turns are being answered."""
+
+    prompt: Prompt
+    sample: int
+    messages: list[Message] = field(default_factory=list[Message])
+    usage: Usage = Usage()
+    cut: bool = False
+
+
+class LocalContender:
+    """Local weights that answer. Settings in the name win over the caller's, which win over the defaults."""
+
+    batch = BATCH
+
+    def __init__(
+        self,
+        weights: str,
+        named: Sampling,
+        *,
+        system: str | None = None,
+        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        template: str | None = None,
+        slots: int = 64,
+        name: str,
+    ) -> None:
+        from winsome.models.draw import Draw
+
+        if slots < 1:
+            raise BadInput(f'"{name}": slots={slots} must be at least 1')
+        if named.max_tokens is not None and named.max_tokens < 1:
+            raise BadInput(f'"{name}": max_tokens={named.max_tokens} must be at least 1')
+        filled = named.over(DEFAULTS)
+        Draw(temperature=filled.temperature or 0.0, top_p=filled.top_p or 0.0, top_k=filled.top_k)
+        self.name = name
+        self._weights = weights
+        self._named = named
+        self._system = None if system is None else read_text(system)
+        self._template = None if template is None else read_text(template)
+        self._dtype: Literal["float32", "bfloat16"] = resolved_dtype(dtype)
+        self._slots = slots
+        self._model: LocalModel | None = None
+        self._digest = identity(weights)
+        self.id = digest(
+            [VERSION, self._digest, self._dtype, self._system, self._template, named.asked(), DEFAULTS.asked()]
+        )
+
+    async def answer(self, prompts: Sequence[Prompt], sampling: Sampling) -> AsyncIterator[Response]:
+        """Every draw of every prompt as it ends; a prompt that cannot be read gives failed responses.
+
+        Raises Unsupported before the first answer where the model has no chat template.
+        """
+        answers = await asyncio.to_thread(self._answers, list(prompts), sampling)
+        while (response := await asyncio.to_thread(next, answers, None)) is not None:
+            yield response
+
+    def _answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[Response]:
+        from winsome.models.draw import Draw
+        from winsome.models.sampler import Sampler
+
+        model = self._model = self._model or load(self._weights, self._dtype)
+        template_of(model, self._template)
+        settings = self._named.over(sampling).over(DEFAULTS)
+        if settings.choices or settings.schema is not None:
+            raise BadInput(f'"{self.name}": answers held to choices or a schema need an endpoint that supports them')
+        draw = Draw(
+            temperature=DEFAULTS.temperature or 0.0 if settings.temperature is None else settings.temperature,
+            top_p=settings.top_p or 1.0,
+            top_k=settings.top_k,
+            stop=settings.stop,
+            logprobs=settings.logprobs,
+        )
+        sampler = Sampler(model, draw, seed=settings.seed or 0, slots=self._slots)
+        return self._draws(model, sampler, prompts, sampling, settings.max_tokens or 1)
+
+    def _draws(
+        self, model: LocalModel, sampler: Sampler, prompts: Sequence[Prompt], sampling: Sampling, max_tokens: int
+    ) -> Iterator[Response]:
+        dialogues: dict[tuple[str, int], _Dialogue] = {}
+        places: dict[str, Prompt] = {prompt.id: prompt for prompt in prompts}
+        # Longest answers are not known, longest prompts are: reading them first keeps the last packed rows full.
+        for prompt in places.values():
+            for sample in sampling.samples:
+                dialogues[prompt.id, sample] = _Dialogue(prompt, sample)
+            try:
+                sampler.add(self._request(model, prompt, 0, sampling.samples, max_tokens))
+            except WinsomeError as error:
+                for sample in sampling.samples:
+                    yield self._failed(dialogues.pop((prompt.id, sample)), sampling, str(error))
+        finished = sampler.finished()
+        while True:
+            with model.lock:
+                drawn = next(finished, None)
+            if drawn is None:
+                return
+            prompt_id = drawn.request.name.partition("/")[0]
+            dialogue = dialogues[prompt_id, drawn.sample]
+            prefix = dialogue.prompt.prefix if not dialogue.messages else ""
+            dialogue.messages.append(assistant(prefix + drawn.text))
+            dialogue.usage += Usage(1, len(drawn.request.ids), drawn.tokens, 0.0, drawn.seconds)
+            dialogue.cut |= drawn.finish == "length"
+            turn = sum(message.role == "assistant" for message in dialogue.messages)
+            if turn <= len(dialogue.prompt.follow_ups):
+                dialogue.messages.append(dialogue.prompt.follow_ups[turn - 1])
+                longer = replace(dialogue.prompt, messages=dialogue.prompt.messages + tuple(dialogue.messages), prefix="")
+                try:
+                    sampler.add(self._request(model, longer, turn, (drawn.sample,), max_tokens, prompt_id))
+                except WinsomeError as error:
+                    yield self._failed(dialogues.pop((prompt_id, drawn.sample)), sampling, f"turn {turn + 1}: {error}")
+                continue
+            del dialogues[prompt_id, drawn.sample]
+            yield Response(
+                prompt=prompt_id,
+                contender=self.name,
+                key=response_key(prompt_id, self.id, sampling, drawn.sample),
+                sample=drawn.sample,
+                messages=tuple(dialogue.messages),
+                finish="length" if dialogue.cut else "stop",
+                usage=dialogue.usage,
+                served_by=f"{self._weights} {self._dtype}",
+                fingerprint=self._digest[:16],
+                tokens=_tokens(model, drawn) if drawn.logprobs else None,
+            )
+
+    def _request(
+        self,
+        model: LocalModel,
+        prompt: Prompt,
+        turn: int,
+        samples: Sequence[int],
+        max_tokens: int,
+        named: str | None = None,
+    ) -> Request:
+        from winsome.models.sampler import Request
+
+        ids = prompt_ids(model, prompt, system=self._system, template=self._template)
+        room = model.context - len(ids)
+        if room < 1:
+            raise BadInput(f"the prompt has {len(ids)} tokens, {model.name} holds {model.context}; shorten it")
+        return Request(f"{named or prompt.id}/{turn}", ids, tuple(samples), min(max_tokens, room))
+
+    def _failed(self, dialogue: _Dialogue, sampling: Sampling, error: str) -> Response:
+        prompt_id = dialogue.prompt.id
+        return Response(
+            prompt=prompt_id,
+            contender=self.name,
+            key=response_key(prompt_id, self.id, sampling, dialogue.sample),
+            sample=dialogue.sample,
+            finish="failed",
+            error=error,
+            usage=dialogue.usage,
+            served_by=f"{self._weights} {self._dtype}",
+        )
+
+
+def _tokens(model: LocalModel, drawn: Drawn) -> Tokens:
+    def text(token: int) -> str:
+        return str(model.tokenizer.decode([token]))
+
+    return Tokens(
+        texts=tuple(text(token) for token in drawn.ids),
+        logprobs=drawn.logprobs,
+        top=tuple({text(token): value for token, value in top.items()} for top in drawn.top),
+        ids=drawn.ids,
+    )

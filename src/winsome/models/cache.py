@@ -1,0 +1,128 @@
+"""Keys and values of attention: as a prompt leaves them, and in slots that sequences enter, grow in and leave.
+
+Both offer the part of transformers' cache interface that an attention layer calls; masks are always given explicitly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from winsome.models.weights import LocalModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GRAIN = 64
+"""Attention reads the slots up to a multiple of this many positions, so its shapes seldom change."""
+
+
+class PromptCache:
+    """Keeps the keys and values of one packed row."""
+
+    def __init__(self) -> None:
+        self._layers: list[tuple[Tensor, Tensor]] = []
+
+    def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Called by attention layer `layer` with [1, heads, T, d]; gives back what it is to read."""
+        assert layer == len(self._layers)
+        self._layers.append((keys, values))
+        return keys, values
+
+    def get_seq_length(self, layer: int = 0) -> int:
+        return 0
+
+    def span(self, start: int, end: int) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of positions start..end of the row, [heads, end - start, d] a layer."""
+        return [(k[0, :, start:end].clone(), v[0, :, start:end].clone()) for k, v in self._layers]
+
+
+class SlotCache:
+    """Slots 0..n-1 hold the n active sequences, each from position 0 of its slot; the last moves into a hole."""
+
+    def __init__(self, model: LocalModel) -> None:
+        self._model = model
+        self._keys: list[Tensor] = []
+        self._values: list[Tensor] = []
+        self._lengths: list[int] = []
+        self._slots = 0
+        self._positions = 0
+        self._at: tuple[Tensor, Tensor] | None = None
+        self._extent = 0
+
+    def reserve(self, slots: int, positions: int, most: int) -> bool:
+        """Make room for `slots` sequences of `positions` tokens; False where that takes more than `most` bytes.
+
+        One sequence always gets its room.
+        """
+        import torch
+
+        positions = -(-positions // GRAIN) * GRAIN
+        if slots <= self._slots and positions <= self._positions:
+            return True
+        positions = max(positions, self._positions)
+        config = self._model.network.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        dtype = self._model.network.dtype
+        each = 2 * config.num_hidden_layers * heads * width * dtype.itemsize * positions
+        if slots > 1 and slots * each > most:
+            return False
+        # Grow by doubling, so that seating n sequences one by one copies each O(1) times.
+        slots = max(slots, min(2 * self._slots, most // each), self._slots)
+        for store in (self._keys, self._values):
+            for layer in range(config.num_hidden_layers):
+                grown = torch.zeros(slots, heads, positions, width, dtype=dtype, device=self._model.device)
+                if layer < len(store):
+                    grown[: self._slots, :, : self._positions] = store[layer]
+                    store[layer] = grown
+                else:
+                    store.append(grown)
+        self._slots, self._positions = slots, positions
+        return True
+
+    def append(self, prompt: list[tuple[Tensor, Tensor]], length: int) -> None:
+        """Seat a sequence that has read a prompt of `length` tokens."""
+        slot = len(self._lengths)
+        for layer, (keys, values) in enumerate(prompt):
+            self._keys[layer][slot, :, :length] = keys
+            self._values[layer][slot, :, :length] = values
+        self._lengths.append(length)
+
+    def drop(self, slot: int) -> None:
+        """Free a slot; the last sequence moves into it."""
+        last = len(self._lengths) - 1
+        length = self._lengths[last]
+        if slot != last:
+            for store in (self._keys, self._values):
+                for layer in store:
+                    layer[slot, :, :length] = layer[last, :, :length]
+            self._lengths[slot] = length
+        self._lengths.pop()
+
+    def begin(self) -> tuple[Tensor, Tensor]:
+        """Positions [n, 1] of the next token of each sequence and its mask [n, 1, 1, extent]; `end` follows the pass."""
+        import torch
+
+        device = self._model.device
+        lengths = torch.tensor(self._lengths, device=device)
+        self._at = (torch.arange(len(self._lengths), device=device), lengths)
+        self._extent = min(self._positions, -(-(max(self._lengths) + 1) // GRAIN) * GRAIN)
+        mask = torch.arange(self._extent, device=device)[None, :] <= lengths[:, None]
+        return lengths[:, None], mask[:, None, None]
+
+    def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Called by attention layer `layer` with [n, heads, 1, d]; gives back all that the sequences may read."""
+        assert self._at is not None
+        rows, at = self._at
+        n = len(self._lengths)
+        self._keys[layer][rows, :, at] = keys[:, :, 0]
+        self._values[layer][rows, :, at] = values[:, :, 0]
+        return self._keys[layer][:n, :, : self._extent], self._values[layer][:n, :, : self._extent]
+
+    def end(self) -> None:
+        """The tokens of this pass are now part of their sequences."""
+        self._lengths = [length + 1 for length in self._lengths]
+        self._at = None
+
+    def get_seq_length(self, layer: int = 0) -> int:
+        return max(self._lengths, default=0)

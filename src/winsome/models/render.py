@@ -1,0 +1,109 @@
+"""The only chat templating: a prompt becomes the token ids that the model's own template makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from winsome.errors import BadInput, Unsupported
+from winsome.models.weights import LocalModel
+from winsome.records import Message, Prompt, Response, digest
+
+
+def template_of(model: LocalModel, template: str | None = None) -> str:
+    """The Jinja text of the chat template: `template` (text, or @file), else the tokenizer's own.
+
+    Raises Unsupported where there is none, with the way out.
+    """
+    if template is not None:
+        return read_text(template)
+    found = model.tokenizer.chat_template
+    if isinstance(found, dict):
+        found = found.get("default")
+    if not found:
+        raise Unsupported(
+            f"{model.name}: its tokenizer has no chat template; use an instruct model, or add template=@file.jinja"
+        )
+    return str(found)
+
+
+def template_digest(model: LocalModel, template: str | None = None) -> str:
+    """Digest of the chat template in use."""
+    return digest(template_of(model, template))
+
+
+def read_text(value: str) -> str:
+    """`value`, or the content of the file it names after @."""
+    if not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{value[1:]}: cannot be read ({type(error).__name__}); give the path of a text file") from None
+
+
+def turns(prompt: Prompt, system: str | None = None) -> list[dict[str, str]]:
+    """Role and content of each turn; `system` stands before the prompt's own system text.
+
+    Raises Unsupported where a turn holds something other than text.
+    """
+    texts = [text for text in (system, prompt.system) if text is not None]
+    head = [{"role": "system", "content": "\n\n".join(texts)}] if texts else []
+    return head + [_turn(message) for message in prompt.messages]
+
+
+def prompt_ids(
+    model: LocalModel, prompt: Prompt, *, system: str | None = None, template: str | None = None
+) -> list[int]:
+    """Token ids up to where the answer begins: the rendered dialogue, the assistant's header and the prompt's prefix."""
+    return rendered_ids(model, turns(prompt, system), prefix=prompt.prefix, template=template)
+
+
+def rendered_ids(
+    model: LocalModel, dialogue: Sequence[dict[str, str]], *, prefix: str = "", template: str | None = None
+) -> list[int]:
+    """Token ids of a dialogue that ends where the assistant's `prefix` ends."""
+    return text_ids(model, _rendered(model, dialogue, template, open_answer=True) + prefix)
+
+
+def dialogue_ids(model: LocalModel, prompt: Prompt, response: Response) -> list[int]:
+    """Token ids of the prompt's turns and all turns of its answer, each closed as the template closes it.
+
+    Raises Unsupported where the template refuses the dialogue.
+    """
+    dialogue = turns(prompt) + [_turn(message) for message in response.messages]
+    return text_ids(model, _rendered(model, dialogue, None, open_answer=False))
+
+
+def answer_ids(model: LocalModel, text: str) -> list[int]:
+    """Token ids of an answer's words followed by the token that ends a turn."""
+    ends = model.tokenizer.eos_token_id
+    return text_ids(model, text) + ([] if ends is None else [int(ends)])
+
+
+def text_ids(model: LocalModel, text: str) -> list[int]:
+    """Token ids of text that carries its own special tokens: none is added."""
+    ids: Any = model.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return list(ids)
+
+
+def _turn(message: Message) -> dict[str, str]:
+    if message.tool_calls or any(not hasattr(part, "text") for part in message.parts):
+        raise Unsupported(f"a {message.role} turn holds more than text, which local models here cannot read")
+    return {"role": message.role, "content": message.text}
+
+
+def _rendered(
+    model: LocalModel, dialogue: Sequence[dict[str, str]], template: str | None, *, open_answer: bool
+) -> str:
+    from jinja2.exceptions import TemplateError
+
+    text = template_of(model, template)
+    try:
+        return model.tokenizer.apply_chat_template(
+            list(dialogue), chat_template=text, tokenize=False, add_generation_prompt=open_answer
+        )
+    except TemplateError as error:
+        said = " ".join(str(error).split())[:80]
+        raise Unsupported(f"{model.name}: its chat template refuses this dialogue ({said}); drop what it names") from None

@@ -1,0 +1,253 @@
+"""Answers drawn from local weights: a static key-value cache whose slots are refilled as sequences end.
+
+A prompt is read once for all its draws, several prompts are read in one packed row, and finished sequences leave the batch
+at once, so no step is spent on padding. Every draw has its own stream of uniforms, by (seed, prompt, sample): which
+other sequences share the batch changes it only as far as the arithmetic of a larger matrix product rounds differently.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Literal
+
+from winsome.models.cache import PromptCache, SlotCache
+from winsome.models.draw import Draw, draw_tokens, logprobs_of
+from winsome.models.forward import hidden_states, logits
+from winsome.models.packing import Tree, pack
+from winsome.models.weights import LocalModel, check_plain_attention
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+PREFILL_TOKENS = 384
+"""Prompts are read ahead until a packed row holds this many tokens."""
+CACHE_BYTES = 2 << 30
+"""Key-value memory that the slots may take."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A prompt's token ids, which of its draws are wanted, and the name that seeds them."""
+
+    name: str
+    ids: Sequence[int]
+    samples: Sequence[int]
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One finished draw; `ids` without the token that ended it, `text` cut before a stop string.
+
+    `logprobs` (nats, of each id) and `top` (id -> logprob a position) only where they were asked for. `tokens` counts
+    every token drawn; `seconds` is this draw's share of the time computed.
+    """
+
+    request: Request
+    sample: int
+    ids: tuple[int, ...]
+    text: str
+    finish: Literal["stop", "length"]
+    tokens: int
+    seconds: float
+    logprobs: tuple[float, ...] = ()
+    top: tuple[dict[int, float], ...] = ()
+
+
+@dataclass
+class _Sequence:
+    request: Request
+    sample: int
+    uniforms: NDArray[float32]
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    top: list[dict[int, float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass
+class _Read:
+    """A prompt that has been read, waiting for slots: its cache and the logits of its first token."""
+
+    request: Request
+    cache: list[tuple[Tensor, Tensor]]
+    logits: Tensor
+    waiting: deque[int]
+    seconds: float
+
+
+class Sampler:
+    """A batch of sequences being drawn. `add` may be called at any time, also between two finished draws."""
+
+    def __init__(self, model: LocalModel, draw: Draw, *, seed: int = 0, slots: int = 64) -> None:
+        self._model = model
+        self._draw = draw
+        self._seed = seed
+        self._slots = slots
+        self._pending: deque[Request] = deque()
+        self._read: deque[_Read] = deque()
+        self._active: list[_Sequence] = []
+        self._cache = SlotCache(model)
+
+    def add(self, request: Request) -> None:
+        """Queue a request; its prompt and max_tokens must fit the context (see `room`)."""
+        check_plain_attention(self._model, len(request.ids) + request.max_tokens)
+        if request.samples:
+            self._pending.append(request)
+
+    def finished(self) -> Iterator[Drawn]:
+        """Each draw as it ends, until nothing is queued or active."""
+        while self._pending or self._read or self._active:
+            started = time.perf_counter()
+            ended = self._fill()
+            if self._active and not ended:
+                ended = self._step()
+                share = (time.perf_counter() - started) / max(1, len(self._active) + len(ended))
+                for sequence in self._active:
+                    sequence.seconds += share
+            yield from ended
+
+    def _fill(self) -> list[Drawn]:
+        """Seat draws of prompts already read, reading more where slots are free; draws that end at once are given back."""
+        ended: list[Drawn] = []
+        while len(self._active) < self._slots and (self._read or self._pending):
+            if not self._read:
+                self._read_prompts()
+            prompt = self._read[0]
+            size = len(prompt.request.ids) + prompt.request.max_tokens
+            if not self._cache.reserve(len(self._active) + 1, size, CACHE_BYTES):
+                break
+            free = self._slots - len(self._active)
+            seated = [prompt.waiting.popleft() for _ in range(min(free, len(prompt.waiting)))]
+            for k, sample in enumerate(seated):
+                if k and not self._cache.reserve(len(self._active) + 1, size, CACHE_BYTES):
+                    prompt.waiting.extendleft(reversed(seated[k:]))
+                    break
+                sequence = _Sequence(prompt.request, sample, uniforms(self._seed, prompt.request, sample))
+                sequence.seconds = prompt.seconds / len(prompt.request.samples)
+                self._cache.append(prompt.cache, len(prompt.request.ids))
+                self._active.append(sequence)
+                ended += self._take(prompt.logits[None], [len(self._active) - 1])
+            if not prompt.waiting:
+                self._read.popleft()
+            else:
+                break
+        return ended
+
+    def _read_prompts(self) -> None:
+        import torch
+
+        started = time.perf_counter()
+        requests = [self._pending.popleft()]
+        size = len(requests[0].ids)
+        wanted = self._slots - len(self._active) - len(requests[0].samples)
+        while self._pending and (size < PREFILL_TOKENS or wanted > 0) and size + len(self._pending[0].ids) <= 512:
+            wanted -= len(self._pending[0].samples)
+            size += len(self._pending[0].ids)
+            requests.append(self._pending.popleft())
+        packed = pack([Tree(request.ids) for request in requests], self._model.device)
+        tap = PromptCache()
+        with torch.inference_mode():
+            hidden = hidden_states(self._model, packed, tap)
+            first = logits(self._model, hidden[[end - 1 for _, end in packed.trunks]])
+        each = (time.perf_counter() - started) / size
+        for request, (start, end), scores in zip(requests, packed.trunks, first, strict=True):
+            self._read.append(
+                _Read(request, tap.span(start, end), scores, deque(request.samples), each * len(request.ids))
+            )
+
+    def _step(self) -> list[Drawn]:
+        import torch
+
+        with torch.inference_mode():
+            last = torch.tensor([[s.ids[-1]] for s in self._active], device=self._model.device)
+            positions, mask = self._cache.begin()
+            hidden = self._model.network.base_model(
+                input_ids=last,
+                position_ids=positions,
+                attention_mask=mask,
+                past_key_values=self._cache,
+                use_cache=True,
+            ).last_hidden_state[:, 0]
+            self._cache.end()
+            scores = logits(self._model, hidden)
+        return self._take(scores, range(len(self._active)))
+
+    def _take(self, scores: Tensor, rows: Sequence[int]) -> list[Drawn]:
+        """Draw one token for each of `rows`; sequences that end leave their slots."""
+        import torch
+
+        sequences = [self._active[row] for row in rows]
+        uniform = torch.tensor([s.uniforms[len(s.ids)] for s in sequences], device=scores.device)
+        with torch.inference_mode():
+            tokens = draw_tokens(scores, uniform, self._draw)
+            if self._draw.logprobs is not None:
+                for sequence, (own, top) in zip(sequences, logprobs_of(scores, tokens, self._draw.logprobs), strict=True):
+                    sequence.logprobs.append(own)
+                    sequence.top.append(top)
+        ended: list[Drawn] = []
+        for row, token in sorted(zip(rows, tokens.tolist(), strict=True), reverse=True):
+            sequence = self._active[row]
+            sequence.ids.append(token)
+            drawn = self._ended(sequence)
+            if drawn is not None:
+                ended.append(drawn)
+                # The last sequence moves into the hole; rows are visited from the highest, so it is done already.
+                self._active[row] = self._active[-1]
+                self._active.pop()
+                self._cache.drop(row)
+        return ended
+
+    def _ended(self, sequence: _Sequence) -> Drawn | None:
+        ids = sequence.ids
+        decode = self._model.tokenizer.decode
+        if ids[-1] in self._model.ends:
+            return self._drawn(sequence, len(ids) - 1, decode(ids[:-1], skip_special_tokens=True), "stop")
+        if self._draw.stop:
+            # A stop string of n characters spans at most n of the newest tokens, one more for a cut character.
+            tail = decode(ids[-max(map(len, self._draw.stop)) - 1 :])
+            if any(stop in tail for stop in self._draw.stop):
+                text = decode(ids, skip_special_tokens=True)
+                places = [place for stop in self._draw.stop if (place := text.find(stop)) >= 0]
+                if places:
+                    return self._drawn(sequence, len(ids), text[: min(places)], "stop")
+        if len(ids) >= sequence.request.max_tokens:
+            return self._drawn(sequence, len(ids), decode(ids, skip_special_tokens=True), "length")
+        return None
+
+    def _drawn(self, sequence: _Sequence, kept: int, text: str, finish: Literal["stop", "length"]) -> Drawn:
+        return Drawn(
+            sequence.request,
+            sequence.sample,
+            tuple(sequence.ids[:kept]),
+            text,
+            finish,
+            len(sequence.ids),
+            sequence.seconds,
+            tuple(sequence.logprobs[:kept]),
+            tuple(sequence.top[:kept]),
+        )
+
+
+def uniforms(seed: int, request: Request, sample: int) -> NDArray[float32]:
+    """The uniforms in [0, 1) that draw a sequence's tokens: [max_tokens], by (seed, request name, sample) alone."""
+    import numpy as np
+
+    key = blake2b(f"{seed}|{request.name}|{sample}".encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(int.from_bytes(key))).random(request.max_tokens, np.float32)
+
+
+def sample(
+    model: LocalModel, requests: Sequence[Request], draw: Draw, *, seed: int = 0, slots: int = 64
+) -> Iterator[Drawn]:
+    """Each draw of `requests` as it ends."""
+    sampler = Sampler(model, draw, seed=seed, slots=slots)
+    for request in requests:
+        sampler.add(request)
+    return sampler.finished()
