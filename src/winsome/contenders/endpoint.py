@@ -148,12 +148,11 @@ class Endpoint:
         self._check(prompt, sampling)
         key = response_key(prompt.id, self.id, sampling, sample)
         body = self.request(prompt, sampling, sample)
-        messages: list[dict[str, Any]] = body["messages"]
         begun = self._begun.pop(key, None) if prompt.follow_ups else None
         turns = list(begun.turns) if begun else []
         began = time.perf_counter() - (begun.seconds if begun else 0.0)
-        for turn, follow_up in zip(turns, prompt.follow_ups, strict=False):
-            messages += [rendered(_message(turn)), rendered(follow_up)]
+        for count in range(len(turns)):
+            _go_on(body, turns[: count + 1], prompt)
         while len(turns) <= len(prompt.follow_ups):
             try:
                 turn = await self.server.chat(body, sampling.logprobs is not None)
@@ -164,9 +163,9 @@ class Endpoint:
             if isinstance(turn, Unanswered):
                 usage = self.usage_of(turns, time.perf_counter() - began, len(turns) + 1)
                 return Response(prompt.id, self.name, key, sample, (), turn.finish, turn.error, usage=usage)
-            turns.append(_finished(turn, prompt, sampling))
-            if len(turns) <= len(prompt.follow_ups):
-                messages += [rendered(_message(turns[-1])), rendered(prompt.follow_ups[len(turns) - 1])]
+            turns.append(_finished(turn, prompt.prefix if not turns else "", sampling))
+            if prompt.follow_ups:
+                _go_on(body, turns, prompt)
         last = turns[-1]
         return Response(
             prompt=prompt.id,
@@ -204,8 +203,6 @@ class Endpoint:
     def _check(self, prompt: Prompt, sampling: Sampling) -> None:
         if prompt.prefix and self.host in _STRICT:
             raise no_prefix(self.host)
-        if prompt.prefix and prompt.follow_ups:
-            raise Unsupported("a prompt with follow-ups cannot have a prefix too; drop one of them")
         if sampling.choices and sampling.logprobs is not None:
             raise Unsupported(
                 f"{self.host}: a constrained choice has no log-probabilities of its own; ask for one of them"
@@ -216,10 +213,20 @@ def _message(turn: Turn) -> Message:
     return Message("assistant", (Text(turn.text),), turn.tool_calls)
 
 
-def _finished(turn: Turn, prompt: Prompt, sampling: Sampling) -> Turn:
+def _go_on(body: dict[str, Any], turns: Sequence[Turn], prompt: Prompt) -> None:
+    """Make `body` ask for the answer after `turns`: the last of them and the follow-up to it join the dialogue."""
+    if len(turns) == 1 and prompt.prefix:
+        body["messages"].pop()
+        del body["continue_final_message"], body["add_generation_prompt"]
+    body["messages"].append(rendered(_message(turns[-1])))
+    if len(turns) <= len(prompt.follow_ups):
+        body["messages"].append(rendered(prompt.follow_ups[len(turns) - 1]))
+
+
+def _finished(turn: Turn, prefix: str, sampling: Sampling) -> Turn:
     """`turn` as an answer: the choice out of its JSON form, the begun words before what continues them."""
     if sampling.choices and not sampling.schema:
         return replace(turn, text=chosen(turn.text))
-    if prompt.prefix and not turn.text.startswith(prompt.prefix):
-        return replace(turn, text=prompt.prefix + turn.text)
+    if not turn.text.startswith(prefix):
+        return replace(turn, text=prefix + turn.text)
     return turn
