@@ -33,10 +33,9 @@ def scale(figures: Iterable[Mapping[str, Any]], middle: float = 50.0, whole: tup
     low, high = min(values), max(values)
     step = _round_step(max(high - low, 1e-9) / 4)
     low, high = step * math.floor(low / step), step * math.ceil(high / step)
+    low, high = (low - step if low == middle else low), (high + step if high == middle else high)
     if whole is not None:
         low, high = max(whole[0], low), min(whole[1], high)
-    if high <= low:
-        low, high = middle - step, middle + step
     count = round((high - low) / step)
     return Scale(low, high, middle, tuple(low + step * k for k in range(count + 1)))
 
@@ -48,11 +47,7 @@ def _round_step(rough: float) -> float:
 
 def axis(scale: Scale) -> Markup:
     """The tick labels of a forest plot; for the eye only, the table beside it says the numbers."""
-    last = len(scale.ticks) - 1
-    labels = [
-        el("text", f"{tick:g}", x=scale.at(tick), y="50%", class_="tick", text_anchor="start" if k == 0 else "end" if k == last else "middle")
-        for k, tick in enumerate(scale.ticks)
-    ]
+    labels = [el("text", f"{tick:g}", x=scale.at(tick), y="95%", class_="tick", text_anchor="middle") for tick in scale.ticks]
     return el("svg", labels, class_="axis", aria_hidden="true", focusable="false")
 
 

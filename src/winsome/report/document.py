@@ -11,7 +11,7 @@ import orjson
 
 from winsome.records import OUTCOMES
 from winsome.report.diagnostics import diagnostics
-from winsome.report.figures import by_length, categories, lengths_of, matrix
+from winsome.report.figures import by_length, categories, lengths_of, matrix, neighbours
 from winsome.report.folder import Finished, read
 from winsome.report.headline import headline
 
@@ -33,6 +33,7 @@ def of_run(run: Finished) -> dict[str, Any]:
         "headline": headline(standings),
         "standings": standings,
         "counts": _counts(record),
+        "differences": neighbours(run.battles, standings),
         "matrix": matrix(run.battles),
         "length": by_length(run.battles, lengths_of(run.contests, run.asks)),
         "categories": categories(run.battles, standings.get("baseline")),

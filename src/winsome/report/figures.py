@@ -6,13 +6,14 @@ standings room, so every number here has the same interval and the same clusters
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from winsome.errors import BadInput
-from winsome.standings import Battles, Codes, Row, Standings, pairwise, win_rate
+from winsome.standings import Battles, Codes, Row, Standings, paired_difference, pairwise, win_rate
 from winsome.standings.battles import Bools, mirrored_outcome, outcome_of
 from winsome.standings.sides import by_category
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Figure = dict[str, Any]
 Lengths = NDArray[np.float64]
 
-RATIOS = (1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
+RATIOS = (1.0, 1.1, 1.5, 2.5)
 """Edges of the bins of the longer answer's length over the shorter's; the last bin is open."""
 
 NOTHING: Figure = {"estimate": None, "low": None, "high": None, "n": 0, "battles": 0, "few": True}
@@ -62,6 +63,18 @@ def matrix(battles: Battles) -> list[Figure]:
         }
         for i, j in np.argwhere(found.battles > 0).tolist()
     ]
+
+
+def neighbours(battles: Battles, standings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The paired difference, in points, of each contender to the next below it; empty for fewer than three."""
+    names = [row["contender"] for row in standings["rows"] if row["estimate"] is not None]
+    found: list[dict[str, Any]] = []
+    for first, second in zip(names, names[1:], strict=False) if len(names) > 2 else ():
+        try:
+            found.append(paired_difference(battles, first, second, baseline=standings.get("baseline")).payload())
+        except BadInput:
+            continue
+    return found
 
 
 def categories(battles: Battles, baseline: str | None) -> list[Figure]:
@@ -122,7 +135,7 @@ def _of_contender(battles: Battles, code: int, known: Bools, ratio: Lengths, len
 
 
 def _mirrored_edges() -> list[tuple[float, float]]:
-    """Bins symmetric about equal lengths: below 1/4 .. 1/1.1, within a tenth, 1.1 .. above 4."""
+    """Bins symmetric about equal lengths: below 1/2.5 .. 1/1.1, within a tenth, 1.1 .. above 2.5."""
     outer = RATIOS[1:]
     marks = [0.0, *(1.0 / ratio for ratio in reversed(outer)), *outer, np.inf]
     return list(zip(marks[:-1], marks[1:], strict=True))

@@ -65,18 +65,20 @@ def _of_many(ranked: Sequence[Row], rows: Sequence[Row], baseline: str | None, s
         detail += f"{ranked[0]['estimate']:.1f}%, {interval(ranked[0], standings)}, over {_prompts(ranked[0])}."
         return {"claim": claim, "detail": detail, "decision": decision(ranked[0], standings), "decided": alone}
     detail = f"{name} wins {best['estimate']:.1f}% {against}, {interval(best, standings)}, over {_prompts(best)}."
-    ranks = "Its rank is decided." if alone else f"Its rank may be any of 1 to {first.get('rank_high', len(rows))}."
-    return {"claim": claim, "detail": detail, "decision": ranks, "decided": alone}
+    possible = f"First place is not decided: {name} may have any rank from 1 to {first.get('rank_high', len(rows))}."
+    return {"claim": claim, "detail": detail, "decision": "First place is decided." if alone else possible, "decided": alone}
 
 
 def _of_points(ranked: Sequence[Row], standings: Mapping[str, Any]) -> dict[str, Any]:
     first = ranked[0]
     alone = first.get("rank_high", len(ranked)) == 1
-    claim = f"{first['contender']} {'is first' if alone else 'leads, but may share its rank,'} of {len(ranked)}"
+    name, last = first["contender"], first.get("rank_high", len(ranked))
+    claim = f"{name} is first of {len(ranked)}" if alone else f"{name} leads {len(ranked)} contenders"
+    decision = "First place is decided." if alone else f"First place is not decided: {name} may have any rank from 1 to {last}."
     low, high = first["low"], first["high"]
     span = "" if low is None else f" ({low:,.0f} to {high:,.0f})"
-    detail = f"{first['contender']} has {first['estimate']:,.0f} points{span} over {_prompts(first)}."
-    return {"claim": claim, "detail": detail, "decision": "", "decided": alone}
+    detail = f"{name} has {first['estimate']:,.0f} points{span} over {_prompts(first)}."
+    return {"claim": claim, "detail": detail, "decision": decision, "decided": alone}
 
 
 def decision(row: Row, standings: Mapping[str, Any]) -> str:

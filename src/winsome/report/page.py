@@ -18,6 +18,7 @@ from winsome.report.matches import Matches
 SECTIONS = {
     "headline": sections.headline,
     "standings": sections.standings,
+    "differences": sections.differences,
     "counts": sections.counts,
     "matrix": sections.matrix,
     "length": sections.length,

@@ -15,6 +15,7 @@ def judge(document: Document) -> Markup:
     known = el("p", "Card: ", name(card), class_="note") if card else el("p", el("span", "judge unmeasured", class_="tag warn"), " Its agreement with people is not known here.", class_="note")
     return join(
         el("p", name(about.get("label") or about["name"]), class_="lede"),
+        el("p", el("code", about["name"]), class_="note") if about.get("label") not in (None, "", about["name"]) else None,
         el("p", name(about["note"]), class_="note") if about.get("note") else None,
         known,
         [el("p", name(note), class_="notice") for note in document["notes"]],
@@ -70,10 +71,12 @@ def cost(document: Document) -> Markup:
         lines.append((join("judge ", name(document["judge"].get("label") or document["judge"]["name"])), usage["judge"]))
     if not lines:
         return el("p", "Nothing was bought.", class_="empty")
-    rows = [_used(who, used) for who, used in lines]
+    kept = any("kept" in used for _, used in lines)
+    rows = [_used(who, used, kept) for who, used in lines]
     if usage.get("saved"):
-        rows.append(_used("saved: already in the ledger", usage["saved"], "foot"))
-    heads = ("for", *(th(title, "num") for title in ("money", "calls", "tokens in", "tokens out", "seconds")))
+        rows.append(_used("saved by the ledger", usage["saved"], kept, "foot"))
+    titles = ("money", "calls", *(("found in the ledger",) if kept else ()), "tokens in", "tokens out", "seconds")
+    heads = ("for", *(th(title, "num") for title in titles))
     return join(
         table("What was spent in this run", heads, rows, "stack cost"),
         how(
@@ -84,11 +87,13 @@ def cost(document: Document) -> Markup:
     )
 
 
-def _used(who: object, used: Mapping[str, Any], css: str = "") -> Markup:
+def _used(who: object, used: Mapping[str, Any], kept: bool, css: str = "") -> Markup:
+    found = used.get("kept")
     return row(
         who,
         cell(money(used.get("money")), "money", "num"),
         cell(f"{used.get('calls', 0):,}", "calls", "num"),
+        cell("–" if found is None else f"{found:,}", "found in the ledger", "num") if kept else Markup(),
         cell(f"{used.get('tokens_in', 0):,}", "tokens in", "num"),
         cell(f"{used.get('tokens_out', 0):,}", "tokens out", "num"),
         cell(f"{used.get('seconds', 0.0):,.1f}", "seconds", "num"),

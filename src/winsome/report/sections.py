@@ -15,7 +15,10 @@ Document = Mapping[str, Any]
 MOST_PAIRS = 40
 """Contenders shown in the matrix; beyond that a page is no place for it and report.json has it all."""
 
-ORDER = ("win", "graded", "tie", "inconsistent", "forfeit", "loss", "unparsed", "void", "not asked")
+COLUMNS = ("win", "tie", "loss", "graded", "inconsistent", "forfeit", "unparsed", "void", "not asked")
+"""Outcomes as the table of counts lists them; the first three and the inconsistent always."""
+
+BAR = ("win", "graded", "tie", "inconsistent", "forfeit", "loss", "unparsed", "void", "not asked")
 """Outcomes as a bar shows them: what counts first, what does not last."""
 
 
@@ -74,7 +77,7 @@ def standings(document: Document) -> Markup:
             cell(ranks(line), "ranks", "num"),
             cell(per_cent(line["estimate"]), unit, "num strong"),
             cell(forest(line, axis_scale, quiet=line["contender"] == found.get("baseline")), "", "plot"),
-            cell("reference" if line["contender"] == found.get("baseline") else span(line), _level(found), "num"),
+            cell("reference" if line["contender"] == found.get("baseline") else span(line), _level(found), "num whole"),
             cell(f"{line['n']:,}", "prompts", "num"),
         )
         for line in found["rows"]
@@ -96,23 +99,50 @@ def standings(document: Document) -> Markup:
     )
 
 
+def differences(document: Document) -> Markup:
+    """Each contender against the next one below, on the prompts they have in common."""
+    found = document["differences"]
+    if not found:
+        return Markup()
+    figures = [{"estimate": one["difference"], "low": one["low"], "high": one["high"]} for one in found]
+    axis_scale = scale(figures, 0.0, (-100.0, 100.0))
+    rows = [
+        row(
+            join(name(one["first"]), " − ", name(one["second"])),
+            cell(f"{one['difference']:+.1f}", "difference", "num strong"),
+            cell(forest(figure, axis_scale), "", "plot"),
+            cell(span(one), "interval", "num whole"),
+            cell(f"{one['n']:,}", "prompts", "num"),
+        )
+        for one, figure in zip(found, figures, strict=True)
+    ]
+    heads = ("neighbours", th("difference, points", "num"), th(axis(axis_scale), "plot"), th("interval", "num"), th("prompts", "num"))
+    return join(
+        table("Paired differences between neighbours", heads, rows, "stack differences"),
+        how(
+            "The difference of two win rates on the prompts where both met the same opponents: what is hard or easy for both "
+            "cancels, so it is known better than the two intervals above suggest.",
+            "These are single comparisons; the possible ranks above allow for all pairs at once.",
+        ),
+    )
+
+
 def counts(document: Document) -> Markup:
     """Every planned contest of each contender, by outcome; the parts add up to the plan."""
     found, total = document["standings"], document["counts"]
-    present = [outcome for outcome in ORDER if any(line.get(_key(outcome), 0) for line in found["rows"])]
-    present = list(dict.fromkeys([o for o in ORDER if o in present or o in ("win", "tie", "loss", "inconsistent")]))
+    always = ("win", "tie", "loss", "inconsistent")
+    present = [o for o in COLUMNS if o in always or any(line.get(_key(o), 0) for line in found["rows"])]
     rows = []
     for line in found["rows"]:
-        parts = [(outcome, line.get(_key(outcome), 0)) for outcome in ORDER]
-        planned = sum(count for _, count in parts)
-        cells = [cell(f"{count:,}", outcome, "num" if count else "num zero") for outcome, count in parts if outcome in present]
-        bar = cell(shares(parts, planned or 1), "", "plot")
+        count = {outcome: line.get(_key(outcome), 0) for outcome in BAR}
+        planned = sum(count.values())
+        cells = [cell(f"{count[o]:,}", o, "num" if count[o] else "num zero") for o in present]
+        bar = cell(shares(list(count.items()), planned or 1), "", "plot")
         rows.append(row(name(line["contender"]), *cells, cell(f"{planned:,}", "planned", "num strong"), bar))
     heads = ("contender", *(th(_dot(outcome), "num") for outcome in present), th("planned", "num"), th("", "plot"))
     unscored = [outcome for outcome in OUTCOMES if outcome not in SCORED]
     return join(
-        el("h3", "Contests by outcome"),
-        table("Contests by outcome", heads, rows, "stack counts"),
+        table("Contests by outcome; each row adds up to the plan", heads, rows, "stack counts"),
         how(
             f"{total['contests']:,} contests were planned"
             + (f", {total['asks']:,} asks of the judge in all" if total["asks"] is not None else "")
@@ -184,7 +214,7 @@ def categories(document: Document) -> Markup:
             n = join(f"{figure['n']:,}", " ", el("span", "few", class_="tag") if figure["few"] else None)
             rows.append(
                 row(name(category), *who, cell(per_cent(figure["estimate"]), "win rate, %", "num strong"),
-                    cell(forest(figure, axis_scale, quiet=figure["few"]), "", "plot"), cell(span(figure), "interval", "num"), cell(n, "prompts", "num"))
+                    cell(forest(figure, axis_scale, quiet=figure["few"]), "", "plot"), cell(span(figure), "interval", "num whole"), cell(n, "prompts", "num"))
             )  # fmt: skip
     return join(
         table("Win rate by category", heads, rows, "stack categories"),
@@ -230,10 +260,14 @@ def length(document: Document) -> Markup:
 def _ratio(figure: Mapping[str, Any]) -> str:
     low, high = figure["from"], figure["to"]
     if low is None:
-        return f"<{high:.2g}×"
+        return f"<{_short(high)}×"
     if high is None:
-        return f">{low:g}×"
-    return "≈" if low < 1 < high else f"{(low * high) ** 0.5:.2g}×"
+        return f">{_short(low)}×"
+    return "≈" if low < 1 < high else f"{_short(low)}–{_short(high)}"
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.2g}".removeprefix("0")
 
 
 def _aloud(one: Mapping[str, Any]) -> str:
@@ -265,4 +299,8 @@ def _level(found: Mapping[str, Any]) -> str:
 
 
 def _notices(warnings: Sequence[str]) -> Markup | None:
-    return el("ul", [el("li", name(warning)) for warning in warnings], class_="notices") if warnings else None
+    if not warnings:
+        return None
+    lines = [el("li", name(warning)) for warning in warnings]
+    more = el("details", el("summary", f"{len(lines) - 3} more"), el("ul", lines[3:])) if len(lines) > 4 else None
+    return el("div", el("ul", lines if more is None else lines[:3]), more, class_="notices")

@@ -1,7 +1,7 @@
 "use strict";
 // The match browser. Texts are unpacked a block at a time; whatever a model wrote reaches the page as text nodes only.
 (async () => {
-  const ROW = 72, LIMIT = 4000, KEPT_BLOCKS = 48;
+  const ROW = 84, LIMIT = 4000, KEPT_BLOCKS = 48;
   /** @param {string} id @returns {any} */
   const at = (id) => document.getElementById(id);
 
@@ -215,12 +215,12 @@
     if (mine !== drawn) return;
     const [nameLeft, nameRight] = (turn ? [columns.b[row], columns.a[row]] : [columns.a[row], columns.b[row]]).map((code) => names[code]);
     const found = result(row, state.by, turn), category = columns.category[row];
-    const share = found.share == null ? "" : `share of the left ${found.share.toFixed(2)}`;
+    const share = found.share == null ? "" : `${nameLeft}’s share ${found.share.toFixed(2)}`;
     at("match").replaceChildren(
       h("header", {},
         h("button", { type: "button", id: "back", onclick: back }, "← All matches"),
         h("h3", {}, ...inWords(row)),
-        h("p", {}, [share, category >= 0 ? categories[category] : "", detail.item ?? ""].filter(Boolean).join(" · ")),
+        h("p", {}, h("bdi", {}, [share, category >= 0 ? categories[category] : "", detail.item ?? ""].filter(Boolean).join(" · "))),
         h("p", {}, h("a", { href: `#match=${columns.id[row]}`, title: detail.contest }, columns.id[row]))),
       h("div", { class: "prompt" }, h("h4", {}, "Prompt"), onlyUser(prompt)),
       h("div", { class: "sides" }, side(nameLeft, left, found.side === "left"), side(nameRight, right, found.side === "right")),
@@ -242,7 +242,7 @@
     const winner = open || share === null ? null : share > 0.5 ? sides[0] : share < 0.5 ? sides[1] : "";
     const first = sides[(turn ? 1 - ask.left_seat : ask.left_seat)];
     const said = winner === null ? outcome : winner === "" ? "tie" : `${winner}${outcome === "win" || outcome === "loss" ? "" : `, ${outcome}`}`;
-    const facts = [`shown first: ${first}`, share === null ? "" : `share of the left ${share.toFixed(2)}`, ask.served_by,
+    const facts = [`shown first: ${first}`, share === null || share % 0.5 === 0 ? "" : `${sides[0]}’s share ${share.toFixed(2)}`, ask.served_by,
       ask.cached ? "from the ledger" : "", ask.money ? `$${ask.money.toPrecision(2)}` : "", ask.seconds ? `${ask.seconds.toFixed(1)} s` : ""];
     const title = `Order ${ask.order + 1}${ask.repeat ? `, repeat ${ask.repeat + 1}` : ""}${judges.length > 1 && ask.judge >= 0 ? `, ${judges[ask.judge]}` : ""}`;
     const heard = words.filter((text) => text !== null);
