@@ -30,9 +30,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "media": UP_TO_FOUR | {"training"},
     "recipes": UP_TO_SIX,
     "report": UP_TO_SIX,
-    "cli": UP_TO_SEVEN,
-    "server": UP_TO_SEVEN,
-    "__init__": UP_TO_SEVEN | {"cli"},
+    "api": UP_TO_SEVEN,
+    "cli": UP_TO_SEVEN | {"api"},
+    "server": UP_TO_SEVEN | {"api"},
+    "__init__": UP_TO_SEVEN | {"api"},
     "__main__": {"cli"},
 }
 

@@ -86,7 +86,14 @@ class Generated:
         from winsome.ledger.formats.tables import write_answers
 
         rows = [
-            Answer(record, tuple(m.text for m in response.messages), prompt, prompt.item, self.contender, response.sample)
+            Answer(
+                record,
+                tuple(m.text for m in response.messages),
+                prompt,
+                prompt.item,
+                self.contender,
+                response.sample,
+            )
             for record, (prompt, response) in enumerate(self.answers, 1)
             if response.finish != "failed"
         ]
@@ -119,13 +126,21 @@ def generate(
     what it leaves unasked is missing from the answers. Raises BadInput, Unsupported or Fatal with one line.
     """
     if (prompts is None) == (suite is None):
-        raise BadInput("generate needs prompts or a suite: give --prompt TEXT or --suite NAME, and only one of them")
+        raise BadInput(
+            "generate needs prompts or a suite: give --prompt TEXT or --suite NAME, and only one of them"
+        )
     if samples < 1:
         raise BadInput(f"samples={samples} draws nothing; give 1 or more")
     with Ledger.open(ledger) as store:
         session = Session(Door(store, Budget.of(budget), concurrency, rpm, tpm), seed, engine=engine)
-        asked = None if prompts is None else [p if isinstance(p, Prompt) else Prompt((user(p),)) for p in prompts]
-        drawing = Sampling(range(samples)) if sampling is None else Sampling(**{**vars(sampling), "samples": range(samples)})
+        asked = (
+            None if prompts is None else [p if isinstance(p, Prompt) else Prompt((user(p),)) for p in prompts]
+        )
+        drawing = (
+            Sampling(range(samples))
+            if sampling is None
+            else Sampling(**{**vars(sampling), "samples": range(samples)})
+        )
         work = _generate(session, contender, asked, suite, limit, drawing, quiet)
         return finish(work, lambda: session.door.stop("interrupted"))
 

@@ -49,11 +49,20 @@ def rank(
         method = "bt" if baseline is None and len(battles.names) > 2 else "win-rate"
     if method == "win-rate":
         standings = win_rate(
-            battles, baseline=baseline, cluster=cluster, interval=interval, level=level, by=by, baseline_row=baseline_row, seed=seed
+            battles,
+            baseline=baseline,
+            cluster=cluster,
+            interval=interval,
+            level=level,
+            by=by,
+            baseline_row=baseline_row,
+            seed=seed,
         )
     elif method == "bt":
         if by is not None or interval != "sandwich":
-            raise BadInput("method bt has the sandwich interval and no groups; leave --interval and --by out, or use win-rate")
+            raise BadInput(
+                "method bt has the sandwich interval and no groups; leave --interval and --by out, or use win-rate"
+            )
         standings = bradley_terry(battles, cluster=cluster, level=level)
     else:
         raise BadInput(f'no method "{method}" (known: {", ".join(METHODS)})')

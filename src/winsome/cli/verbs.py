@@ -1,0 +1,15 @@
+"""The verbs: name -> (module, one line of help). A module offers `add(parser)` and `run(args) -> exit code`."""
+
+from __future__ import annotations
+
+VERBS: dict[str, tuple[str, str]] = {
+    "compare": ("winsome.cli.compare", "ask contenders, let a judge compare their answers, rank, report"),
+    "generate": ("winsome.cli.generate", "ask one contender and keep its answers in a file"),
+    "judge": ("winsome.cli.judge", "let a judge compare recorded answers; the verdicts go to a file"),
+    "rank": ("winsome.cli.rank", "standings from verdicts that exist already"),
+    "report": ("winsome.cli.report", "write or open the report of a run"),
+    "ledger": ("winsome.cli.ledger", "show, query, export, import, merge, verify, vacuum what is kept"),
+    "models": ("winsome.cli.models", "list the embedded models, fetch their weights once"),
+    "suites": ("winsome.cli.suites", "list, show and start suites of prompts"),
+    "doctor": ("winsome.cli.doctor", "what is here and what is missing"),
+}
