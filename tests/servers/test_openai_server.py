@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections import Counter
@@ -106,13 +107,12 @@ async def test_it_runs_as_a_process_and_prints_its_port() -> None:
         "--keys",
         "k1,k2",
     ]
-    process = subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=ROOT, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
-        base = f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        base = f"http://127.0.0.1:{int(await process.stdout.readline())}/v1"
         status, error = await ask(base, body("a"))
         assert (status, error["error"]["code"]) == (401, "invalid_api_key")
     finally:
         process.terminate()
-        process.wait(10)
-        process.stdout.close()  # type: ignore[union-attr]
+        await process.wait()
