@@ -41,7 +41,7 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _DECORATION = " \t\r*_`#~\"'“”‘’"
-_QUOTES = "\"“”„«»`"
+_QUOTES = '"“”„«»`'
 _FIVE_WAY = re.compile(r"\[{1,2}\s*([AB])\s*(>>|>|=|<|<<)\s*([AB])\s*\]{1,2}")
 _LABELLED = re.compile(r"\[{2}\s*([ABC])\s*\]{2}")
 _GRADE = re.compile(r"\[{2}\s*(-?\d+(?:\.\d+)?)\s*\]{2}")
@@ -56,7 +56,7 @@ _BARE = re.compile(r"[\s*_`\"'(\[.:)\]]*")
 def reading_of(response: Response, read: Read, fence: str = "") -> Reading:
     """What `response` says by `read`, after thinking is taken away and echoes, cuts, failures and refusals are named.
 
-    Read is the text after the last `</think>`; `fence` in it means that the prompt or an answer is being quoted.
+    Read is the text after thinking; `fence` in it means that the prompt or an answer is being quoted.
     """
     if response.finish == "failed":
         return Reading(problem=f"failed: {response.error or 'no answer'}")
@@ -72,7 +72,9 @@ def reading_of(response: Response, read: Read, fence: str = "") -> Reading:
                 problem="cut off while thinking: give the judge's model a larger max_tokens", again=True
             )
         return Reading(problem="cut off: nothing was said" if cut else "no verdict: empty reply", again=True)
-    if fence and fence in text:
+    # a thought may quote the prompt, but one without its opening tag may itself be the quotation of an answer's tag
+    opened = response.text.lstrip().startswith("<think>")
+    if fence and fence in (text if opened else response.text):
         return Reading(problem="ambiguous: the reply quotes the prompt", again=True)
     thought = bool(response.thinking) or text != response.text
     reading = read(text, None if thought and not _ends_with(response.tokens, text) else response.tokens, cut)
@@ -158,12 +160,18 @@ def mt_bench_single(text: str, tokens: Tokens | None, cut: bool) -> Reading:
 
 
 def _spoken(text: str) -> tuple[str, bool]:
-    """What was said after thinking, and whether a thought was still open at the end."""
-    _, closed, rest = text.rpartition("</think>")
-    if closed:
-        text = rest
-    before, opened, _ = text.partition("<think>")
-    return before, bool(opened)
+    """What was said after thinking, and whether a thought was still open at the end.
+
+    A thought opens a reply, with its tag or (where the template wrote the tag) without; later tags are quotations.
+    """
+    before, closed, after = text.partition("</think>")
+    if closed and "<think>" not in before:
+        return after, False
+    while (rest := text.lstrip()).startswith("<think>"):
+        _, closed, text = rest.partition("</think>")
+        if not closed:
+            return "", True
+    return text, False
 
 
 def _lines(text: str) -> list[str]:
