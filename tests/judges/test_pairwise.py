@@ -16,7 +16,7 @@ from winsome.judges.pairwise import pairwise
 from winsome.judges.protocol import PROTOCOLS
 from winsome.judges.seats import alpaca_eval_seat
 from winsome.protocols import Judge
-from winsome.records import Prompt, Response, Sampling, Tokens, Usage, user
+from winsome.records import Prompt, Sampling, Tokens, Usage, user
 
 PAIRS = [name for name, row in PROTOCOLS.items() if row.sides == 2]
 WORDED = [name for name in PAIRS if name != "alpaca_eval"]

@@ -109,7 +109,7 @@ def test_a_file_in_alpaca_evals_format_keeps_its_braces(tmp_path: Path) -> None:
 )
 def test_a_file_in_arena_hards_format_is_read(tmp_path: Path, slots: tuple[str, str, str]) -> None:
     path = tmp_path / "arena.yaml"
-    body = "<|Prompt|>\\n{%s}\\n<|A|>\\n{%s}\\n<|B|>\\n{%s}" % slots
+    body = "<|Prompt|>\\n{{{}}}\\n<|A|>\\n{{{}}}\\n<|B|>\\n{{{}}}".format(*slots)
     path.write_text(f'judge_model: x\nsystem_prompt: Judge.\nprompt_template: "{body}"\n', "utf-8")
     answers = (answered(SINGLE, "a", "four"), answered(SINGLE, "b", "five"))
     judge = from_file(f"@{path}", 2).render(SINGLE, answers)
@@ -159,6 +159,7 @@ def test_a_file_in_mt_benchs_format_gives_a_variant_for_references_and_turns(tmp
         ("a.txt", "{question} {answer_1}", "no {answer_2}"),
         ("a.txt", "{question} {answer_1} {answer_2} {baseline}", "{baseline}"),
         ("a.yaml", "temperature: 0", "prompt_template"),
+        ("a.yaml", "prompt_template: x", "no system_prompt"),
         ("a.yaml", "a: [", "not YAML"),
         ("a.jsonl", "{", "line 1 is not JSON"),
         ("a.jsonl", '{"name": "x"}', 'line 1 has no "prompt_template"'),

@@ -229,7 +229,9 @@ def _arena_hard_text(path: str, text: str) -> str:
             f"{path}: has no prompt_template; add the user's turn under that name (and system_prompt)"
         )
     system = loaded.get("system_prompt")
-    return _blocks(str(system) if system else "", body)
+    if not isinstance(system, str):
+        raise BadInput(f"{path}: has no system_prompt, which tells the judge its labels; add it beside prompt_template")
+    return _blocks(system, body)
 
 
 def _mt_bench(path: str, text: str, entry: str, sides: int) -> Template:
