@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
-from winsome.standings import Battles
+from winsome.standings import Battles, Calibration
 
 BASELINE = "gpt4_1106_preview"
 
@@ -31,3 +32,16 @@ def published(folder: Path) -> tuple[Battles, dict[str, dict[str, float]]]:
     )
     rows = pl.read_csv(home / "published_public.csv").rename({"": "model"}).to_dicts()
     return Battles.from_frame(frame), {row["model"]: row for row in rows}
+
+
+def calibration(folder: Path) -> Calibration:
+    """Difficulties and gamed rows of the suite, with the two sums recovered from published weights."""
+    table = pl.read_csv(folder / "alpaca_eval_2" / "calibration.csv")
+    hard = table["instruction_difficulty"].to_numpy()
+    gamed = [table[f"std_delta_len_{version}"].to_numpy() for version in ("verbose", "concise")]
+    return Calibration(
+        difficulty=dict(zip(table["index"].cast(pl.String), hard.tolist(), strict=True)),
+        gamed_length=np.concatenate(gamed),
+        gamed_difficulty=np.tile(hard, 2),
+        sums=(-182.70, 412.93),
+    )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -93,6 +93,7 @@ def test_take_keeps_columns_together() -> None:
         part.difference("length")
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=20))
 def test_codes_name_their_rows_and_dense_separates_the_missing(names: list[str | None]) -> None:
     codes = Codes.of(names)

@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winsome.errors import BadInput
@@ -121,6 +121,7 @@ VERDICTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(VERDICTS, st.randoms())
 def test_row_order_and_side_order_change_nothing(
     rows: list[tuple[str, str, int, float]], random: Any

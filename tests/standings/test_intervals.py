@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, t
 
@@ -74,6 +74,7 @@ def test_wald_is_mean_and_normal_quantile() -> None:
     assert (high - low) / 2 == pytest.approx(1.959963984540054 * mean.standard_error)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5)), min_size=2, max_size=40))
 def test_mirror_and_p_value_agree_with_the_interval(rows: list[tuple[float, int]]) -> None:
     shares, clusters = np.array([s for s, _ in rows]), [c for _, c in rows]
@@ -87,6 +88,7 @@ def test_mirror_and_p_value_agree_with_the_interval(rows: list[tuple[float, int]
     assert 0 <= bayes[0] < bayes[1] <= 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 9)), min_size=2, max_size=30), st.integers(2, 4))
 def test_copies_under_the_same_prompts_change_nothing(rows: list[tuple[float, int]], k: int) -> None:
     shares, clusters = [s for s, _ in rows], [c for _, c in rows]
@@ -98,6 +100,7 @@ def test_copies_under_the_same_prompts_change_nothing(rows: list[tuple[float, in
     assert often.residuals.tolist() == pytest.approx(once.residuals.tolist(), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 9)), min_size=2, max_size=30), st.integers(2, 4))
 def test_copies_under_new_prompts_divide_the_sandwich(rows: list[tuple[float, int]], k: int) -> None:
     shares, clusters = [s for s, _ in rows], [c for _, c in rows]

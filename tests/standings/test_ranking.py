@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -50,6 +50,7 @@ def test_ranks_are_those_that_decisions_leave_open() -> None:
     assert possible_ranks(estimates, decided) == [(1, 2), (1, 2, 3), (2, 3), ()]
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, st.integers(1, 8), elements=st.floats(0, 1)))
 def test_no_decision_leaves_every_rank_and_all_leave_one(estimates: Floats) -> None:
     size = len(estimates)

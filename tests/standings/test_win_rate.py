@@ -198,6 +198,7 @@ def test_sides_names_and_row_order_never_matter(rows: list[tuple[str, float, int
     same(figures(rows), figures(random.sample(rows, len(rows))))
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_ties_split_evenly_move_nothing(rows: list[tuple[str, float, int]]) -> None:
     split = [

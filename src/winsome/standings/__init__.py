@@ -6,6 +6,7 @@ from winsome.standings.battles import Battles, battles
 from winsome.standings.bradley_terry import bradley_terry
 from winsome.standings.columns import Codes
 from winsome.standings.combine import combine
+from winsome.standings.length_control import Calibration, length_controlled
 from winsome.standings.paired import PairedDifference, paired_difference
 from winsome.standings.pairwise import Pairwise, pairwise
 from winsome.standings.table import Row, Standings
@@ -13,6 +14,7 @@ from winsome.standings.win_rate import win_rate
 
 __all__ = [
     "Battles",
+    "Calibration",
     "Codes",
     "PairedDifference",
     "Pairwise",
@@ -21,6 +23,7 @@ __all__ = [
     "battles",
     "bradley_terry",
     "combine",
+    "length_controlled",
     "paired_difference",
     "pairwise",
     "win_rate",

@@ -20,7 +20,10 @@ ClusterBy = Literal["prompt", "annotator", "none"]
 
 @dataclass(frozen=True, eq=False)
 class Sided:
-    """One contender's battles: its share, opponent, outcome, weight, cluster and whether it is scored, each [rows]."""
+    """One contender's battles: its share, opponent, outcome, weight, cluster and whether it is scored, each [rows].
+
+    row: the battle's place in the columns; first: whether the contender is its side a.
+    """
 
     share: Floats
     opponent: Ints
@@ -28,12 +31,23 @@ class Sided:
     weight: Floats
     cluster: Ints
     scored: Bools
+    row: NDArray[np.intp]
+    first: Bools
 
     def take(self, rows: Bools) -> Sided:
         return Sided(*(column[rows] for column in self.columns()))  # pyright: ignore[reportArgumentType]
 
     def columns(self) -> tuple[NDArray[np.generic], ...]:
-        return self.share, self.opponent, self.outcome, self.weight, self.cluster, self.scored
+        return (
+            self.share,
+            self.opponent,
+            self.outcome,
+            self.weight,
+            self.cluster,
+            self.scored,
+            self.row,
+            self.first,
+        )
 
     def against(self, opponent: int | None) -> Sided:
         """The battles against one opponent; all of them for None."""
@@ -47,7 +61,7 @@ class Sided:
 
 def sided(battles: Battles, cluster: ClusterBy = "prompt") -> list[Sided]:
     """The battles of each contender, in the order of `battles.names`."""
-    codes, scored = cluster_codes(battles, cluster), battles.scored
+    codes, scored, rows = cluster_codes(battles, cluster), battles.scored, np.arange(len(battles))
     owner = np.concatenate([battles.a, battles.b])
     order = np.argsort(owner, kind="stable")
     bounds = np.searchsorted(owner[order], np.arange(len(battles.names) + 1))
@@ -62,6 +76,8 @@ def sided(battles: Battles, cluster: ClusterBy = "prompt") -> list[Sided]:
         both(battles.weight, battles.weight),
         both(codes, codes),
         both(scored, scored),
+        both(rows, rows),
+        both(np.ones(len(battles), np.bool_), np.zeros(len(battles), np.bool_)),
     )
     return [
         Sided(*(column[start:end] for column in columns))  # pyright: ignore[reportArgumentType]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
 from winsome.standings.battles import Battles
 from winsome.standings.intervals import ClusteredMean, score_interval, score_p_value
 from winsome.standings.ranking import decided_pairs, decision, possible_ranks, share_difference_p_values
-from winsome.standings.sides import Sided, dropped, pooled
+from winsome.standings.sides import Sided, by_category, dropped, pooled
 from winsome.standings.table import Extra, Row, Standings
 
 
@@ -78,6 +79,25 @@ def tabulate(
         warnings=tuple(notes),
         decisions=tuple(decisions),
     )
+
+
+def with_groups(
+    battles: Battles, figure: Callable[[Battles, str], Standings], by: Literal["category"] | None
+) -> Standings:
+    """The standings of all battles, with those of each category in `groups` where `by` asks for them."""
+    whole = figure(battles, "")
+    if by is None:
+        return whole
+    groups: dict[str, tuple[Row, ...]] = {}
+    warnings = list(whole.warnings)
+    for label, part in by_category(battles):
+        if not part.scored.any():
+            warnings.append(f"{label}: no scored verdict")
+            continue
+        found = figure(part, label)
+        groups[label] = found.rows
+        warnings += [f"{label}: {warning}" for warning in found.warnings if warning not in whole.warnings]
+    return replace(whole, groups=groups, warnings=tuple(warnings))
 
 
 def _ranks(
