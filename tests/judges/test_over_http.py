@@ -62,7 +62,7 @@ async def test_alpaca_eval_without_log_probs_stops_with_the_way_out(tmp_path: Pa
         await judged(spec, Behaviour(answer=lambda _: "m", logprobs=False), tmp_path / "l.sqlite")
 
 
-async def test_a_cut_reply_gets_room_and_a_rerun_tries_what_is_unread_again(tmp_path: Path) -> None:
+async def test_a_cut_reply_gets_room_unless_the_models_name_sets_it(tmp_path: Path) -> None:
     def say(body: Mapping[str, Any]) -> Reply:
         return Reply("So [[A]]") if body["max_tokens"] > 50 else Reply("So", finish="length")
 
@@ -73,6 +73,18 @@ async def test_a_cut_reply_gets_room_and_a_rerun_tries_what_is_unread_again(tmp_
     room = "pairwise?model=({server}?max_tokens=40)&protocol=mt_bench_pair"
     ((cut,), _) = await judged(room, Behaviour(answer=say), tmp_path / "m.sqlite")
     assert {v.reason for v in cut} == {"cut off: give the judge a larger max_tokens"}
+
+
+async def test_a_rerun_asks_twice_more_for_what_is_unread_and_nothing_else(tmp_path: Path) -> None:
+    def say(body: Mapping[str, Any]) -> Reply:
+        return Reply("Hard to say.") if "fruit 3" in str(body["messages"]) else Reply("A")
+
+    spec = "pairwise?model=({server})"
+    (runs, requests) = await judged(spec, Behaviour(answer=say, logprobs=False), tmp_path / "l.sqlite", times=2)
+    for number, found in enumerate(runs):
+        assert [v.outcome for v in found] == ["win", "loss", "win", "unparsed", "win", "loss"]
+        assert len(found[3].evidence) == 3 + 2 * number
+    assert requests == 5 + 3 + 2
 
 
 async def test_faults_are_ridden_out(tmp_path: Path) -> None:
