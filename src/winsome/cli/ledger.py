@@ -176,14 +176,15 @@ def _add_import(parser: Parser) -> None:
 
 def _import(ledger: Ledger, args: Namespace) -> int:
     from winsome.ledger import export, formats
+    from winsome.ledger.formats.reading import first
 
     rows, new = 0, dict[str, int]()
     for file in args.files:
-        frame = formats.verdicts(file)
         name = Path(file).name
-        if "match_id" in frame.columns and "model_a" not in frame.columns:
-            rows += export.take_sheet(ledger, frame, name)
+        if "match_id" in first(file):
+            rows += export.take_sheet(ledger, formats.verdicts(file, format="human_matches"), name)
             continue
+        frame = formats.verdicts(file)
         imported = ledger.import_frame(frame, judge=args.judge or name, name=name)
         rows += imported.rows
         for table, count in imported.new.items():

@@ -11,6 +11,16 @@ from winsome.errors import BadInput
 if TYPE_CHECKING:
     from winsome.ledger.store import Ledger
 
+ONE_OF = {
+    "prompts": "prompt",
+    "responses": "response",
+    "matches": "match",
+    "verdicts": "verdict",
+    "runs": "run",
+    "": "missing",
+}
+"""Table -> what one of its rows is called."""
+
 TABLES = ("prompts", "responses", "matches", "verdicts")
 WORDS_SHOWN = 400
 """Characters of a text that are printed; --json gives them all."""
@@ -128,7 +138,7 @@ def print_record(found: dict[str, Any]) -> None:
     import json
 
     console = output.result()
-    console.print(f"{found['table'].rstrip('s')} {found['id']}")
+    console.print(f"{ONE_OF[found['table']]} {found['id']}")
     for name, value in found["record"].items():
         if value not in (None, "", [], {}):
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -141,5 +151,5 @@ def print_record(found: dict[str, Any]) -> None:
             console.print(title)
             for relative in relatives:
                 console.print(
-                    f"  {'  ' * (abs(relative['steps']) - 1)}{relative['link']}: {relative['table'].rstrip('s') or 'missing'} {relative['id']}"
+                    f"  {'  ' * (abs(relative['steps']) - 1)}{relative['link']}: {ONE_OF[relative['table']]} {relative['id']}"
                 )

@@ -22,7 +22,7 @@ HUMAN = "human"
 def verdicts(ledger: Ledger, matches: Collection[str] | None = None, *, words: bool = False) -> pl.DataFrame:
     """Two-sided verdicts, a row each, in the columns of Battles: of `matches` (ids), or all.
 
-    match_id, prompt_id, model_a, model_b, share (of model_a; null where not scored), outcome, order, repeat, category, judge,
+    match, prompt_id, model_a, model_b, share (of model_a; null where not scored), outcome, order, repeat, category, judge,
     aspect, annotator, reason; with `words` also prompt, answer_a and answer_b.
     """
     import polars as pl
@@ -35,7 +35,7 @@ def verdicts(ledger: Ledger, matches: Collection[str] | None = None, *, words: b
     if matches is not None:
         frame = frame.filter(pl.col("match").is_in(list(matches)))
     frame = frame.select(
-        match_id="match", prompt_id="cluster", model_a="a", model_b="b", share="share", outcome="outcome", order="order",
+        match="match", prompt_id="cluster", model_a="a", model_b="b", share="share", outcome="outcome", order="order",
         repeat="repeat", category=pl.col("facets").str.json_path_match("$.category"), judge="judge", aspect="aspect",
         annotator="annotator", reason="reason",
     )  # fmt: skip
@@ -47,10 +47,10 @@ def verdicts(ledger: Ledger, matches: Collection[str] | None = None, *, words: b
         return frame
     spoken = [
         (id, prompt, answers["a"], answers["b"])
-        for id, prompt, answers in _words(ledger, frame["match_id"].unique().to_list())
+        for id, prompt, answers in _words(ledger, frame["match"].unique().to_list())
     ]
-    columns = {"match_id": pl.String, "prompt": pl.String, "answer_a": pl.String, "answer_b": pl.String}
-    return frame.join(pl.DataFrame(spoken, columns, orient="row"), on="match_id", maintain_order="left")
+    columns = {"match": pl.String, "prompt": pl.String, "answer_a": pl.String, "answer_b": pl.String}
+    return frame.join(pl.DataFrame(spoken, columns, orient="row"), on="match", maintain_order="left")
 
 
 def _words(ledger: Ledger, ids: Collection[str]) -> Iterator[tuple[str, str, dict[str, str]]]:

@@ -55,7 +55,7 @@ def verdicts_of(found: Comparison) -> pl.DataFrame:
     """The asks of a comparison in the columns that `winsome rank` reads.
 
     prompt_id, model_a, model_b, share (of model_a; null where not scored), outcome, order, repeat, seat_a, judge, category,
-    reason, length_a, length_b (characters), match_id.
+    reason, length_a, length_b (characters), match.
     """
     import polars as pl
 
@@ -63,7 +63,7 @@ def verdicts_of(found: Comparison) -> pl.DataFrame:
     columns: dict[str, Any] = {
         "prompt_id": "cluster", "item": "item", "model_a": "a", "model_b": "b", "share": "share", "outcome": "outcome",
         "order": "order", "repeat": "repeat", "seat_a": "seat_a", "judge": "judge", "category": "category",
-        "reason": "reason", "length_a": "length_a", "length_b": "length_b", "match_id": "match",
+        "reason": "reason", "length_a": "length_a", "length_b": "length_b", "match": "match",
     }  # fmt: skip
     frame = asks.select(pl.col(column).alias(name) for name, column in columns.items())
     empty = [name for name in ("item", "category") if frame[name].null_count() == frame.height]
