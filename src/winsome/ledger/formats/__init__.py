@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from winsome.errors import BadInput
-from winsome.ledger.formats.fields import ANSWER, Answer, users
+from winsome.ledger.formats.fields import ANSWER, Answer, users, wrong
 from winsome.ledger.formats.reading import Row, Source, first, listed, read, refuse
 from winsome.records import Prompt
 
@@ -156,10 +157,20 @@ def prompts(path: Path | str, format: str | None = None) -> list[Prompt]:
 
 
 def _carried(source: Source, answers: Sequence[Answer]) -> list[Prompt]:
-    """The prompts of answers, once for all samples, and of the first model where there are several."""
-    model = answers[0].model
-    prompts = [a.prompt for a in answers if a.prompt is not None and a.sample == 0 and a.model == model]
-    return prompts or refuse(source.path, "names its prompts by id without their words; give the file of questions")
+    """The prompts of answers, once for all samples and models; one that a model answers twice stands twice."""
+    if all(answer.prompt is None for answer in answers):
+        refuse(source.path, "names its prompts by id without their words; give the file of questions")
+    prompts: list[Prompt] = []
+    answered, kept = Counter[tuple[str | None, str]](), Counter[str]()
+    for answer in answers:
+        if answer.prompt is None:
+            wrong(source, answer.record - 1, 'has no "prompt", other records have one; add it or drop the record')
+        if answer.sample == 0:
+            answered[answer.model, answer.prompt.id] += 1
+            if answered[answer.model, answer.prompt.id] > kept[answer.prompt.id]:
+                kept[answer.prompt.id] += 1
+                prompts.append(answer.prompt)
+    return prompts
 
 
 def answers(path: Path | str, format: str | None = None, field: str | None = None) -> list[Answer]:

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 import orjson
 
@@ -24,6 +24,8 @@ Row = dict[str, Any]
 
 WIDTH = 200
 """No line of an error is longer, in characters."""
+HEAD = 1 << 20
+BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -70,56 +72,87 @@ def read(path: Path | str) -> Source:
     data = read_bytes(path)
     form = form_of(path, data)
     if form == "parquet":
-        return Source(path, parquet(path, data).to_dicts())
+        return Source(path, parquet(path).to_dicts())
     return Source(path, _csv(path, text_of(path, data)) if form == "csv" else _json(path, data))
 
 
 def first(path: Path | str) -> Row:
     """The first record of a file, read without the others where the form allows it."""
     path = Path(path)
-    data = read_bytes(path)
+    data = head(path)
     form = form_of(path, data)
     if form == "parquet":
-        return parquet(path, data, n_rows=1).to_dicts()[0]
-    if form == "csv":
-        return _csv(path, text_of(path, data), limit=1)[0]
-    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start[:1] == b"[":
-        try:
-            row, _ = json.JSONDecoder().raw_decode(start[1 : 1 << 20].decode("utf-8", "ignore").lstrip())
-            if isinstance(row, dict):
-                return row  # pyright: ignore[reportUnknownVariableType]
-        except (ValueError, RecursionError):
-            pass
-    else:
-        try:
-            row = orjson.loads(start.split(b"\n", 1)[0])
-            if isinstance(row, dict):
-                return row  # pyright: ignore[reportUnknownVariableType]
-        except ValueError:
-            pass
-    return _json(path, data)[0]
+        return parquet(path, n_rows=1).to_dicts()[0]
+    whole = len(data) < HEAD
+    text = data.decode("utf-8", "ignore").removeprefix("\ufeff")
+    if not whole and form == "csv":
+        text = text[: text.rfind("\n") + 1]
+    try:
+        if form == "csv":
+            return _csv(path, text, limit=1)[0]
+        start = text.lstrip()
+        row, _ = json.JSONDecoder().raw_decode(start[1:].lstrip() if start.startswith("[") else start)
+        if isinstance(row, dict):
+            return row  # pyright: ignore[reportUnknownVariableType]
+    except (BadInput, ValueError, RecursionError):
+        pass
+    # What the head cannot tell, or tells to be wrong, the whole file explains.
+    return read(path).rows[0]
+
+
+def head(path: Path) -> bytes:
+    """The first mebibyte of a file, unzipped; BadInput where it is missing, unreadable, damaged or empty."""
+    try:
+        with _open(path) as file:
+            data = file.read(HEAD)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        _unreadable(path, error)
+    if not data.strip(BLANK):
+        refuse(path, "is empty; give a file with at least one record")
+    return data
 
 
 def read_bytes(path: Path | str) -> bytes:
     """The content of a file, unzipped; BadInput where it is missing, unreadable, damaged or empty."""
     path = Path(path)
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        refuse(path, f"does not exist; check the path{_nearest(path)}")
-    except IsADirectoryError:
-        refuse(path, "is a folder; name the file in it")
-    except (OSError, ValueError) as error:
-        refuse(path, f"cannot be read ({getattr(error, 'strerror', None) or error}); check the path and its rights")
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error):
-            refuse(path, "gzip data are damaged or cut off; write or download the file again")
-    if not data.strip(b"\xef\xbb\xbf \t\r\n"):
+        with _open(path) as file:
+            data = file.read()
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        _unreadable(path, error)
+    if not data.strip(BLANK):
         refuse(path, "is empty; give a file with at least one record")
     return data
+
+
+def chunks(path: Path, size: int = 1 << 24) -> Iterator[bytes]:
+    """The content of a file, unzipped, in pieces of `size` bytes."""
+    try:
+        with _open(path) as file:
+            while chunk := file.read(size):
+                yield chunk
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        _unreadable(path, error)
+
+
+def is_zipped(path: Path) -> bool:
+    """Whether a file begins as gzip files do."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path)) if is_zipped(path) else path.open("rb")
+
+
+def _unreadable(path: Path, error: Exception) -> NoReturn:
+    if isinstance(error, FileNotFoundError):
+        refuse(path, f"does not exist; check the path{_nearest(path)}")
+    if isinstance(error, IsADirectoryError):
+        refuse(path, "is a folder; name the file in it")
+    if isinstance(error, (gzip.BadGzipFile, EOFError, zlib.error)):
+        refuse(path, "gzip data are damaged or cut off; write or download the file again")
+    refuse(path, f"cannot be read ({getattr(error, 'strerror', None) or error}); check the path and its rights")
 
 
 def _nearest(path: Path) -> str:
@@ -146,7 +179,7 @@ def form_of(path: Path, data: bytes) -> str:
         return "json"
     if ending.endswith(".parquet"):
         refuse(path, "is not Parquet (no PAR1 at its start); write it again or correct the name's ending")
-    return "json" if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{") else "csv"
+    return "json" if data.lstrip(BLANK)[:1] in (b"[", b"{") else "csv"
 
 
 def text_of(path: Path, data: bytes) -> str:
@@ -269,12 +302,13 @@ def _header(path: Path, cells: Sequence[str]) -> list[str]:
     return names
 
 
-def parquet(path: Path, data: bytes, n_rows: int | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """The frame in a Parquet file's bytes; BadInput where they are damaged or hold no rows."""
+def parquet(path: Path, n_rows: int | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """The frame in a Parquet file; BadInput where it is damaged or holds no rows."""
     import polars as pl
 
+    source = io.BytesIO(read_bytes(path)) if is_zipped(path) else path
     try:
-        frame = pl.read_parquet(io.BytesIO(data), n_rows=n_rows, columns=None if columns is None else list(columns))
+        frame = pl.read_parquet(source, n_rows=n_rows, columns=None if columns is None else list(columns))
     except Exception as error:
         refuse(path, f"Parquet cannot be read ({_reason(error)}); write the file again")
     except BaseException as error:

@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from winsome.ledger.formats.fields import label, number
 from winsome.ledger.formats.reading import (
+    BLANK,
     Row,
+    chunks,
     first,
     form_of,
+    head,
+    is_zipped,
     listed,
     parquet,
     read,
@@ -24,7 +28,6 @@ from winsome.ledger.formats.reading import (
     refuse,
     separator,
     shown,
-    text_of,
 )
 from winsome.ledger.formats.writing import write_bytes, write_rows
 
@@ -98,47 +101,69 @@ def _fast(path: Path, columns: dict[str, str]) -> pl.DataFrame | None:
     """The columns as Polars reads them; None where it cannot, or where a cell that must be filled is not."""
     import polars as pl
 
-    data = read_bytes(path)
-    form = form_of(path, data)
+    form = form_of(path, head(path))
     if form == "parquet":
-        frame = parquet(path, data, columns=list(columns))
-    elif form == "csv":
-        text_of(path, data)
-        frame = _fast_csv(data, list(columns))
+        frame = parquet(path, columns=list(columns))
     else:
-        frame = None if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[" else _fast_lines(data, list(columns))
-    if frame is None:
+        frame = _fast_csv(path, columns) if form == "csv" else _fast_lines(path, columns)
+    if frame is None or frame.is_empty():
         return None
     frame = frame.rename(columns)
-    whole = all(frame[name].null_count() == 0 for name in ("model_a", "model_b"))
+    names = [frame[name] for name in ("model_a", "model_b")]
+    whole = all(name.null_count() == 0 for name in names)
     plain = not any(dtype.is_nested() or dtype == pl.Binary for dtype in frame.dtypes)
-    return frame if whole and plain and frame.height else None
+    return frame if whole and plain and not any(_nested(name) for name in names) else None
 
 
-def _fast_csv(data: bytes, columns: list[str]) -> pl.DataFrame | None:
+def _nested(names: pl.Series) -> bool:
+    """Whether a name is a list or an object that was read as text."""
     import polars as pl
 
-    head = data[: 1 << 16].decode("utf-8", "ignore").removeprefix("\ufeff")
-    try:
-        frame = pl.read_csv(data, separator=separator(head), infer_schema=False)
-    except (pl.exceptions.PolarsError, ValueError):
-        return None
-    # A short row is filled up in silence and a stray quote swallows lines, so one record a line is required here.
-    lines = data.count(b"\n") + (not data.endswith(b"\n"))
-    cells = data.count(separator(head).encode())
-    plain = b'"' not in data and lines == frame.height + 1 and cells == (frame.width - 1) * lines
-    return frame.select(columns) if plain else None
+    return names.dtype == pl.String and bool(names.unique().str.contains(r"^[\[{]").any())
 
 
-def _fast_lines(data: bytes, columns: list[str]) -> pl.DataFrame | None:
+def _fast_csv(path: Path, columns: dict[str, str]) -> pl.DataFrame | None:
     import polars as pl
 
-    lines = data.count(b"\n") + (not data.endswith(b"\n"))
-    try:
-        frame = pl.read_ndjson(io.BytesIO(data), infer_schema_length=1000)
-    except (pl.exceptions.PolarsError, ValueError, OverflowError):
+    text = head(path).decode("utf-8", "ignore").removeprefix("\ufeff")
+    between = separator(text)
+    lines, quotes, separators = _counted(path, b'"', between.encode())
+    width = text.partition("\n")[0].count(between) + 1
+    # A short row is filled up in silence and a stray quote swallows lines: only one plain record a line is read here.
+    if quotes or separators != (width - 1) * lines:
         return None
-    return frame.select(columns) if frame.height == lines and set(columns) <= set(frame.columns) else None
+    try:
+        frame = pl.read_csv(_source(path), separator=between, infer_schema=False, columns=list(columns))
+    except (pl.exceptions.PolarsError, ValueError, OSError):
+        return None
+    return frame if frame.height == lines - 1 else None
+
+
+def _fast_lines(path: Path, columns: dict[str, str]) -> pl.DataFrame | None:
+    import polars as pl
+
+    if head(path).lstrip(BLANK)[:1] == b"[":
+        return None
+    schema = {name: pl.Float64 if _kind(here) == "number" else pl.String for name, here in columns.items()}
+    try:
+        frame = pl.read_ndjson(_source(path), schema=schema)
+    except (pl.exceptions.PolarsError, ValueError, OSError):
+        return None
+    return frame if frame.height == _counted(path)[0] else None
+
+
+def _source(path: Path) -> Path | io.BytesIO:
+    return io.BytesIO(read_bytes(path)) if is_zipped(path) else path
+
+
+def _counted(path: Path, *needles: bytes) -> tuple[int, ...]:
+    """How many lines a file has, and how often each needle stands in it."""
+    counts, last = [0] * (1 + len(needles)), b"\n"
+    for chunk in chunks(path):
+        for at, needle in enumerate((b"\n", *needles)):
+            counts[at] += chunk.count(needle)
+        last = chunk[-1:]
+    return counts[0] + (last != b"\n"), *counts[1:]
 
 
 def _slow(path: Path, columns: dict[str, str]) -> pl.DataFrame:
