@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -28,15 +31,15 @@ from winsome.records import (
     shares,
     user,
 )
+from winsome.report.write import write
 from winsome.standings import Battles, combine, win_rate
 
-WORDS = (
-    "the of and to a in that it is was for on are with as be this from or by one had not but what all were when we there "
-    "can an your which their said if do will each about how up out them then she many some so these would other into has "
-    "more her two like him see time could no make than first been its who now people my made over did down only way find "
-    "use may water long little very after words called just where most know kettle coffee winter engine method letter "
-    "question answer explain because therefore example number measure compare judge careful simple honest river mountain"
-).split()
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+    Browse = Callable[..., Chrome]
+
+WORDS = ["the", "of", "and", "to", "a", "in", "that", "it", "is", "was", "for", "on", "are", "with", "as", "be", "this", "from", "or", "by", "one", "had", "not", "but", "what", "all", "were", "when", "we", "there", "can", "an", "your", "which", "their", "said", "if", "do", "will", "each", "about", "how", "up", "out", "them", "then", "she", "many", "some", "so", "these", "would", "other", "into", "has", "more", "her", "two", "like", "him", "see", "time", "could", "no", "make", "than", "first", "been", "its", "who", "now", "people", "my", "made", "over", "did", "down", "only", "way", "find", "use", "may", "water", "long", "little", "very", "after", "words", "called", "just", "where", "most", "know", "kettle", "coffee", "winter", "engine", "method", "letter", "question", "answer", "explain", "because", "therefore", "example", "number", "measure", "compare", "judge", "careful", "simple", "honest", "river", "mountain"]
 CATEGORIES = ("writing", "reasoning", "code", "roleplay", "extraction")
 
 
@@ -74,7 +77,9 @@ def prose(rng: random.Random, characters: int) -> str:
     return "".join(parts)[:characters].strip()
 
 
-def made(folder: Path, ledger: Ledger, law: Law = Law(), answers: dict[tuple[int, int], str] | None = None) -> Path:
+def made(
+    folder: Path, ledger: Ledger, law: Law = Law(), answers: dict[tuple[int, int], str] | None = None
+) -> Path:
     """The folder of a run that follows `law`; `answers` fixes the words of (prompt number, contender number)."""
     rng = random.Random(law.seed)
     prompts = [
@@ -87,7 +92,11 @@ def made(folder: Path, ledger: Ledger, law: Law = Law(), answers: dict[tuple[int
     ]
     if law.prompts > 3 and law.faults:
         first = Message("assistant", assistant(prose(rng, 120)).parts)
-        prompts[3] = replace(prompts[3], messages=(user("Tell me about kettles."), first, user("Now shorter.")), system="You are terse.")
+        prompts[3] = replace(
+            prompts[3],
+            messages=(user("Tell me about kettles."), first, user("Now shorter.")),
+            system="You are terse.",
+        )
     said = {
         (p, c): _answer(rng, law, prompt, p, c, (answers or {}).get((p, c)))
         for p, prompt in enumerate(prompts)
@@ -96,12 +105,21 @@ def made(folder: Path, ledger: Ledger, law: Law = Law(), answers: dict[tuple[int
     rows: list[dict[str, Any]] = []
     kept: list[Any] = [*prompts, *said.values()]
     base = None if law.baseline is None else law.contenders.index(law.baseline)
-    pairs = [(a, b) for a in range(len(law.contenders)) for b in range(a + 1, len(law.contenders)) if base is None or base in (a, b)]
+    pairs = [
+        (a, b)
+        for a in range(len(law.contenders))
+        for b in range(a + 1, len(law.contenders))
+        if base is None or base in (a, b)
+    ]
     for p, prompt in enumerate(prompts):
         for a, b in [(b, a) if a == base else (a, b) for a, b in pairs]:
             for judge in law.judges:
                 for order in range(law.orders):
-                    rows.append(_ask(rng, law, prompt, (a, b), (said[p, a], said[p, b]), judge, order, kept, len(rows)))
+                    rows.append(
+                        _ask(
+                            rng, law, prompt, (a, b), (said[p, a], said[p, b]), judge, order, kept, len(rows)
+                        )
+                    )
     ledger.put_many(kept)
     _write(folder, law, rows, ledger)
     return folder
@@ -114,7 +132,14 @@ def _answer(rng: random.Random, law: Law, prompt: Prompt, p: int, c: int, fixed:
         text = ""
     finish = "length" if law.faults and p % 41 == 5 and c == 1 else "stop"
     key = digest([prompt.id, law.contenders[c]])
-    return Response(prompt.id, law.contenders[c], key, messages=(assistant(text),), finish=finish, usage=Usage(1, 40, size // 4, 0.0001, 0.4))
+    return Response(
+        prompt.id,
+        law.contenders[c],
+        key,
+        messages=(assistant(text),),
+        finish=finish,
+        usage=Usage(1, 40, size // 4, 0.0001, 0.4),
+    )
 
 
 def _ask(
@@ -125,7 +150,9 @@ def _ask(
     names = [law.contenders[c] for c in pair]
     contest = digest([prompt.id, *names])
     seat_a = int(contest[:6], 16) % 2 if order == 0 else 1 - int(contest[:6], 16) % 2
-    match = Match(prompt, (Side(names[0], said[0], seat_a), Side(names[1], said[1], 1 - seat_a)), order, 0, prompt.id)
+    match = Match(
+        prompt, (Side(names[0], said[0], seat_a), Side(names[1], said[1], 1 - seat_a)), order, 0, prompt.id
+    )
     texts = [response.text for response in said]
     row: dict[str, Any] = {
         "position": position, "contest": contest, "prompt": prompt.id, "item": prompt.item, "cluster": prompt.id,
@@ -135,7 +162,12 @@ def _ask(
         "aspect": "", "evidence": [], "judge": judge, "served_by": "", "cached": False, "money": 0.0, "seconds": 0.0,
     }  # fmt: skip
     if not texts[0] or not texts[1]:
-        return row | {"outcome": "forfeit", "share": 0.0 if not texts[0] else 1.0, "reason": "one side empty", "match": None}
+        return row | {
+            "outcome": "forfeit",
+            "share": 0.0 if not texts[0] else 1.0,
+            "reason": "one side empty",
+            "match": None,
+        }
     if law.faults and rng.random() < 0.004:
         return row | {"match": None}
     logit = law.skill[a] - law.skill[b] + law.length_bias * math.log(len(texts[0]) / len(texts[1]))
@@ -148,8 +180,19 @@ def _ask(
     winner = "tie" if outcome == "tie" else "A" if (outcome == "win") == (seat_a == 0) else "B"
     words = f"{prose(rng, law.judge_words)}\n[[{winner}]]"
     if law.faults and rng.random() < 0.015:
-        outcome, scores, reason, words = "unparsed", (), "no verdict: the reply has no label", "I cannot choose between them."
-    reply = Response(prompt.id, "judge", digest([match.id, judge]), messages=(assistant(words),), served_by="small-judge-0613")
+        outcome, scores, reason, words = (
+            "unparsed",
+            (),
+            "no verdict: the reply has no label",
+            "I cannot choose between them.",
+        )
+    reply = Response(
+        prompt.id,
+        "judge",
+        digest([match.id, judge]),
+        messages=(assistant(words),),
+        served_by="small-judge-0613",
+    )
     kept.append(reply)
     verdict = Verdict(match.id, judge, digest(judge), outcome, scores, reason=reason, evidence=(reply.id,))
     return row | {
@@ -160,10 +203,24 @@ def _ask(
 
 def _write(folder: Path, law: Law, rows: Sequence[dict[str, Any]], ledger: Ledger) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    asks = pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"share": pl.Float64, "extent": pl.Float64, "evidence": pl.List(pl.String), "category": pl.String})
+    asks = pl.DataFrame(
+        rows,
+        infer_schema_length=None,
+        schema_overrides={
+            "share": pl.Float64,
+            "extent": pl.Float64,
+            "evidence": pl.List(pl.String),
+            "category": pl.String,
+        },
+    )
     battles = combine(Battles.from_frame(battles_frame(asks), name="the verdicts"))
     standings = win_rate(battles, baseline=law.baseline, seed=law.seed).named("synthetic@1", "letter@1")
-    unscored = asks.filter(pl.col("share").is_null()).group_by("outcome", "reason").len().sort("len", descending=True)
+    unscored = (
+        asks.filter(pl.col("share").is_null())
+        .group_by("outcome", "reason")
+        .len()
+        .sort("len", descending=True)
+    )
     record = {
         "format": run_folder.FORMAT, "winsome": "0.1.0", "id": folder.name, "command": f"winsome compare {' '.join(law.contenders)} --judge '{law.judges[0]}' --suite synthetic",
         "started": "2026-01-05T10:00:00+00:00", "finished": "2026-01-05T10:07:31+00:00", "seconds": 451.0, "seed": law.seed, "figure": standings.name,
@@ -189,7 +246,63 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
+Run = Callable[..., Path]
+
+
 @pytest.fixture
-def run(tmp_path: Path, ledger: Ledger) -> Callable[..., Path]:
-    """A function that makes the folder of a run that follows a Law."""
-    return lambda law=Law(), answers=None: made(tmp_path / "run", ledger, law, answers)
+def run(tmp_path: Path, ledger: Ledger) -> Run:
+    """A function that makes the folder of a run: keywords of `Law`, and `answers` for words of one's own."""
+    return lambda answers=None, folder="run", **law: made(tmp_path / folder, ledger, Law(**law), answers)
+
+
+@pytest.fixture
+def page(run: Run, ledger: Ledger) -> Run:
+    """A function that makes a run and writes its report; the path of report.html."""
+    return lambda **wanted: write(run(**wanted), ledger)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """One headless Chromium for all tests, with its log of requests; CI fails without it, elsewhere tests are skipped."""
+    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in programs:
+        message = "chromium and chromedriver are not installed"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    from selenium.webdriver import Chrome as Started
+    from selenium.webdriver import ChromeOptions
+    from selenium.webdriver.chrome.service import Service
+
+    options = ChromeOptions()
+    options.binary_location = str(programs[0])
+    flags = "headless=new no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    flags += " disable-component-update disable-sync disable-dev-shm-usage hide-scrollbars"
+    for flag in [*flags.split(), f"user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = Started(options=options, service=Service(str(programs[1])))
+    driver.set_script_timeout(120)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browse(chromium: Chrome) -> Browse:
+    """A function that opens a page from disk at a width and in a theme, and waits for its match browser."""
+
+    def opened(path: Path, fragment: str = "", width: int = 1280, dark: bool = False) -> Chrome:
+        chromium.get("about:blank")
+        for log in ("browser", "performance"):
+            chromium.get_log(log)
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [theme]})
+        chromium.get(path.as_uri() + fragment)
+        ready = "return document.documentElement.dataset.matches === 'ready'"
+        for _ in range(600):
+            if chromium.execute_script(ready):
+                return chromium
+            time.sleep(0.05)
+        raise AssertionError(f"the match browser never got ready: {chromium.get_log('browser')}")
+
+    return opened

@@ -25,7 +25,11 @@ class Scale:
         return f"{100 * min(1.0, max(0.0, share)):.2f}%"
 
 
-def scale(figures: Iterable[Mapping[str, Any]], middle: float = 50.0, whole: tuple[float, float] | None = (0.0, 100.0)) -> Scale:
+def scale(
+    figures: Iterable[Mapping[str, Any]],
+    middle: float = 50.0,
+    whole: tuple[float, float] | None = (0.0, 100.0),
+) -> Scale:
     """The axis over these figures and `middle`, in round steps, kept inside `whole`."""
     values = [middle]
     for figure in figures:
@@ -47,21 +51,31 @@ def _round_step(rough: float) -> float:
 
 def axis(scale: Scale) -> Markup:
     """The tick labels of a forest plot; for the eye only, the table beside it says the numbers."""
-    labels = [el("text", f"{tick:g}", x=scale.at(tick), y="95%", class_="tick", text_anchor="middle") for tick in scale.ticks]
+    labels = [
+        el("text", f"{tick:g}", x=scale.at(tick), y="95%", class_="tick", text_anchor="middle")
+        for tick in scale.ticks
+    ]
     return el("svg", labels, class_="axis", aria_hidden="true", focusable="false")
 
 
 def forest(figure: Mapping[str, Any], scale: Scale, *, quiet: bool = False) -> Markup:
     """One row of a forest plot: the interval as a line, the estimate as a dot, the middle as a hairline."""
-    marks = [el("line", x1=scale.at(tick), x2=scale.at(tick), y1="0%", y2="100%", class_="grid") for tick in scale.ticks]
-    marks.append(el("line", x1=scale.at(scale.middle), x2=scale.at(scale.middle), y1="0%", y2="100%", class_="middle"))
+    marks = [
+        el("line", x1=scale.at(tick), x2=scale.at(tick), y1="0%", y2="100%", class_="grid")
+        for tick in scale.ticks
+    ]
+    marks.append(
+        el("line", x1=scale.at(scale.middle), x2=scale.at(scale.middle), y1="0%", y2="100%", class_="middle")
+    )
     if figure["low"] is not None and figure["high"] is not None:
         ends = (scale.at(figure["low"]), scale.at(figure["high"]))
         marks.append(el("line", x1=ends[0], x2=ends[1], y1="50%", y2="50%", class_="interval"))
         marks += [el("line", x1=end, x2=end, y1="36%", y2="64%", class_="end") for end in ends]
     if figure["estimate"] is not None:
         marks.append(el("circle", cx=scale.at(figure["estimate"]), cy="50%", r="5", class_="dot"))
-    return el("svg", marks, class_="forest quiet" if quiet else "forest", aria_hidden="true", focusable="false")
+    return el(
+        "svg", marks, class_="forest quiet" if quiet else "forest", aria_hidden="true", focusable="false"
+    )
 
 
 def shares(counts: Sequence[tuple[str, int]], total: int) -> Markup:
@@ -90,7 +104,9 @@ def columns(bins: Sequence[Mapping[str, Any]], labels: Sequence[str], title: str
         low, high = _height(figure["low"]), _height(figure["high"])
         marks.append(el("line", x1=x, x2=x, y1=low, y2=high, class_="interval" + css))
         radius = 3 + 4 * math.sqrt(figure["n"] / most)
-        marks.append(el("circle", cx=x, cy=_height(figure["estimate"]), r=f"{radius:.1f}", class_="dot" + css))
+        marks.append(
+            el("circle", cx=x, cy=_height(figure["estimate"]), r=f"{radius:.1f}", class_="dot" + css)
+        )
     return el("svg", marks, class_="columns", role="img", aria_label=title)
 
 

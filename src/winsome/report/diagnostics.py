@@ -30,7 +30,11 @@ def diagnostics(run: Finished) -> list[dict[str, Any]]:
     several = "judge" in run.contests.columns and len(judges) > 1
     found: list[dict[str, Any]] = []
     for judge in judges:
-        rows = (run.contests["judge"] == judge).fill_null(False) if several else pl.repeat(True, run.contests.height, eager=True)
+        rows = (
+            (run.contests["judge"] == judge).fill_null(False)
+            if several
+            else pl.repeat(True, run.contests.height, eager=True)
+        )
         found.append(_of_judge(run, judge, run.asks.filter(pl.col("judge") == judge), rows))
     return found
 
@@ -39,12 +43,26 @@ def _of_judge(run: Finished, judge: str, asks: pl.DataFrame, rows: pl.Series) ->
     import polars as pl
 
     contests = run.contests.filter(rows)
-    asked = asks.filter(pl.col("verdict").is_not_null() & pl.col("outcome").is_in(["win", "loss", "tie", "graded", "unparsed"]))
+    asked = asks.filter(
+        pl.col("verdict").is_not_null()
+        & pl.col("outcome").is_in(["win", "loss", "tie", "graded", "unparsed"])
+    )
     decided = asked.filter(pl.col("outcome").is_in(["win", "loss", "tie"]) & pl.col("share").is_not_null())
-    in_both = decided.group_by("contest").agg(pl.col("order").n_unique().alias("orders")).filter(pl.col("orders") > 1)
-    flips = contests.filter((pl.col("outcome") == "inconsistent") & pl.col("contest").is_in(in_both["contest"].implode()))
+    in_both = (
+        decided.group_by("contest")
+        .agg(pl.col("order").n_unique().alias("orders"))
+        .filter(pl.col("orders") > 1)
+    )
+    flips = contests.filter(
+        (pl.col("outcome") == "inconsistent") & pl.col("contest").is_in(in_both["contest"].implode())
+    )
     lengths = by_length(run.battles.take(rows.to_numpy()), lengths_of(contests, asks))
-    served = asks.filter(pl.col("served_by").fill_null("") != "").group_by("served_by").len().sort("len", descending=True)
+    served = (
+        asks.filter(pl.col("served_by").fill_null("") != "")
+        .group_by("served_by")
+        .len()
+        .sort("len", descending=True)
+    )
     return {
         "judge": judge,
         "first_seat": first_seat(decided),
@@ -71,7 +89,12 @@ def _commonest_label(decided: pl.DataFrame) -> dict[str, Any]:
         .then(pl.lit("first seat"))
         .otherwise(pl.lit("second seat"))
     )
-    counts = decided.select(label.alias("label")).group_by("label").len().sort("len", "label", descending=[True, False])
+    counts = (
+        decided.select(label.alias("label"))
+        .group_by("label")
+        .len()
+        .sort("len", "label", descending=[True, False])
+    )
     if counts.is_empty():
         return {"label": None, "count": 0, "of": 0, "degenerate": False}
     name, most = counts.row(0)

@@ -47,7 +47,17 @@ def of_run(run: Finished) -> dict[str, Any]:
         "notes": list(record.get("notes", ())),
         "run": {
             name: record.get(name)
-            for name in ("id", "command", "started", "finished", "seconds", "seed", "ledger", "orders", "repeats")
+            for name in (
+                "id",
+                "command",
+                "started",
+                "finished",
+                "seconds",
+                "seed",
+                "ledger",
+                "orders",
+                "repeats",
+            )
         }
         | {"settings": dict(record.get("settings", {})), "versions": _versions(record)},
     }

@@ -6,6 +6,7 @@ standings room, so every number here has the same interval and the same clusters
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,9 @@ def figure(battles: Battles, name: str) -> Figure:
 
 
 def of_row(row: Row, standings: Standings) -> Figure:
-    few = row.estimate is None or any(text.startswith(f"{row.contender}: few ") for text in standings.warnings)
+    few = row.estimate is None or any(
+        text.startswith(f"{row.contender}: few ") for text in standings.warnings
+    )
     names = ("estimate", "low", "high", "n", "battles")
     return {name: getattr(row, name) for name in names} | {"few": few}
 
@@ -57,7 +60,10 @@ def matrix(battles: Battles) -> list[Figure]:
         {
             "contender": found.names[i],
             "opponent": found.names[j],
-            **{name: float(getattr(found, of)[i, j]) for name, of in (("estimate", "rate"), ("low", "low"), ("high", "high"))},
+            **{
+                name: float(getattr(found, of)[i, j])
+                for name, of in (("estimate", "rate"), ("low", "low"), ("high", "high"))
+            },
             "n": int(found.n[i, j]),
             "battles": int(found.battles[i, j]),
         }
@@ -69,9 +75,11 @@ def neighbours(battles: Battles, standings: Mapping[str, Any]) -> list[dict[str,
     """The paired difference, in points, of each contender to the next below it; empty for fewer than three."""
     names = [row["contender"] for row in standings["rows"] if row["estimate"] is not None]
     found: list[dict[str, Any]] = []
-    for first, second in zip(names, names[1:], strict=False) if len(names) > 2 else ():
+    for first, second in itertools.pairwise(names) if len(names) > 2 else ():
         try:
-            found.append(paired_difference(battles, first, second, baseline=standings.get("baseline")).payload())
+            found.append(
+                paired_difference(battles, first, second, baseline=standings.get("baseline")).payload()
+            )
         except BadInput:
             continue
     return found
@@ -116,9 +124,12 @@ def by_length(battles: Battles, lengths: Lengths) -> Figure:
         "longer": longer(unequal),
         "equal": int((known & ~unequal).sum()),
         "bins": [
-            {"from": low, "to": _open(high), **longer(unequal & (factor >= low) & (factor < high))} for low, high in edges
+            {"from": low, "to": _open(high), **longer(unequal & (factor >= low) & (factor < high))}
+            for low, high in edges
         ],
-        "contenders": [_of_contender(battles, code, known, ratio, lengths) for code in range(len(battles.names))],
+        "contenders": [
+            _of_contender(battles, code, known, ratio, lengths) for code in range(len(battles.names))
+        ],
     }
 
 
@@ -138,7 +149,7 @@ def _mirrored_edges() -> list[tuple[float, float]]:
     """Bins symmetric about equal lengths: below 1/2.5 .. 1/1.1, within a tenth, 1.1 .. above 2.5."""
     outer = RATIOS[1:]
     marks = [0.0, *(1.0 / ratio for ratio in reversed(outer)), *outer, np.inf]
-    return list(zip(marks[:-1], marks[1:], strict=True))
+    return list(itertools.pairwise(marks))
 
 
 def _open(value: float) -> float | None:
@@ -183,10 +194,24 @@ def lengths_of(contests: pl.DataFrame, asks: pl.DataFrame) -> Lengths:
     """Characters of each contest's sides as its row names them, [contests, 2]; NaN where an answer is missing."""
     import polars as pl
 
-    first = asks.unique("contest", keep="first", maintain_order=True).select("contest", "a", "length_a", "length_b")
-    joined = contests.select("contest", "model_a").join(first, on="contest", how="left", maintain_order="left")
+    first = asks.unique("contest", keep="first", maintain_order=True).select(
+        "contest", "a", "length_a", "length_b"
+    )
+    joined = contests.select("contest", "model_a").join(
+        first, on="contest", how="left", maintain_order="left"
+    )
     swapped = (pl.col("a") != pl.col("model_a")).fill_null(False)
     return joined.select(
-        pl.when(swapped).then("length_b").otherwise("length_a").cast(pl.Float64).fill_null(np.nan).alias("one"),
-        pl.when(swapped).then("length_a").otherwise("length_b").cast(pl.Float64).fill_null(np.nan).alias("two"),
+        pl.when(swapped)
+        .then("length_b")
+        .otherwise("length_a")
+        .cast(pl.Float64)
+        .fill_null(np.nan)
+        .alias("one"),
+        pl.when(swapped)
+        .then("length_a")
+        .otherwise("length_b")
+        .cast(pl.Float64)
+        .fill_null(np.nan)
+        .alias("two"),
     ).to_numpy()

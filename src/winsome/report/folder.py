@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 FORMAT = 1
 """The format of run.json that this version reads."""
 
-RECORD_FIELDS = ("format", "id", "command", "figure", "contenders", "judge", "counts", "contests", "standings")
+RECORD_FIELDS = (
+    "format",
+    "id",
+    "command",
+    "figure",
+    "contenders",
+    "judge",
+    "counts",
+    "contests",
+    "standings",
+)
 ASK_COLUMNS = (
     "position", "contest", "prompt", "cluster", "category", "a", "b", "order", "repeat", "seat_a", "match",
     "response_a", "response_b", "length_a", "length_b", "outcome", "share", "reason", "verdict", "evidence", "judge", "served_by",
@@ -50,7 +60,9 @@ def read(folder: Path) -> Finished:
         try:
             frames[name] = pl.read_parquet(path)
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise BadInput(f"{path}: not a readable Parquet file; run the comparison again to rewrite it") from error
+            raise BadInput(
+                f"{path}: not a readable Parquet file; run the comparison again to rewrite it"
+            ) from error
         missing = [column for column in columns if column not in frames[name].columns]
         if missing:
             raise BadInput(f'{path}: no column "{missing[0]}"; run the comparison again to rewrite it')
@@ -72,5 +84,7 @@ def _record(path: Path) -> Mapping[str, Any]:
         if name not in record:
             raise BadInput(f'{path}: no field "{name}"; run the comparison again to rewrite it')
     if record["format"] != FORMAT:
-        raise BadInput(f'{path}: field "format" is {record["format"]}, this version reads {FORMAT}; update winsome')
+        raise BadInput(
+            f'{path}: field "format" is {record["format"]}, this version reads {FORMAT}; update winsome'
+        )
     return record

@@ -37,7 +37,12 @@ def _of_two(row: Row, opponent: str, standings: Mapping[str, Any]) -> dict[str, 
     name, low, high = row["contender"], row["low"], row["high"]
     detail = f"{name} wins {row['estimate']:.1f}% against {opponent}, {interval(row, standings)}, over {_prompts(row)}."
     if low is None or high is None:
-        return {"claim": f"{name} against {opponent}: not decided", "detail": detail, "decision": "", "decided": None}
+        return {
+            "claim": f"{name} against {opponent}: not decided",
+            "detail": detail,
+            "decision": "",
+            "decided": None,
+        }
     if low > 50:
         claim, decided = f"{name} beats {opponent}", True
     elif high < 50:
@@ -47,7 +52,9 @@ def _of_two(row: Row, opponent: str, standings: Mapping[str, Any]) -> dict[str, 
     return {"claim": claim, "detail": detail, "decision": decision(row, standings), "decided": decided}
 
 
-def _of_many(ranked: Sequence[Row], rows: Sequence[Row], baseline: str | None, standings: Mapping[str, Any]) -> dict[str, Any]:
+def _of_many(
+    ranked: Sequence[Row], rows: Sequence[Row], baseline: str | None, standings: Mapping[str, Any]
+) -> dict[str, Any]:
     first = rows[0]
     name, others = first["contender"], len(rows) - 1
     level = [row["contender"] for row in rows[1:] if row.get("rank_low", 1) == 1]
@@ -57,16 +64,36 @@ def _of_many(ranked: Sequence[Row], rows: Sequence[Row], baseline: str | None, s
     elif len(level) == others:
         claim = f"No first place yet among {len(rows)} contenders"
     else:
-        claim = f"{name} leads, level with {_named(level)}" if level else f"{name} leads {len(rows)} contenders"
+        claim = (
+            f"{name} leads, level with {_named(level)}" if level else f"{name} leads {len(rows)} contenders"
+        )
     against = f"against {baseline}" if baseline is not None else "on average against the others"
     best = next((row for row in ranked if row["contender"] == name), None)
     if best is None:
-        detail = f"No contender stands above the baseline {name}. {ranked[0]['contender']} comes nearest with "
-        detail += f"{ranked[0]['estimate']:.1f}%, {interval(ranked[0], standings)}, over {_prompts(ranked[0])}."
-        return {"claim": claim, "detail": detail, "decision": decision(ranked[0], standings), "decided": alone}
-    detail = f"{name} wins {best['estimate']:.1f}% {against}, {interval(best, standings)}, over {_prompts(best)}."
-    possible = f"First place is not decided: {name} may have any rank from 1 to {first.get('rank_high', len(rows))}."
-    return {"claim": claim, "detail": detail, "decision": "First place is decided." if alone else possible, "decided": alone}
+        detail = (
+            f"No contender stands above the baseline {name}. {ranked[0]['contender']} comes nearest with "
+        )
+        detail += (
+            f"{ranked[0]['estimate']:.1f}%, {interval(ranked[0], standings)}, over {_prompts(ranked[0])}."
+        )
+        return {
+            "claim": claim,
+            "detail": detail,
+            "decision": decision(ranked[0], standings),
+            "decided": alone,
+        }
+    detail = (
+        f"{name} wins {best['estimate']:.1f}% {against}, {interval(best, standings)}, over {_prompts(best)}."
+    )
+    possible = (
+        f"First place is not decided: {name} may have any rank from 1 to {first.get('rank_high', len(rows))}."
+    )
+    return {
+        "claim": claim,
+        "detail": detail,
+        "decision": "First place is decided." if alone else possible,
+        "decided": alone,
+    }
 
 
 def _of_points(ranked: Sequence[Row], standings: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +101,11 @@ def _of_points(ranked: Sequence[Row], standings: Mapping[str, Any]) -> dict[str,
     alone = first.get("rank_high", len(ranked)) == 1
     name, last = first["contender"], first.get("rank_high", len(ranked))
     claim = f"{name} is first of {len(ranked)}" if alone else f"{name} leads {len(ranked)} contenders"
-    decision = "First place is decided." if alone else f"First place is not decided: {name} may have any rank from 1 to {last}."
+    decision = (
+        "First place is decided."
+        if alone
+        else f"First place is not decided: {name} may have any rank from 1 to {last}."
+    )
     low, high = first["low"], first["high"]
     span = "" if low is None else f" ({low:,.0f} to {high:,.0f})"
     detail = f"{name} has {first['estimate']:,.0f} points{span} over {_prompts(first)}."

@@ -40,7 +40,10 @@ def _short(spec: Spec) -> str:
     base = spec.settings.get("base")
     settings = {key: value for key, value in spec.settings.items() if key != "base"}
     head = f"{spec.kind}({_short(parse(str(base)))})" if base is not None else _head(spec)
-    told = [f"{key}={_short(value) if isinstance(value, Spec) else value}" for key, value in sorted(settings.items())]
+    told = [
+        f"{key}={_short(value) if isinstance(value, Spec) else value}"
+        for key, value in sorted(settings.items())
+    ]
     return ", ".join([head, *told])
 
 
@@ -56,7 +59,10 @@ def _cut(label: str) -> str:
 
 def relabelled(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """report.json with short names wherever a contender stands in a figure; the list of contenders keeps the full ones."""
-    return {key: value if key in ("contenders", "run", "suite", "judge") else _renamed(value, names) for key, value in document.items()}
+    return {
+        key: value if key in ("contenders", "run", "suite", "judge") else _renamed(value, names)
+        for key, value in document.items()
+    }
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

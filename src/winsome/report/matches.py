@@ -50,7 +50,20 @@ def matches(run: Finished, ledger: Ledger) -> Matches:
     judges = run.asks["judge"].drop_nulls().unique(maintain_order=True).to_list()
     names, categories, heads = _Labels(), _Labels(), _Labels()
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("id", "a", "b", "category", "head", "prompt", "text_a", "text_b", "words", "outcome", "share")
+        name: []
+        for name in (
+            "id",
+            "a",
+            "b",
+            "category",
+            "head",
+            "prompt",
+            "text_a",
+            "text_b",
+            "words",
+            "outcome",
+            "share",
+        )
     }
     short = _short([rows[0]["contest"] for rows in groups])
     for rows in groups:
@@ -70,7 +83,10 @@ def matches(run: Finished, ledger: Ledger) -> Matches:
         seen = [_seen(outcomes, first["contest"], judge, first[sides[0]]) for judge in judges or [None]]
         columns["outcome"].append([outcome for outcome, _ in seen])
         columns["share"].append([share for _, share in seen])
-        details.add({"contest": first["contest"], "item": first.get("item"), "lang": first.get("lang"), "asks": asks}, 300 * len(asks))
+        details.add(
+            {"contest": first["contest"], "item": first.get("item"), "lang": first.get("lang"), "asks": asks},
+            300 * len(asks),
+        )
     details.close()
     called = labels(run.record["contenders"])
     index = {
@@ -162,7 +178,10 @@ def _outcomes(contests: pl.DataFrame) -> dict[tuple[str, str | None], tuple[str,
 
 
 def _seen(
-    outcomes: Mapping[tuple[str, str | None], tuple[str, Outcome, float | None]], contest: str, judge: str | None, left: str
+    outcomes: Mapping[tuple[str, str | None], tuple[str, Outcome, float | None]],
+    contest: str,
+    judge: str | None,
+    left: str,
 ) -> tuple[int, float | None]:
     """The contest's outcome (its place in OUTCOMES) and share by this judge, seen from the left side."""
     found = outcomes.get((contest, judge)) or outcomes.get((contest, None))

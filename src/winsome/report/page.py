@@ -9,20 +9,22 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from winsome.report import provenance, sections
+from winsome.report import breakdown, provenance, sections
 from winsome.report.headline import headline
 from winsome.report.labels import labels, relabelled
 from winsome.report.markup import Markup, el, name
 from winsome.report.matches import Matches
+
+PARTS = ("page.html", "page.css", "page.js", "texts.js", "matches.js")
 
 SECTIONS = {
     "headline": sections.headline,
     "standings": sections.standings,
     "differences": sections.differences,
     "counts": sections.counts,
-    "matrix": sections.matrix,
-    "length": sections.length,
-    "categories": sections.categories,
+    "matrix": breakdown.matrix,
+    "length": breakdown.length,
+    "categories": breakdown.categories,
     "judge": provenance.judge,
     "cost": provenance.cost,
     "dropped": sections.dropped,
@@ -34,8 +36,7 @@ def page(document: Mapping[str, Any], matches: Matches) -> str:
     """The HTML of a report; its policy lets only its own scripts and style run, by their digests."""
     document = relabelled(document, labels(document["contenders"]))
     document["headline"] = headline(document["standings"])
-    source = {part: (files("winsome.report") / "page" / part).read_text("utf-8") for part in ("page.html", "page.css", "page.js", "matches.js")}
-    scripts, style = [source["page.js"], source["matches.js"]], source["page.css"]
+    template, style, *scripts = (_source(part) for part in PARTS)
     policy = (
         f"default-src 'none'; script-src {' '.join(map(_digest, scripts))}; style-src {_digest(style)}; "
         "base-uri 'none'; form-action 'none'"
@@ -52,7 +53,11 @@ def page(document: Mapping[str, Any], matches: Matches) -> str:
         "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
         **{slot: section(document) for slot, section in SECTIONS.items()},
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: slots[match[1]], source["page.html"])
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: slots[match[1]], template)
+
+
+def _source(part: str) -> str:
+    return (files("winsome.report") / "page" / part).read_text("utf-8")
 
 
 def _digest(text: str) -> str:

@@ -6,16 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from winsome.report.markup import Markup, el, join, name
-from winsome.report.sections import Document, cell, how, per_cent, row, span, table, th
+from winsome.report.tables import Document, cell, how, per_cent, row, span, table, th
 
 
 def judge(document: Document) -> Markup:
     about = document["judge"]
     card = about.get("card")
-    known = el("p", "Card: ", name(card), class_="note") if card else el("p", el("span", "judge unmeasured", class_="tag warn"), " Its agreement with people is not known here.", class_="note")
+    known = (
+        el("p", "Card: ", name(card), class_="note")
+        if card
+        else el(
+            "p",
+            el("span", "judge unmeasured", class_="tag warn"),
+            " Its agreement with people is not known here.",
+            class_="note",
+        )
+    )
     return join(
         el("p", name(about.get("label") or about["name"]), class_="lede"),
-        el("p", el("code", about["name"]), class_="note") if about.get("label") not in (None, "", about["name"]) else None,
+        el("p", el("code", about["name"]), class_="note")
+        if about.get("label") not in (None, "", about["name"])
+        else None,
         el("p", name(about["note"]), class_="note") if about.get("note") else None,
         known,
         [el("p", name(note), class_="notice") for note in document["notes"]],
@@ -40,9 +51,16 @@ def _of_judge(found: Mapping[str, Any], *, several: bool) -> Markup:
         _fact("Flips", *_of(found["flips"], "contests")),
         _fact("Ties", *_of(found["ties"], "asks")),
         _fact("Unparsed", *_of(found["unparsed"], "replies")),
-        _fact("Commonest raw label", common.split(",")[0], "", join(_per_cent(label) if label["label"] else "", " ", tag)),
+        _fact(
+            "Commonest raw label",
+            common.split(",")[0],
+            "",
+            join(_per_cent(label) if label["label"] else "", " ", tag),
+        ),
     ]
-    served = [el("li", el("code", name(model["model"])), f" {model['asks']:,} asks") for model in found["served_by"]]
+    served = [
+        el("li", el("code", name(model["model"])), f" {model['asks']:,} asks") for model in found["served_by"]
+    ]
     return join(
         el("h3", name(found["judge"])) if several else None,
         el("dl", facts, class_="facts"),
@@ -52,12 +70,18 @@ def _of_judge(found: Mapping[str, Any], *, several: bool) -> Markup:
 
 
 def _fact(title: str, value: str, unit: str, beneath: object) -> Markup:
-    shown = el("dd", value, el("span", unit, class_="unit") if unit and value != "–" else None, class_="value")
+    shown = el(
+        "dd", value, el("span", unit, class_="unit") if unit and value != "–" else None, class_="value"
+    )
     return el("div", el("dt", title), shown, el("dd", beneath, class_="beneath"))
 
 
 def _of(rate: Mapping[str, int], what: str) -> tuple[str, str, str]:
-    return (f"{100 * rate['count'] / rate['of']:.1f}" if rate["of"] else "–"), "%", f"{rate['count']:,} of {rate['of']:,} {what}"
+    return (
+        (f"{100 * rate['count'] / rate['of']:.1f}" if rate["of"] else "–"),
+        "%",
+        f"{rate['count']:,} of {rate['of']:,} {what}",
+    )
 
 
 def _per_cent(rate: Mapping[str, int]) -> str:
@@ -68,14 +92,26 @@ def cost(document: Document) -> Markup:
     usage = document["usage"]
     lines = [(name(who), used) for who, used in usage.get("contenders", {}).items()]
     if usage.get("judge"):
-        lines.append((join("judge ", name(document["judge"].get("label") or document["judge"]["name"])), usage["judge"]))
+        lines.append(
+            (
+                join("judge ", name(document["judge"].get("label") or document["judge"]["name"])),
+                usage["judge"],
+            )
+        )
     if not lines:
         return el("p", "Nothing was bought.", class_="empty")
     kept = any("kept" in used for _, used in lines)
     rows = [_used(who, used, kept) for who, used in lines]
     if usage.get("saved"):
         rows.append(_used("saved by the ledger", usage["saved"], kept, "foot"))
-    titles = ("money", "calls", *(("found in the ledger",) if kept else ()), "tokens in", "tokens out", "seconds")
+    titles = (
+        "money",
+        "calls",
+        *(("found in the ledger",) if kept else ()),
+        "tokens in",
+        "tokens out",
+        "seconds",
+    )
     heads = ("for", *(th(title, "num") for title in titles))
     return join(
         table("What was spent in this run", heads, rows, "stack cost"),
@@ -112,26 +148,66 @@ def reproduce(document: Document) -> Markup:
     run, suite = document["run"], document["suite"]
     facts = [
         ("figure", document["figure"]),
-        ("suite", " · ".join(str(part) for part in (f"{suite.get('name', '–')}@{suite.get('version', '–')}", f"{suite['prompts']} prompts" if suite.get("prompts") is not None else None, suite.get("licence"), suite.get("source")) if part)),
+        (
+            "suite",
+            " · ".join(
+                str(part)
+                for part in (
+                    f"{suite.get('name', '–')}@{suite.get('version', '–')}",
+                    f"{suite['prompts']} prompts" if suite.get("prompts") is not None else None,
+                    suite.get("licence"),
+                    suite.get("source"),
+                )
+                if part
+            ),
+        ),
         ("seed", run["seed"]),
         ("orders and repeats", f"{run['orders']} and {run['repeats']}"),
         ("run", run["id"]),
         ("started", run["started"]),
-        ("finished", f"{run['finished']} ({run['seconds']:,.0f} s)" if run["seconds"] is not None else run["finished"]),
+        (
+            "finished",
+            f"{run['finished']} ({run['seconds']:,.0f} s)" if run["seconds"] is not None else run["finished"],
+        ),
         ("ledger", run["ledger"]),
     ]
     lists = [
-        ("Contenders", {one.get("label") or one["name"]: f"{one['name']}  {one.get('id', '')}" for one in document["contenders"]}),
-        ("Judge", {document["judge"].get("label") or document["judge"]["name"]: f"{document['judge']['name']}  {document['judge'].get('id', '')}"}),
+        (
+            "Contenders",
+            {
+                one.get("label") or one["name"]: f"{one['name']}  {one.get('id', '')}"
+                for one in document["contenders"]
+            },
+        ),
+        (
+            "Judge",
+            {
+                document["judge"].get("label")
+                or document["judge"][
+                    "name"
+                ]: f"{document['judge']['name']}  {document['judge'].get('id', '')}"
+            },
+        ),
         ("Settings", run["settings"]),
         ("Versions", run["versions"]),
     ]
     return join(
         el("pre", el("code", run["command"]), class_="command", tabindex="0", aria_label="Command"),
         _listed(facts),
-        [el("details", el("summary", title), _listed([(key, value) for key, value in found.items()])) for title, found in lists if found],
+        [
+            el("details", el("summary", title), _listed([(key, value) for key, value in found.items()]))
+            for title, found in lists
+            if found
+        ],
     )
 
 
 def _listed(facts: list[tuple[str, Any]]) -> Markup:
-    return el("dl", [el("div", el("dt", name(key)), el("dd", name("–" if value is None else value))) for key, value in facts], class_="listed")
+    return el(
+        "dl",
+        [
+            el("div", el("dt", name(key)), el("dd", name("–" if value is None else value)))
+            for key, value in facts
+        ],
+        class_="listed",
+    )

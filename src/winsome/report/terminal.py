@@ -51,7 +51,9 @@ class _Shown:
         for warning in shown["warnings"][:MOST_WARNINGS]:
             yield Text(f"! {warning}", style="yellow")
         if len(shown["warnings"]) > MOST_WARNINGS:
-            yield Text(f"! {len(shown['warnings']) - MOST_WARNINGS} more warnings in the report", style="yellow")
+            yield Text(
+                f"! {len(shown['warnings']) - MOST_WARNINGS} more warnings in the report", style="yellow"
+            )
         head = headline(shown)
         yield Text.assemble((f"{head['claim']}. ", "bold"), head["decision"])
 
@@ -64,10 +66,17 @@ def _table(shown: Mapping[str, Any], width: int) -> Table:
     points, wide = shown["scale"] != "per cent", width >= WIDE
     axis = scale(shown["rows"], 1000.0, None) if points else scale(shown["rows"])
     cells = 0 if width < NARROW else 28 if wide else 14
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim"
+    )
     table.add_column("contender", overflow="fold", min_width=10)
     titles = [("ranks" if wide else "rank"), ("points" if points else "win %")]
-    titles += [f"{100 * shown['level']:g}%{' interval' if wide else ''}", "W/T/L", ("inconsistent" if wide else "inc."), "n"]
+    titles += [
+        f"{100 * shown['level']:g}%{' interval' if wide else ''}",
+        "W/T/L",
+        ("inconsistent" if wide else "inc."),
+        "n",
+    ]
     for place, title in enumerate(titles):
         table.add_column(title, justify="right", no_wrap=True)
         if place == 1 and cells:
@@ -133,4 +142,3 @@ def _number(value: float | None, digits: int) -> str:
 
 def _span(row: Mapping[str, Any], digits: int) -> str:
     return "–" if row["low"] is None else f"{_number(row['low'], digits)}–{_number(row['high'], digits)}"
-

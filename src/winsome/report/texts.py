@@ -67,7 +67,10 @@ def of_prompt(prompt: Prompt) -> dict[str, Any]:
         turns.append(["start of the answer", prompt.prefix])
     if prompt.tools:
         turns.append(["tools", _readable(list(prompt.tools))])
-    turns += [[f"for the judge: {name}", note if isinstance(note, str) else _readable(note)] for name, note in prompt.for_judges.items()]
+    turns += [
+        [f"for the judge: {name}", note if isinstance(note, str) else _readable(note)]
+        for name, note in prompt.for_judges.items()
+    ]
     return {"turns": turns}
 
 

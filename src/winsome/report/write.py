@@ -37,4 +37,6 @@ def _replace(place: Path, content: bytes) -> None:
         draft.replace(place)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise BadInput(f"{place}: cannot be written ({error.strerror}); give another place with --out") from error
+        raise BadInput(
+            f"{place}: cannot be written ({error.strerror}); give another place with --out"
+        ) from error

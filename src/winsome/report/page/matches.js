@@ -1,63 +1,17 @@
 "use strict";
 // The match browser. Texts are unpacked a block at a time; whatever a model wrote reaches the page as text nodes only.
 (async () => {
-  const ROW = 84, LIMIT = 4000, KEPT_BLOCKS = 48;
+  const ROW = 84;
+  const { unpack, store, h, thousands, bdi, length, spoken, textBlock } = texts;
   /** @param {string} id @returns {any} */
   const at = (id) => document.getElementById(id);
-
-  /** @param {string} id @returns {Promise<any>} the JSON in an inert block */
-  async function unpack(id) {
-    const packed = Uint8Array.from(atob(at(id).textContent), (c) => c.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return JSON.parse(await new Response(stream).text());
-  }
 
   const index = await unpack("index");
   const { columns, names, categories, judges, outcomes } = index;
   const total = columns.id.length;
   const OPEN = new Set(["unparsed", "void", "not asked"]);
 
-  /** Numbered values in blocks, the last few blocks kept unpacked. @param {string} prefix @param {number[]} starts */
-  function store(prefix, starts) {
-    /** @type {Map<number, Promise<any[]>>} */
-    const kept = new Map();
-    /** @param {number} block */
-    function open(block) {
-      const found = kept.get(block) ?? unpack(prefix + block);
-      kept.delete(block);
-      kept.set(block, found);
-      if (kept.size > KEPT_BLOCKS) kept.delete(kept.keys().next().value);
-      return found;
-    }
-    /** @param {number} number */
-    async function get(number) {
-      if (number < 0) return null;
-      let low = 0, high = starts.length - 1;
-      while (low < high) {
-        const middle = (low + high + 1) >> 1;
-        if (starts[middle] <= number) low = middle; else high = middle - 1;
-      }
-      return (await open(low))[number - starts[low]];
-    }
-    return { get, open, starts };
-  }
-  const texts = store("t", index.text_blocks), details = store("d", index.detail_blocks);
-
-  /** An element with children; strings become text nodes.
-   * @param {string} tag @param {Record<string, any>} [attributes] @param {...any} children @returns {any} */
-  function h(tag, attributes = {}, ...children) {
-    const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-      else if (value !== false && value != null) made.setAttribute(name, value === true ? "" : value);
-    }
-    made.append(...children.flat().filter((child) => child != null && child !== false));
-    return made;
-  }
-  /** @param {number} value */
-  const thousands = (value) => value.toLocaleString("en");
-  /** @param {string} name */
-  const bdi = (name) => h("bdi", {}, name);
+  const words = store("t", index.text_blocks), details = store("d", index.detail_blocks);
 
   // What is shown: rows that pass the filters, each seen from its left side.
   const state = { outcome: "all", left: -1, right: -1, category: -1, by: 0, query: "", at: -1 };
@@ -171,36 +125,6 @@
   }
 
   // One match.
-  /** Text nodes of what a model wrote; direction overrides are shown as what they are. @param {string} words */
-  function written(words) {
-    return words.split(/([\u202d\u202e])/).map((part) =>
-      /^[\u202d\u202e]$/.test(part) ? h("span", { class: "control" }, `U+${part.charCodeAt(0).toString(16).toUpperCase()}`) : part);
-  }
-  /** @param {string} words */
-  function textBlock(words) {
-    const box = h("div", { class: "text", dir: "auto" }, ...written(words.slice(0, LIMIT)));
-    if (words.length <= LIMIT) return box;
-    const more = h("button", { type: "button", class: "more", "aria-expanded": "false", onclick: () => {
-      const open = more.getAttribute("aria-expanded") === "true";
-      box.replaceChildren(...written(open ? words.slice(0, LIMIT) : words));
-      more.setAttribute("aria-expanded", String(!open));
-      more.textContent = open ? `Show all ${thousands(words.length)} characters` : "Show less";
-    } }, `Show all ${thousands(words.length)} characters`);
-    return h("div", {}, box, more);
-  }
-  /** @param {any} text */
-  const length = (text) => text === null ? 0 : typeof text === "string" ? text.length : text.turns.length ? text.turns.at(-1)[1].length : 0;
-  /** A prompt or answer as packed: a text, or turns with what was unusual. @param {any} text */
-  function spoken(text) {
-    if (text === null) return h("p", { class: "missing" }, "Not in the ledger.");
-    if (typeof text === "string") return text ? textBlock(text) : h("p", { class: "missing" }, "Empty.");
-    const parts = text.turns.map(([role, words]) => h("div", { class: "turn" }, h("p", { class: "role" }, role), textBlock(words)));
-    if (text.thinking) parts.unshift(h("details", {}, h("summary", { class: "small" }, "Thinking"), textBlock(text.thinking)));
-    if (text.finish) parts.push(h("p", { class: "missing" }, text.finish === "length" ? "Cut off by the token limit." : `Ended: ${text.finish}.`));
-    if (text.error) parts.push(h("p", { class: "missing" }, text.error));
-    return h("div", {}, parts);
-  }
-
   let drawn = 0;
   /** @param {number} row @param {boolean} [go] whether to bring the match into view @param {boolean} [name] whether the address names it */
   async function show(row, go = false, name = true) {
@@ -210,8 +134,8 @@
     try { if (name) history.replaceState(null, "", `#match=${columns.id[row]}`); } catch { /* not allowed everywhere from disk */ }
     const turn = turned(row) ?? false;
     const [textLeft, textRight] = turn ? [columns.text_b[row], columns.text_a[row]] : [columns.text_a[row], columns.text_b[row]];
-    const [detail, prompt, left, right] = await Promise.all([details.get(row), texts.get(columns.prompt[row]), texts.get(textLeft), texts.get(textRight)]);
-    const words = await Promise.all(detail.asks.map((ask) => Promise.all(ask.words.map(texts.get))));
+    const [detail, prompt, left, right] = await Promise.all([details.get(row), words.get(columns.prompt[row]), words.get(textLeft), words.get(textRight)]);
+    const heard = await Promise.all(detail.asks.map((ask) => Promise.all(ask.words.map(words.get))));
     if (mine !== drawn) return;
     const [nameLeft, nameRight] = (turn ? [columns.b[row], columns.a[row]] : [columns.a[row], columns.b[row]]).map((code) => names[code]);
     const found = result(row, state.by, turn), category = columns.category[row];
@@ -224,7 +148,7 @@
         h("p", {}, h("a", { href: `#match=${columns.id[row]}`, title: detail.contest }, columns.id[row]))),
       h("div", { class: "prompt" }, h("h4", {}, "Prompt"), onlyUser(prompt)),
       h("div", { class: "sides" }, side(nameLeft, left, found.side === "left"), side(nameRight, right, found.side === "right")),
-      h("div", { class: "words" }, detail.asks.map((ask, place) => judged(ask, words[place], turn, [nameLeft, nameRight]))));
+      h("div", { class: "words" }, detail.asks.map((ask, place) => judged(ask, heard[place], turn, [nameLeft, nameRight]))));
     at("browser").dataset.view = "match";
     if (go && matchMedia("(max-width: 62rem)").matches) at("browser").scrollIntoView();
   }
@@ -261,15 +185,15 @@
     const mine = ++searches, wanted = query.trim().toLowerCase();
     state.query = wanted;
     if (!wanted) { hits = null; sift(); return; }
-    const found = new Uint8Array(texts.starts.length ? index.texts : 0);
-    for (let block = 0; block < texts.starts.length; block++) {
+    const found = new Uint8Array(index.texts);
+    for (let block = 0; block < words.starts.length; block++) {
       const values = await unpack(`t${block}`);
       if (mine !== searches) return;
       values.forEach((value, k) => {
-        const words = typeof value === "string" ? value : value.turns.map((turn) => turn[1]).join("\n") + (value.thinking ?? "");
-        if (words.toLowerCase().includes(wanted)) found[texts.starts[block] + k] = 1;
+        const said = typeof value === "string" ? value : value.turns.map((turn) => turn[1]).join("\n") + (value.thinking ?? "");
+        if (said.toLowerCase().includes(wanted)) found[words.starts[block] + k] = 1;
       });
-      if (block % 20 === 19) at("found").textContent = `Searching, ${Math.round(100 * block / texts.starts.length)}%`;
+      if (block % 20 === 19) at("found").textContent = `Searching, ${Math.round(100 * block / words.starts.length)}%`;
     }
     hits = found;
     sift();
@@ -346,5 +270,6 @@
   if (!follow() && rows.length && matchMedia("(min-width: 62.01rem)").matches) {
     await show(rows[0], false, false);
   }
+  performance.mark("matches");
   document.documentElement.dataset.matches = "ready";
 })();

@@ -1,0 +1,50 @@
+"""What the page's tables are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from winsome.report.markup import Markup, el
+
+Document = Mapping[str, Any]
+"""report.json."""
+
+
+def per_cent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def span(figure: Mapping[str, Any]) -> str:
+    return "–" if figure["low"] is None else f"{per_cent(figure['low'])} to {per_cent(figure['high'])}"
+
+
+def how(*text: object) -> Markup:
+    """How the numbers above are counted, one click away."""
+    return el("details", el("summary", "How this is counted"), [el("p", line) for line in text], class_="how")
+
+
+def cell(content: object, label: str, css: str = "") -> Markup:
+    """A table cell that carries its column's name, which a narrow page prints beside it."""
+    return el("td", content, class_=css or None, data_label=label, role="cell")
+
+
+def table(caption: str, heads: Sequence[object], rows: Sequence[Markup], css: str) -> Markup:
+    """A table; roles are written out because narrow pages turn rows into blocks, which would lose them."""
+    top = el(
+        "tr",
+        [head if isinstance(head, Markup) and head.startswith("<th") else th(head) for head in heads],
+        role="row",
+    )
+    head = el("thead", top, role="rowgroup")
+    return el(
+        "table", el("caption", caption), head, el("tbody", rows, role="rowgroup"), class_=css, role="table"
+    )
+
+
+def th(content: object, css: str = "") -> Markup:
+    return el("th", content, scope="col", role="columnheader", class_=css or None)
+
+
+def row(title: object, *cells: Markup, css: str = "") -> Markup:
+    return el("tr", el("th", title, scope="row", role="rowheader"), cells, role="row", class_=css or None)
