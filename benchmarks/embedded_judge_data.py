@@ -125,5 +125,8 @@ def _arena_answers(path: Path) -> dict[str, tuple[str, str]]:
         for line in lines:
             row = json.loads(line)
             content = row["messages"][1]["content"]
-            found[row["uid"]] = (row["messages"][0]["content"], content["answer"] if isinstance(content, dict) else content)
+            found[row["uid"]] = (
+                row["messages"][0]["content"],
+                content["answer"] if isinstance(content, dict) else content,
+            )
     return found

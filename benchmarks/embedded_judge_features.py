@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
-from benchmarks.embedded_judge_data import Preferences
 from rich.progress import track
 
+from benchmarks.embedded_judge_data import Preferences
 from winsome.models.processor import bfloat16_pays
 from winsome.records import Response, assistant, digest
 from winsome.scorers.judge_features import FEATURES, FeatureReader

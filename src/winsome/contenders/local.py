@@ -56,7 +56,9 @@ def embedded(
     package(address, "causal")
     folder(address)
     named = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
-    return LocalContender(address, named, system=system, dtype=dtype, slots=slots, name=name or f"embedded:{address}")
+    return LocalContender(
+        address, named, system=system, dtype=dtype, slots=slots, name=name or f"embedded:{address}"
+    )
 
 
 def hf(
@@ -81,7 +83,13 @@ def hf(
         raise BadInput("hf: names no model; write hf:NAME_OR_PATH")
     named = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
     return LocalContender(
-        address, named, system=system, dtype=dtype, template=template, slots=slots, name=name or f"hf:{address}"
+        address,
+        named,
+        system=system,
+        dtype=dtype,
+        template=template,
+        slots=slots,
+        name=name or f"hf:{address}",
     )
 
 
@@ -130,7 +138,15 @@ class LocalContender:
         self._model: LocalModel | None = None
         self._digest = identity(weights)
         self.id = digest(
-            [VERSION, self._digest, self._dtype, self._system, self._template, named.asked(), DEFAULTS.asked()]
+            [
+                VERSION,
+                self._digest,
+                self._dtype,
+                self._system,
+                self._template,
+                named.asked(),
+                DEFAULTS.asked(),
+            ]
         )
 
     async def answer(self, prompts: Sequence[Prompt], sampling: Sampling) -> AsyncIterator[Response]:
@@ -150,7 +166,9 @@ class LocalContender:
         template_of(model, self._template)
         settings = self._named.over(sampling).over(DEFAULTS)
         if settings.choices or settings.schema is not None:
-            raise BadInput(f'"{self.name}": answers held to choices or a schema need an endpoint that supports them')
+            raise BadInput(
+                f'"{self.name}": answers held to choices or a schema need an endpoint that supports them'
+            )
         draw = Draw(
             temperature=DEFAULTS.temperature or 0.0 if settings.temperature is None else settings.temperature,
             top_p=settings.top_p or 1.0,
@@ -162,7 +180,12 @@ class LocalContender:
         return self._draws(model, sampler, prompts, sampling, settings.max_tokens or 1)
 
     def _draws(
-        self, model: LocalModel, sampler: Sampler, prompts: Sequence[Prompt], sampling: Sampling, max_tokens: int
+        self,
+        model: LocalModel,
+        sampler: Sampler,
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        max_tokens: int,
     ) -> Iterator[Response]:
         dialogues: dict[tuple[str, int], _Dialogue] = {}
         places: dict[str, Prompt] = {prompt.id: prompt for prompt in prompts}
@@ -190,11 +213,15 @@ class LocalContender:
             turn = sum(message.role == "assistant" for message in dialogue.messages)
             if turn <= len(dialogue.prompt.follow_ups):
                 dialogue.messages.append(dialogue.prompt.follow_ups[turn - 1])
-                longer = replace(dialogue.prompt, messages=dialogue.prompt.messages + tuple(dialogue.messages), prefix="")
+                longer = replace(
+                    dialogue.prompt, messages=dialogue.prompt.messages + tuple(dialogue.messages), prefix=""
+                )
                 try:
                     sampler.add(self._request(model, longer, turn, (drawn.sample,), max_tokens, prompt_id))
                 except WinsomeError as error:
-                    yield self._failed(dialogues.pop((prompt_id, drawn.sample)), sampling, f"turn {turn + 1}: {error}")
+                    yield self._failed(
+                        dialogues.pop((prompt_id, drawn.sample)), sampling, f"turn {turn + 1}: {error}"
+                    )
                 continue
             del dialogues[prompt_id, drawn.sample]
             yield Response(
@@ -224,7 +251,9 @@ class LocalContender:
         ids = prompt_ids(model, prompt, system=self._system, template=self._template)
         room = model.context - len(ids)
         if room < 1:
-            raise BadInput(f"the prompt has {len(ids)} tokens, {model.name} holds {model.context}; shorten it")
+            raise BadInput(
+                f"the prompt has {len(ids)} tokens, {model.name} holds {model.context}; shorten it"
+            )
         return Request(f"{named or prompt.id}/{turn}", ids, tuple(samples), min(max_tokens, room))
 
     def _failed(self, dialogue: _Dialogue, sampling: Sampling, error: str) -> Response:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from winsome.models.weights import LocalModel
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -39,8 +37,8 @@ class PromptCache:
 class SlotCache:
     """Slots 0..n-1 hold the n active sequences, each from position 0 of its slot; the last moves into a hole."""
 
-    def __init__(self, model: LocalModel) -> None:
-        self._model = model
+    def __init__(self, device: str) -> None:
+        self._device = device
         self._keys: list[Tensor] = []
         self._values: list[Tensor] = []
         self._lengths: list[int] = []
@@ -49,29 +47,24 @@ class SlotCache:
         self._at: tuple[Tensor, Tensor] | None = None
         self._extent = 0
 
-    def reserve(self, slots: int, positions: int, most: int) -> bool:
+    def reserve(self, slots: int, positions: int, most: int, like: list[tuple[Tensor, Tensor]]) -> bool:
         """Make room for `slots` sequences of `positions` tokens; False where that takes more than `most` bytes.
 
-        One sequence always gets its room.
+        `like` is a prompt's cache, of the same layers, heads and widths. One sequence always gets its room.
         """
-        import torch
-
         positions = -(-positions // GRAIN) * GRAIN
         if slots <= self._slots and positions <= self._positions:
             return True
         positions = max(positions, self._positions)
-        config = self._model.network.config.get_text_config()
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        dtype = self._model.network.dtype
-        each = 2 * config.num_hidden_layers * heads * width * dtype.itemsize * positions
+        each = sum(part.shape[0] * part.shape[2] * part.element_size() for pair in like for part in pair) * positions
         if slots > 1 and slots * each > most:
             return False
         # Grow by doubling, so that seating n sequences one by one copies each O(1) times.
         slots = max(slots, min(2 * self._slots, most // each), self._slots)
-        for store in (self._keys, self._values):
-            for layer in range(config.num_hidden_layers):
-                grown = torch.zeros(slots, heads, positions, width, dtype=dtype, device=self._model.device)
+        for place, store in enumerate((self._keys, self._values)):
+            for layer, pair in enumerate(like):
+                heads, _, width = pair[place].shape
+                grown = pair[place].new_zeros(slots, heads, positions, width)
                 if layer < len(store):
                     grown[: self._slots, :, : self._positions] = store[layer]
                     store[layer] = grown
@@ -103,7 +96,7 @@ class SlotCache:
         """Positions [n, 1] of the next token of each sequence and its mask [n, 1, 1, extent]; `end` follows the pass."""
         import torch
 
-        device = self._model.device
+        device = self._device
         lengths = torch.tensor(self._lengths, device=device)
         self._at = (torch.arange(len(self._lengths), device=device), lengths)
         self._extent = min(self._positions, -(-(max(self._lengths) + 1) // GRAIN) * GRAIN)

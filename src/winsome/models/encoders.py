@@ -63,7 +63,11 @@ class SentenceEncoder:
             for start in range(0, len(order), rows):
                 held = order[start : start + rows]
                 batch = loaded.tokenizer(
-                    [texts[i] for i in held], padding=True, truncation=True, max_length=TOKENS, return_tensors="pt"
+                    [texts[i] for i in held],
+                    padding=True,
+                    truncation=True,
+                    max_length=TOKENS,
+                    return_tensors="pt",
                 )
                 mask = batch["attention_mask"][..., None]
                 mean = (loaded.network(**batch).last_hidden_state * mask).sum(1) / mask.sum(1)

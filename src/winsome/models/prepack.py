@@ -24,7 +24,11 @@ def prepack(network: Any) -> int:
         return 0
     done = 0
     for module in network.modules():
-        if type(module) is torch.nn.Linear and module.weight.dtype == torch.bfloat16 and module.weight.device.type == "cpu":
+        if (
+            type(module) is torch.nn.Linear
+            and module.weight.dtype == torch.bfloat16
+            and module.weight.device.type == "cpu"
+        ):
             module.forward = _product(module.weight.detach(), module.bias)
             # The embedding may share the plain weights; a layer of its own need not keep them.
             module.weight = torch.nn.Parameter(torch.empty(0, dtype=torch.bfloat16), requires_grad=False)

@@ -40,7 +40,9 @@ def read_text(value: str) -> str:
     try:
         return Path(value[1:]).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{value[1:]}: cannot be read ({type(error).__name__}); give the path of a text file") from None
+        raise BadInput(
+            f"{value[1:]}: cannot be read ({type(error).__name__}); give the path of a text file"
+        ) from None
 
 
 def turns(prompt: Prompt, system: str | None = None) -> list[dict[str, str]]:
@@ -106,4 +108,6 @@ def _rendered(
         )
     except TemplateError as error:
         said = " ".join(str(error).split())[:80]
-        raise Unsupported(f"{model.name}: its chat template refuses this dialogue ({said}); drop what it names") from None
+        raise Unsupported(
+            f"{model.name}: its chat template refuses this dialogue ({said}); drop what it names"
+        ) from None

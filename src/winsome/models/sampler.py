@@ -93,7 +93,7 @@ class Sampler:
         self._pending: deque[Request] = deque()
         self._read: deque[_Read] = deque()
         self._active: list[_Sequence] = []
-        self._cache = SlotCache(model)
+        self._cache = SlotCache(model.device)
 
     def add(self, request: Request) -> None:
         """Queue a request; its prompt and max_tokens must fit the context (see `room`)."""
@@ -121,12 +121,12 @@ class Sampler:
                 self._read_prompts()
             prompt = self._read[0]
             size = len(prompt.request.ids) + prompt.request.max_tokens
-            if not self._cache.reserve(len(self._active) + 1, size, CACHE_BYTES):
+            if not self._cache.reserve(len(self._active) + 1, size, CACHE_BYTES, prompt.cache):
                 break
             free = self._slots - len(self._active)
             seated = [prompt.waiting.popleft() for _ in range(min(free, len(prompt.waiting)))]
             for k, sample in enumerate(seated):
-                if k and not self._cache.reserve(len(self._active) + 1, size, CACHE_BYTES):
+                if k and not self._cache.reserve(len(self._active) + 1, size, CACHE_BYTES, prompt.cache):
                     prompt.waiting.extendleft(reversed(seated[k:]))
                     break
                 sequence = _Sequence(prompt.request, sample, uniforms(self._seed, prompt.request, sample))
@@ -147,11 +147,15 @@ class Sampler:
         requests = [self._pending.popleft()]
         size = len(requests[0].ids)
         wanted = self._slots - len(self._active) - len(requests[0].samples)
-        while self._pending and (size < PREFILL_TOKENS or wanted > 0) and size + len(self._pending[0].ids) <= 512:
+        while (
+            self._pending
+            and (size < PREFILL_TOKENS or wanted > 0)
+            and size + len(self._pending[0].ids) <= 512
+        ):
             wanted -= len(self._pending[0].samples)
             size += len(self._pending[0].ids)
             requests.append(self._pending.popleft())
-        packed = pack([Tree(request.ids) for request in requests], self._model.device)
+        packed = pack([Tree(request.ids) for request in requests], self._model.device, explicit=True)
         tap = PromptCache()
         with torch.inference_mode():
             hidden = hidden_states(self._model, packed, tap)
@@ -188,7 +192,9 @@ class Sampler:
         with torch.inference_mode():
             tokens = draw_tokens(scores, uniform, self._draw)
             if self._draw.logprobs is not None:
-                for sequence, (own, top) in zip(sequences, logprobs_of(scores, tokens, self._draw.logprobs), strict=True):
+                for sequence, (own, top) in zip(
+                    sequences, logprobs_of(scores, tokens, self._draw.logprobs), strict=True
+                ):
                     sequence.logprobs.append(own)
                     sequence.top.append(top)
         ended: list[Drawn] = []

@@ -67,7 +67,9 @@ def identity(name: str) -> str:
     if place.is_dir():
         files = sorted({file for pattern in _READ for file in place.glob(pattern)})
         if not any(file.suffix in (".safetensors", ".bin") for file in files):
-            raise BadInput(f"{name}: no *.safetensors in this folder; give the folder that save_pretrained wrote")
+            raise BadInput(
+                f"{name}: no *.safetensors in this folder; give the folder that save_pretrained wrote"
+            )
         return digest([[file.name, _content(file)] for file in files])
     from transformers import AutoConfig
 
@@ -122,7 +124,9 @@ def check_plain_attention(model: LocalModel, tokens: int) -> None:
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     if kinds - {"full_attention", "sliding_attention"} or not hasattr(config, "num_attention_heads"):
-        raise Unsupported(f"hf:{model.name}: recurrent or hybrid layers cannot be run here; serve it and use http://..")
+        raise Unsupported(
+            f"hf:{model.name}: recurrent or hybrid layers cannot be run here; serve it and use http://.."
+        )
     if window is not None and tokens > window:
         raise Unsupported(
             f"hf:{model.name}: {tokens} tokens do not fit its attention window of {window}; serve it and use http://.."
@@ -132,7 +136,9 @@ def check_plain_attention(model: LocalModel, tokens: int) -> None:
 def absent(spec: str, error: Exception) -> BadInput:
     """The error for a name that is neither a folder here nor could be loaded from a hub."""
     first = " ".join(str(error).split())[:80]
-    return BadInput(f"{spec}: neither a model folder here nor one that could be loaded ({first}). Check the name.")
+    return BadInput(
+        f"{spec}: neither a model folder here nor one that could be loaded ({first}). Check the name."
+    )
 
 
 def _content(path: Path) -> str:

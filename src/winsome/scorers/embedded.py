@@ -47,7 +47,9 @@ class EmbeddedJudge:
         self.name = name
         self._weights = shipped_weights()
         self._reader = FeatureReader(dtype)
-        self.id = digest([VERSION, self._weights.digest, dtype, weights_digest(MODEL), weights_digest(ENCODER)])
+        self.id = digest(
+            [VERSION, self._weights.digest, dtype, weights_digest(MODEL), weights_digest(ENCODER)]
+        )
 
     @property
     def better_than_length(self) -> bool:
@@ -94,7 +96,10 @@ def shipped_weights() -> JudgeWeights:
     if tuple(content["features"]) != FEATURES:
         raise AssertionError(f"{WEIGHTS} was fitted to other features than this version reads; fit it again")
     return JudgeWeights(
-        np.array(content["weights"]), np.array(content["centre"]), content["about"], digest(content["weights"])
+        np.array(content["weights"]),
+        np.array(content["centre"]),
+        content["about"],
+        digest(content["weights"]),
     )
 
 
@@ -104,9 +109,13 @@ def embedded(address: str, *, name: str = "") -> EmbeddedJudge | LikelihoodScore
     Raises Unsupported with the command to run where the weights are missing.
     """
     if address not in ("judge", "likelihood"):
-        raise BadInput(f'embedded:{address}: no such embedded scorer (known: judge, likelihood); write embedded:judge')
+        raise BadInput(
+            f"embedded:{address}: no such embedded scorer (known: judge, likelihood); write embedded:judge"
+        )
     folder(MODEL)
     if address == "likelihood":
-        return LikelihoodScorer(MODEL, per="token", dtype=resolved_dtype("auto"), name=name or "embedded:likelihood")
+        return LikelihoodScorer(
+            MODEL, per="token", dtype=resolved_dtype("auto"), name=name or "embedded:likelihood"
+        )
     folder(ENCODER)
     return EmbeddedJudge(dtype=resolved_dtype("auto"), name=name or "embedded:judge")

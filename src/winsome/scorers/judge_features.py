@@ -62,7 +62,9 @@ class FeatureReader:
         # One text a row: a verdict must not depend on what else is judged in the same batch.
         of_prompt = dict(zip(distinct, self._encoder.vectors(distinct, rows=1), strict=True))
         of_answer = self._encoder.vectors(answers, rows=1)
-        cosine = np.array([of_prompt[p] @ a if p else 0.0 for p, a in zip(asked, of_answer, strict=True)], np.float32)
+        cosine = np.array(
+            [of_prompt[p] @ a if p else 0.0 for p, a in zip(asked, of_answer, strict=True)], np.float32
+        )
         with lower.lock:
             means = answer_means(
                 lower, [shown_ids(lower, p) for p in prompts], [read_ids(lower, answer) for answer in answers]

@@ -24,7 +24,12 @@ class LikelihoodScorer:
     partial = True
 
     def __init__(
-        self, weights: str, *, per: Literal["token", "answer"], dtype: Literal["float32", "bfloat16"], name: str
+        self,
+        weights: str,
+        *,
+        per: Literal["token", "answer"],
+        dtype: Literal["float32", "bfloat16"],
+        name: str,
     ) -> None:
         self.name = name
         self._weights = weights
@@ -53,7 +58,9 @@ class LikelihoodScorer:
             else:
                 by_prompt.setdefault(prompt.id, []).append(i)
         for held in by_prompt.values():
-            for i, value in self._of_one_prompt(model, prompts[held[0]], {i: responses[i] for i in held}, reasons):
+            for i, value in self._of_one_prompt(
+                model, prompts[held[0]], {i: responses[i] for i in held}, reasons
+            ):
                 values[i] = value
         return Scores(tuple(values), reasons)
 
@@ -70,7 +77,9 @@ class LikelihoodScorer:
             if not ids:
                 reasons[i] = "the answer has no tokens"
             elif len(rendered) + len(ids) > model.context:
-                reasons[i] = f"{len(rendered) + len(ids)} tokens with the prompt, {model.name} holds {model.context}"
+                reasons[i] = (
+                    f"{len(rendered) + len(ids)} tokens with the prompt, {model.name} holds {model.context}"
+                )
             else:
                 answers[i] = ids
         try:
@@ -98,4 +107,6 @@ def likelihood(
     if address in PACKAGES:
         package(address, "causal")
         folder(address)
-    return LikelihoodScorer(address, per=per, dtype=resolved_dtype(dtype), name=name or f"likelihood:{address}")
+    return LikelihoodScorer(
+        address, per=per, dtype=resolved_dtype(dtype), name=name or f"likelihood:{address}"
+    )

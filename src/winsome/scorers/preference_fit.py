@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def fit_preferences(
-    differences: NDArray[float64], shares: NDArray[float64], row_weights: NDArray[float64], penalty: NDArray[float64]
+    differences: NDArray[float64],
+    shares: NDArray[float64],
+    row_weights: NDArray[float64],
+    penalty: NDArray[float64],
 ) -> NDArray[float64]:
     """Weights [d] that minimise sum w_i H(y_i, sigmoid(x_i . weights)) + 1/2 sum penalty_j weights_j^2.
 
@@ -75,7 +78,9 @@ def held_out_margins(
     return margins
 
 
-def calibration_slope(margins: NDArray[float64], shares: NDArray[float64], row_weights: NDArray[float64]) -> float:
+def calibration_slope(
+    margins: NDArray[float64], shares: NDArray[float64], row_weights: NDArray[float64]
+) -> float:
     """The factor on held-out margins that makes sigmoid(factor * margin) the best-calibrated probability."""
     import numpy as np
 
@@ -96,4 +101,7 @@ def _loss(
     row_weights: NDArray[float64],
     penalty: NDArray[float64],
 ) -> float:
-    return float((row_weights * cross_entropy(differences @ weights, shares)).sum() + 0.5 * (penalty * weights**2).sum())
+    return float(
+        (row_weights * cross_entropy(differences @ weights, shares)).sum()
+        + 0.5 * (penalty * weights**2).sum()
+    )

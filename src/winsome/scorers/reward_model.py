@@ -82,7 +82,9 @@ class RewardModel:
         network.config.pad_token_id = tokenizer.pad_token_id
         device = "cuda" if torch.cuda.is_available() else "cpu"
         context = getattr(network.config, "max_position_embeddings", None) or 2048
-        return LocalModel(self._weights, network.to(device).eval().requires_grad_(False), tokenizer, context, device)
+        return LocalModel(
+            self._weights, network.to(device).eval().requires_grad_(False), tokenizer, context, device
+        )
 
 
 def reward_model(
@@ -95,4 +97,6 @@ def reward_model(
     """A transformers folder or hub name with one output, as a Scorer; `rows` dialogues are scored at a time."""
     if not address:
         raise BadInput("reward_model: names no model; write reward_model:NAME_OR_PATH")
-    return RewardModel(address, rows=rows, dtype=resolved_dtype(dtype), name=name or f"reward_model:{address}")
+    return RewardModel(
+        address, rows=rows, dtype=resolved_dtype(dtype), name=name or f"reward_model:{address}"
+    )
