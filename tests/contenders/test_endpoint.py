@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.openai_server import FAULTS, Behaviour, ChatServer, Reply, letter, serving
+from tests.servers.behaviour import FAULTS, Behaviour, Reply, letter
+from tests.servers.openai_server import ChatServer, serving
 from winsome.contenders.endpoint import Endpoint, http, openai
 from winsome.contenders.limits import Limits
 from winsome.errors import BadInput, Fatal, RateLimited, Transient, Unsupported, WinsomeError

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.servers.openai_server import Behaviour, serving
+from tests.servers.behaviour import Behaviour
+from tests.servers.openai_server import serving
 from winsome.contenders.endpoint import Endpoint, http
 from winsome.errors import BadInput, Fatal, Transient
 
