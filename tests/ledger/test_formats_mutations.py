@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ FILES: dict[str, tuple[str, Callable[[Path], int]]] = {
 }
 
 
+@cache
 def small(shared_data: Path, name: str) -> bytes:
     """The first records of a published file, in its own form, with texts cut to keep the mutations near the structure."""
     data = (shared_data / name).read_bytes()

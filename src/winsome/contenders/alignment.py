@@ -130,7 +130,7 @@ def _by_id(prompts: Sequence[Prompt], records: Sequence[Record]) -> list[Record 
     found = _taken([prompt.item for prompt in prompts], by_item)
     for place, (prompt, record) in enumerate(zip(prompts, found, strict=True)):
         if record == "":
-            near = difflib.get_close_matches(prompt.item or "", [item for item in by_item if item], 1, 0.8)
+            near = difflib.get_close_matches(prompt.item or "", [item for item in by_item if item], 1, 0.6)
             hint = f", nearest {shown(near[0])}" if near else ""
             found[place] = f"no id {shown(prompt.item)}{hint}"
         elif not isinstance(record, str) and (other := _other_prompt(prompt, record)) is not None:
@@ -235,7 +235,7 @@ def nearest(prompt: Prompt, answers: Sequence[Answer]) -> tuple[Answer, str] | N
         if _folded(words) == folded:
             return answer, difference(wanted, words)
     texts = {"\n".join(words)[:NEAR]: answer for answer, words in reversed(told)}
-    close = difflib.get_close_matches("\n".join(wanted)[:NEAR], texts, 1, 0.75)
+    close = difflib.get_close_matches("\n".join(wanted)[:NEAR], texts, 1, 0.6)
     if not close:
         return None
     answer = texts[close[0]]
