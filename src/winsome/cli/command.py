@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     settle_streams()
     try:
+        _see_own_modules()
         code = _run(words)
         sys.stdout.flush()
         return code
@@ -49,6 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         tell("winsome: this is a bug in winsome, not a mistake of yours; what was bought is kept")
         return 1
+
+
+def _see_own_modules() -> None:
+    """Let kinds of one's own be named from their folder; it is searched last, so that nothing installed is shadowed."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def _run(words: list[str]) -> int:

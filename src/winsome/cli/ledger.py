@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from winsome.ledger.store import Ledger
 
 ROWS_SHOWN = 50
+COLUMNS_SHOWN = 8
+"""More columns than these are printed one below the other."""
 
 
 def add(parser: Parser) -> None:
@@ -73,12 +75,17 @@ def _query(ledger: Ledger, args: Namespace) -> int:
     if args.json:
         output.emit({"columns": frame.columns, "rows": [list(row) for row in frame.iter_rows()]})
     elif args.out is None:
-        from rich.table import Table
-
-        table = Table(*frame.columns)
-        for row in frame.head(ROWS_SHOWN).iter_rows():
-            table.add_row(*("" if value is None else str(value) for value in row))
-        output.result().print(table)
+        console = output.result()
+        if frame.width > COLUMNS_SHOWN:
+            for number, row in enumerate(frame.head(ROWS_SHOWN).iter_rows(named=True), 1):
+                console.print(f"row {number}")
+                for name, value in row.items():
+                    console.print(f"  {name}: {'' if value is None else value}", soft_wrap=True)
+        else:
+            table = output.table(*frame.columns)
+            for row in frame.head(ROWS_SHOWN).iter_rows():
+                table.add_row(*("" if value is None else str(value) for value in row))
+            console.print(table)
         if frame.height > ROWS_SHOWN:
             output.tell(f"{frame.height:,} rows, the first {ROWS_SHOWN} shown; --out FILE writes them all")
     return 0

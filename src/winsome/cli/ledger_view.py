@@ -54,8 +54,6 @@ def summary(ledger: Ledger) -> dict[str, Any]:
 
 
 def print_summary(found: dict[str, Any]) -> None:
-    from rich.table import Table
-
     console = output.result()
     console.print(f"ledger {found['ledger']}")
     console.print(", ".join(f"{count:,} {table}" for table, count in found["counts"].items()))
@@ -64,14 +62,14 @@ def print_summary(found: dict[str, Any]) -> None:
             "verdicts: " + ", ".join(f"{count:,} {outcome}" for outcome, count in found["outcomes"].items())
         )
     if found["contenders"]:
-        table = Table("contender", "answers", "failed", "cost")
+        table = output.table("contender", "answers", "failed", "cost")
         for row in found["contenders"]:
             table.add_row(
                 row["contender"], f"{row['answers']:,}", str(row["failed"]), output.money(row["usd"])
             )
         console.print(table)
     if found["runs"]:
-        table = Table("run", "figure", "contests", "finished")
+        table = output.table("run", "figure", "contests", "finished")
         for run in found["runs"]:
             table.add_row(run["id"], run["figure"] or "", str(run["contests"] or ""), run["finished"] or "")
         console.print(table)

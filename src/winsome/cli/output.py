@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 WIDTH = 200
 """Characters of an error's line, at most."""
@@ -63,6 +64,17 @@ def result() -> Console:
 
     console = Console(highlight=False, markup=False, emoji=False)
     return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=120)
+
+
+def table(*heads: str) -> Table:
+    """A table without a frame, whose cells fold rather than lose letters."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for head in heads:
+        made.add_column(head, overflow="fold")
+    return made
 
 
 def at_terminal() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
 
 from winsome.cli import options, output
 from winsome.cli.parsing import Parser, share
@@ -82,7 +83,13 @@ def run(args: Namespace) -> int:
     else:
         from winsome.report.terminal import standings_table
 
-        output.result().print(standings_table(standings))
+        console = output.result()
+        console.print(standings_table(standings))
+        for group, rows in standings.groups.items():
+            part = replace(
+                standings, name=f"{args.by}: {group}", rows=rows, groups={}, warnings=(), decisions=()
+            )
+            console.print(standings_table(part))
     if args.method is None and not args.quiet:
         output.tell(f"method: {standings.method}, the format's own figure; --method chooses another")
     return 0

@@ -77,13 +77,15 @@ def sheet(ledger: Ledger, matches: Collection[str] | None = None) -> list[dict[s
     met = ledger.frame("matches", ("id", "contest", "order", "repeat"), "b IS NOT NULL")
     if matches is not None:
         met = met.filter(pl.col("id").is_in(list(matches)))
-    first = met.sort("order", "repeat", maintain_order=True).unique(
+    first = met.sort("order", "repeat", "id").unique(
         "contest", keep="first", maintain_order=True
     )
     rows: list[dict[str, Any]] = []
     given = iter(first["id"].to_list())
     while piece := list(islice(given, PIECE)):
-        for id, match in ledger.matches(piece).items():
+        found = ledger.matches(piece)
+        for id in piece:
+            match = found[id]
             seated = [answered(side.response) for side in match.seated]
             if len(seated) == 2 and all(seated):
                 prompt = "\n\n".join(m.text for m in (*match.prompt.messages, *match.prompt.follow_ups))
