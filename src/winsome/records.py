@@ -139,6 +139,10 @@ class Sampling:
 
     def asked(self) -> dict[str, Any]:
         """The settings that are set, without `samples`: the part of a response's key that the draws share."""
+        return self._asked
+
+    @cached_property
+    def _asked(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in _ASKED}
         return {
             k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v is not None and v != ()

@@ -23,7 +23,9 @@ def session(path: Path, **door: object) -> Session:
     return Session(Door(Ledger.open(path / "ledger.sqlite"), first_delay=0.01, **door))  # type: ignore[arg-type]
 
 
-async def answers(run: Session, spec: str, prompts: list[Prompt], sampling: Sampling | None = None) -> list[Response]:
+async def answers(
+    run: Session, spec: str, prompts: list[Prompt], sampling: Sampling | None = None
+) -> list[Response]:
     contender = run.open(spec, Contender)
     return [response async for response in contender.answer(prompts, sampling or Sampling())]
 
@@ -83,7 +85,9 @@ async def test_system_and_sampling_of_a_name_reach_the_server_and_the_key(tmp_pa
         server.keep_bodies = True
         run = session(tmp_path)
         plain = await answers(run, f"{server.base}#test-model", PROMPTS[:1])
-        terse = await answers(run, f"{server.base}#test-model?system=Be%20terse.&temperature=0.3", PROMPTS[:1])
+        terse = await answers(
+            run, f"{server.base}#test-model?system=Be%20terse.&temperature=0.3", PROMPTS[:1]
+        )
         await run.close()
         assert server.bodies[1]["messages"][0] == {"role": "system", "content": "Be terse."}
         assert server.bodies[1]["temperature"] == 0.3

@@ -87,14 +87,21 @@ def _prompt_row(prompt: Prompt) -> Row:
 
 def prompt(row: Row) -> Prompt:
     """The prompt kept in a row of `prompts`."""
-    _, seen, facets, for_judges, item, parents, _ = row
-    return Prompt.of(
+    id, seen, facets, for_judges, item, parents, _ = row
+    found = Prompt.of(
         orjson.loads(seen),
         facets=_mapping(facets),
         for_judges=_mapping(for_judges),
         item=item,
         parents=tuple(_list(parents)),
     )
+    return _known(found, id=id)
+
+
+def _known(record: Any, **digests: str) -> Any:
+    """`record` with digests that its row keeps already; `Ledger.verify` recomputes them."""
+    record.__dict__.update(digests)
+    return record
 
 
 def _response_row(response: Response) -> Row:
@@ -126,7 +133,7 @@ def _response_row(response: Response) -> Row:
 
 def response(row: Row) -> Response:
     """The response kept in a row of `responses`."""
-    return Response(
+    found = Response(
         key=row[1],
         prompt=row[2],
         contender=row[3],
@@ -142,6 +149,7 @@ def response(row: Row) -> Response:
         usage=Usage(*row[14:19]),
         parents=tuple(_list(row[19])),
     )
+    return _known(found, id=row[0], content=row[7])
 
 
 def _tokens(payload: Mapping[str, Any]) -> Tokens:
@@ -184,7 +192,7 @@ def match(
 ) -> Match:
     """The match kept in a row of `matches`; a KeyError names what is missing. The judge's notes are those it was shown."""
     prompt_ = prompts[row[3]]
-    for_judges = notes[row[11]] if row[11] else {}
+    for_judges: Mapping[str, Any] = notes[row[11]] if row[11] else {}
     if for_judges != prompt_.for_judges:
         prompt_ = replace(prompt_, for_judges=for_judges)
     return Match(

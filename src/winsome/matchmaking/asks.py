@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -95,58 +95,63 @@ class Plan:
             prompt.id if self.suite.cluster == "prompt" else prompt.facets.get(self.suite.cluster, prompt.id)
         )
 
-    def rows(self, judge: str) -> Iterator[dict[str, Any]]:
-        """A row an ask, the columns of asks.parquet."""
-        for position, ask in enumerate(self.asks):
-            number, a, b = ask.pairing
-            prompt = self.prompts[number]
-            sides = [self.answers[c].get(number) if c < len(self.answers) else None for c in (a, b)]
-            yield {
-                "position": position,
-                "contest": ask.contest,
-                "prompt": prompt.id,
-                "item": prompt.item,
-                "cluster": self.cluster(prompt),
-                "category": prompt.facets.get("category"),
-                "lang": prompt.facets.get("lang"),
-                "a": self.names[a],
-                "b": self.names[b],
-                "order": ask.order,
-                "repeat": ask.repeat,
-                "seat_a": ask.seat_a,
-                "match": ask.match or None,
-                "response_a": sides[0].response if sides[0] else None,
-                "response_b": sides[1].response if sides[1] else None,
-                "length_a": sides[0].characters if sides[0] else None,
-                "length_b": sides[1].characters if sides[1] else None,
-                "outcome": ask.outcome,
-                "share": ask.share,
-                "extent": ask.extent,
-                "reason": ask.reason,
-                "verdict": ask.verdict or None,
-                "aspect": ask.aspect,
-                "evidence": list(ask.evidence),
-                "judge": judge,
-                "served_by": ask.served_by,
-                "cached": ask.cached,
-                "money": ask.usage.money,
-                "seconds": ask.usage.seconds,
-            }
-
     def frame(self, judge: str) -> pl.DataFrame:
-        """The rows as a Polars frame, plan order."""
+        """A row an ask, plan order: the columns of asks.parquet."""
         import polars as pl
 
-        schema = {
-            "position": pl.Int64, "contest": pl.String, "prompt": pl.String, "item": pl.String, "cluster": pl.String,
-            "category": pl.String, "lang": pl.String, "a": pl.String, "b": pl.String, "order": pl.Int32,
-            "repeat": pl.Int32, "seat_a": pl.Int32, "match": pl.String, "response_a": pl.String,
-            "response_b": pl.String, "length_a": pl.Int64, "length_b": pl.Int64, "outcome": pl.String,
-            "share": pl.Float64, "extent": pl.Float64, "reason": pl.String, "verdict": pl.String, "aspect": pl.String,
-            "evidence": pl.List(pl.String), "judge": pl.String, "served_by": pl.String, "cached": pl.Boolean,
-            "money": pl.Float64, "seconds": pl.Float64,
-        }  # fmt: skip
-        return pl.DataFrame(list(self.rows(judge)), schema=schema, orient="row")
+        asks, names, prompts = self.asks, self.names, self.prompts
+        numbers = [ask.pairing.prompt for ask in asks]
+        sides = [
+            [
+                self.answers[ask.pairing[place]].get(ask.pairing.prompt) if self.answers else None
+                for ask in asks
+            ]
+            for place in (1, 2)
+        ]
+        clusters = [self.cluster(prompt) for prompt in prompts]
+        categories, langs = (
+            [prompt.facets.get(facet) for prompt in prompts] for facet in ("category", "lang")
+        )
+
+        def text(values: Iterable[str | None]) -> pl.Series:
+            return pl.Series(list(values), dtype=pl.String)
+
+        def number(values: Iterable[float | None], dtype: Any = pl.Float64) -> pl.Series:
+            return pl.Series(list(values), dtype=dtype)
+
+        return pl.DataFrame(
+            {
+                "position": pl.Series(range(len(asks)), dtype=pl.Int64),
+                "contest": text(ask.contest for ask in asks),
+                "prompt": text(prompts[i].id for i in numbers),
+                "item": text(prompts[i].item for i in numbers),
+                "cluster": text(clusters[i] for i in numbers),
+                "category": text(categories[i] for i in numbers),
+                "lang": text(langs[i] for i in numbers),
+                "a": text(names[ask.pairing.a] for ask in asks),
+                "b": text(names[ask.pairing.b] for ask in asks),
+                "order": number((ask.order for ask in asks), pl.Int32),
+                "repeat": number((ask.repeat for ask in asks), pl.Int32),
+                "seat_a": number((ask.seat_a for ask in asks), pl.Int32),
+                "match": text(ask.match or None for ask in asks),
+                "response_a": text(side and side.response for side in sides[0]),
+                "response_b": text(side and side.response for side in sides[1]),
+                "length_a": number((side and side.characters for side in sides[0]), pl.Int64),
+                "length_b": number((side and side.characters for side in sides[1]), pl.Int64),
+                "outcome": text(ask.outcome for ask in asks),
+                "share": number(ask.share for ask in asks),
+                "extent": number(ask.extent for ask in asks),
+                "reason": text(ask.reason for ask in asks),
+                "verdict": text(ask.verdict or None for ask in asks),
+                "aspect": text(ask.aspect for ask in asks),
+                "evidence": pl.Series([list(ask.evidence) for ask in asks], dtype=pl.List(pl.String)),
+                "judge": text(judge for _ in asks),
+                "served_by": text(ask.served_by for ask in asks),
+                "cached": pl.Series([ask.cached for ask in asks], dtype=pl.Boolean),
+                "money": number(ask.usage.money for ask in asks),
+                "seconds": number(ask.usage.seconds for ask in asks),
+            }
+        )
 
 
 def battles_frame(asks: pl.DataFrame) -> pl.DataFrame:

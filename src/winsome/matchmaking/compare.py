@@ -336,9 +336,8 @@ def _conclude(found: Found, seconds: float) -> Comparison:
         )
     if not battles.scored.any():
         why = reasons(plan.asks)
-        raise BadInput(
-            f"no verdict could be scored ({why[0]['reason'] if why else 'nothing was asked'}); see the ledger"
-        )
+        reason = session.door.stopped or (why[0]["reason"] if why else "nothing was asked")
+        raise BadInput(f"no verdict could be scored ({reason}); what was bought is kept: run again to go on")
     standings = win_rate(battles, baseline=found.baseline, seed=settings.seed).named(
         suite.full_name, _label(judge)
     )

@@ -196,6 +196,7 @@ class _Purchase:
         self.ready: asyncio.Queue[Job | None] = asyncio.Queue(max(2 * self.askers, asked.batch))
         self.out: asyncio.Queue[list[Response] | BaseException | None] = asyncio.Queue()
         self.failed: list[str] = []
+        self.drawing: dict[range, Sampling] = {}
         self.commits = Commits[tuple[Job, Response]](self.door.ledger, self._kept, self._failed)
 
     async def answers(self, jobs: list[Job]) -> AsyncIterator[Response]:
@@ -340,6 +341,12 @@ class _Purchase:
             self.tally.repeated += len(waiting)
             attempt += 1
             await asyncio.sleep(max(retry_after or 0.0, self.door.delay(attempt - 1)))
+
+    def _drawing(self, samples: range) -> Sampling:
+        """The settings for these draws, one object a range."""
+        if samples not in self.drawing:
+            self.drawing[samples] = replace(self.sampling, samples=samples)
+        return self.drawing[samples]
 
     def _failure(self, job: Job, error: str) -> Response:
         return Response(job.prompt.id, self.asked.name, job.key, job.sample, finish="failed", error=error)

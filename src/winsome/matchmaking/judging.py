@@ -95,6 +95,7 @@ class Judging:
 
     async def run(self, asks: Sequence[Ask]) -> None:
         """Fill in every ask that needs the judge; those left out (budget, interrupt) stay "not asked"."""
+        asks = asks if self.alarms.read >= FIRST_READ else await self._first(asks)
         windows = iter([asks[i : i + WINDOW] for i in range(0, len(asks), WINDOW)])
 
         async def work() -> None:
@@ -109,6 +110,11 @@ class Judging:
             raise errors[0]
         if self.alarms.raised is not None:
             raise self.alarms.raised
+
+    async def _first(self, asks: Sequence[Ask]) -> Sequence[Ask]:
+        """Ask a few alone, so that a judge that cannot be read costs no more than those; the asks that remain."""
+        await self._window(asks[:FIRST_READ])
+        return asks[FIRST_READ:]
 
     async def _window(self, asks: Sequence[Ask]) -> None:
         responses = self.ledger.responses(self.plan.responses(asks))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from winsome.errors import BadInput
+from winsome.errors import BadInput, Fatal, RateLimited, Transient
 from winsome.matchmaking import schedule
 from winsome.matchmaking.asks import Plan
 from winsome.matchmaking.budget import Budget
-from winsome.matchmaking.door import Asked
+from winsome.matchmaking.door import TRIES, Asked
 from winsome.protocols import Judge
 from winsome.records import Prompt, Sampling
 
@@ -116,6 +116,21 @@ def refuse_unknown_prices(budget: Budget, planned: Estimate) -> None:
             )
 
 
+async def _seen(contender: Asked) -> Any:
+    """What the server shows, asked again where it fails for a passing reason."""
+    inner: Any = contender.inner
+    for attempt in range(TRIES):
+        try:
+            return await inner.probe()
+        except (Transient, RateLimited) as error:
+            if attempt == TRIES - 1:
+                raise Fatal(
+                    f"{error} ({TRIES} tries before the run); start the server or check the address"
+                ) from None
+            wait = error.retry_after if isinstance(error, RateLimited) else None
+            await asyncio.sleep(wait or contender.door.delay(attempt))
+
+
 async def probe(asked: Sequence[Asked], prompts: Sequence[Prompt]) -> list[str]:
     """Ask each server once; raises what is wrong with key, model or address, returns what is worth a warning.
 
@@ -125,8 +140,7 @@ async def probe(asked: Sequence[Asked], prompts: Sequence[Prompt]) -> list[str]:
     warnings: list[str] = []
 
     async def one(contender: Asked) -> None:
-        inner: Any = contender.inner
-        seen = await inner.probe()
+        seen = await _seen(contender)
         if seen.window:
             long = sum(_characters(prompt) / CHARACTERS_A_TOKEN > seen.window for prompt in prompts)
             if long:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from winsome.standings.strengths import fit
+
 
 class Pairing(NamedTuple):
     """Contenders `a` and `b` (indices) on prompt number `prompt`."""
@@ -94,7 +96,7 @@ def most_information(prompts: int, contenders: int, seed: int = 0, rounds: int =
 def _informative(wins: NDArray[np.float64], many: int, each: int) -> list[tuple[int, int]]:
     """`many` pairs chosen one after the other, each counted as asked `each` times before the next is chosen."""
     size = len(wins)
-    strength = _strengths(wins)
+    strength, _ = fit(wins)
     chance = 1.0 / (1.0 + np.exp(strength[None, :] - strength[:, None]))
     weight = chance * (1.0 - chance)
     battles = wins + wins.T
@@ -112,16 +114,6 @@ def _informative(wins: NDArray[np.float64], many: int, each: int) -> list[tuple[
         battles[a, b] += each
         battles[b, a] += each
     return chosen
-
-
-def _strengths(wins: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bradley-Terry strengths by Hunter's minorisation; the half wins that `wins` starts with keep them finite."""
-    strength = np.ones(len(wins))
-    battles = wins + wins.T
-    for _ in range(100):
-        strength = wins.sum(1) / (battles / (strength[:, None] + strength[None, :])).sum(1)
-        strength /= np.exp(np.log(strength).mean())
-    return np.log(strength)
 
 
 def _blocks(prompts: int, rounds: int, seed: int) -> list[list[int]]:
