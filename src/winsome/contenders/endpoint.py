@@ -19,7 +19,7 @@ from winsome.contenders.refusal import Unanswered
 from winsome.contenders.reply import Turn, chosen
 from winsome.contenders.server import Server, no_prefix
 from winsome.errors import BadInput, Unsupported
-from winsome.records import Message, Prompt, Response, Sampling, Text, Usage, digest, response_key
+from winsome.records import Finish, Message, Prompt, Response, Sampling, Text, Usage, digest, response_key
 
 if TYPE_CHECKING:
     from winsome.contenders.probe import Probe
@@ -167,13 +167,14 @@ class Endpoint:
             if prompt.follow_ups:
                 _go_on(body, turns, prompt)
         last = turns[-1]
+        finish: Finish = next((turn.finish for turn in turns if turn.finish != "stop"), "stop")
         return Response(
             prompt=prompt.id,
             contender=self.name,
             key=key,
             sample=sample,
             messages=tuple([_message(turn) for turn in turns]),
-            finish=next((turn.finish for turn in turns if turn.finish != "stop"), "stop"),
+            finish=finish,
             thinking="\n\n".join([turn.thinking for turn in turns if turn.thinking]),
             usage=self.usage_of(turns, time.perf_counter() - began, len(turns)),
             served_by=last.served_by,

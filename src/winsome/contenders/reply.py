@@ -41,7 +41,7 @@ def turn_of(reply: Any, host: str, logprobs: bool) -> Turn:
     choices = reply.get("choices") if isinstance(reply, dict) else None
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(message, dict):
+    if not isinstance(choice, dict) or not isinstance(message, dict):
         raise Transient(f"{host}: the reply holds no choice")
     refusal = _text(message.get("refusal"))
     text, thought = _split(_text(message.get("content")) or refusal)
@@ -51,7 +51,9 @@ def turn_of(reply: Any, host: str, logprobs: bool) -> Turn:
     usage = usage if isinstance(usage, dict) else {}
     tokens_out = _count(usage.get("completion_tokens"))
     reason = choice.get("finish_reason")
-    finish = "filtered" if refusal else _FINISH.get(reason, "stop") if isinstance(reason, str) else "stop"
+    finish: Finish = (
+        "filtered" if refusal else _FINISH.get(reason, "stop") if isinstance(reason, str) else "stop"
+    )
     if reason == "error" or not (text or thought or tool_calls or tokens_out or finish != "stop"):
         raise Transient(f"{host}: the reply is empty, without a token")
     return Turn(
