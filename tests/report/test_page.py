@@ -336,9 +336,38 @@ def test_axe_finds_no_violation(page: Any, browse: Any, width: int, dark: bool) 
             wait(browser, "document.querySelectorAll('.side').length === 2")
         browser.execute_script(axe)
         found = browser.execute_async_script(
-            "const done = arguments[0]; axe.run().then((r) => done(r.violations), (e) => done(String(e)))"
+            "const done = arguments[0]; axe.run().then((r) => done([r.violations, r.incomplete]), (e) => done(String(e)))"
         )
-        assert [(each["id"], [node["html"][:160] for node in each["nodes"][:4]]) for each in found] == []
+        open_questions = [each for each in found[1] if each["nodes"] and each["id"] != "color-contrast"]
+        assert [
+            (each["id"], [node["html"][:160] for node in each["nodes"][:4]])
+            for each in found[0] + open_questions
+        ] == []
+        assert browser.execute_script(CONTRAST) == []
+
+
+CONTRAST = """
+const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+function luminance(colour, beneath) {
+  for (const paint of [beneath, colour]) { canvas.fillStyle = paint; canvas.fillRect(0, 0, 1, 1); }
+  const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+const low = [];
+for (const element of document.querySelectorAll('body *')) {
+  const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+  if (!own || !element.checkVisibility() || /SCRIPT|OPTION|NOSCRIPT/.test(element.tagName) || element.matches('.skip')) continue;
+  let ground = element;
+  while (getComputedStyle(ground).backgroundColor === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
+  const style = getComputedStyle(element), beneath = getComputedStyle(ground).backgroundColor;
+  const ink = element instanceof SVGElement ? style.fill : style.color;
+  const two = [luminance(ink, beneath), luminance(beneath, beneath)].sort((a, b) => a - b);
+  const ratio = (two[1] + 0.05) / (two[0] + 0.05) * (style.opacity < 1 ? 0.85 : 1);
+  if (ratio < 4.5) low.push([ratio, element.outerHTML.slice(0, 100)]);
+}
+return low;
+"""
+"""Texts whose contrast with the ground is below 4.5; axe cannot read mixed colours nor SVG."""
 
 
 def test_the_theme_can_be_chosen(page: Any, browse: Any) -> None:

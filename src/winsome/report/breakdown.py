@@ -7,7 +7,7 @@ from typing import Any
 
 from winsome.report.charts import axis, columns, forest, scale
 from winsome.report.markup import Markup, el, join, name
-from winsome.report.tables import Document, cell, how, per_cent, row, span, table, th
+from winsome.report.tables import Document, cell, how, per_cent, row, span, table, th, th_plot
 
 MOST_PAIRS = 40
 """Contenders shown in the matrix; beyond that a page is no place for it and report.json has it all."""
@@ -90,7 +90,7 @@ def categories(document: Document) -> Markup:
         "category",
         *(("contender",) if several else ()),
         th("win rate, %", "num"),
-        th(axis(axis_scale), "plot"),
+        th_plot(axis(axis_scale)),
         th("interval", "num"),
         th("prompts", "num"),
     )

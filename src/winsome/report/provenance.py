@@ -192,7 +192,14 @@ def reproduce(document: Document) -> Markup:
         ("Versions", run["versions"]),
     ]
     return join(
-        el("pre", el("code", run["command"]), class_="command", tabindex="0", aria_label="Command"),
+        el(
+            "pre",
+            el("code", run["command"]),
+            class_="command",
+            tabindex="0",
+            role="group",
+            aria_label="Command",
+        ),
         _listed(facts),
         [
             el("details", el("summary", title), _listed([(key, value) for key, value in found.items()]))

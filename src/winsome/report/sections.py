@@ -9,7 +9,7 @@ from winsome.records import OUTCOMES, SCORED
 from winsome.report.charts import axis, forest, scale, shares
 from winsome.report.headline import ranks
 from winsome.report.markup import Markup, el, join, name
-from winsome.report.tables import Document, cell, how, per_cent, row, span, table, th
+from winsome.report.tables import Document, cell, how, per_cent, row, span, table, th, th_plot
 
 COLUMNS = ("win", "tie", "loss", "graded", "inconsistent", "forfeit", "unparsed", "void", "not asked")
 """Outcomes as the table of counts lists them; the first three and the inconsistent always."""
@@ -37,7 +37,7 @@ def standings(document: Document) -> Markup:
         "contender",
         th("ranks", "num"),
         th(unit, "num"),
-        th(axis(axis_scale), "plot"),
+        th_plot(axis(axis_scale)),
         th(_level(found), "num"),
         th("prompts", "num"),
     )
@@ -97,7 +97,7 @@ def differences(document: Document) -> Markup:
     heads = (
         "neighbours",
         th("difference, points", "num"),
-        th(axis(axis_scale), "plot"),
+        th_plot(axis(axis_scale)),
         th("interval", "num"),
         th("prompts", "num"),
     )
@@ -127,7 +127,7 @@ def counts(document: Document) -> Markup:
         "contender",
         *(th(_dot(outcome), "num") for outcome in present),
         th("planned", "num"),
-        th("", "plot"),
+        th_plot(),
     )
     unscored = [outcome for outcome in OUTCOMES if outcome not in SCORED]
     return join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from winsome.report.markup import Markup, el
+from winsome.report.markup import Markup, el, join
 
 Document = Mapping[str, Any]
 """report.json."""
@@ -48,3 +48,8 @@ def th(content: object, css: str = "") -> Markup:
 
 def row(title: object, *cells: Markup, css: str = "") -> Markup:
     return el("tr", el("th", title, scope="row", role="rowheader"), cells, role="row", class_=css or None)
+
+
+def th_plot(drawn: Markup | None = None) -> Markup:
+    """The head of a column of drawings, with its axis; said aloud only."""
+    return th(join(el("span", "drawn", class_="unseen"), drawn), "plot")
