@@ -21,7 +21,9 @@ from winsome.records import Verdict
 MATCHES = [asked(question=f"Name fruit {i}.", seat=i % 2) for i in range(6)]
 
 
-async def judged(spec: str, behaviour: Behaviour, ledger: Path, times: int = 1) -> tuple[list[list[Verdict]], int]:
+async def judged(
+    spec: str, behaviour: Behaviour, ledger: Path, times: int = 1
+) -> tuple[list[list[Verdict]], int]:
     """The verdicts of each of `times` runs on one ledger, and how many requests the server answered."""
     async with serving(behaviour) as server:
         runs: list[list[Verdict]] = []
@@ -80,7 +82,9 @@ async def test_a_rerun_asks_twice_more_for_what_is_unread_and_nothing_else(tmp_p
         return Reply("Hard to say.") if "fruit 3" in str(body["messages"]) else Reply("A")
 
     spec = "pairwise?model=({server})"
-    (runs, requests) = await judged(spec, Behaviour(answer=say, logprobs=False), tmp_path / "l.sqlite", times=2)
+    (runs, requests) = await judged(
+        spec, Behaviour(answer=say, logprobs=False), tmp_path / "l.sqlite", times=2
+    )
     for number, found in enumerate(runs):
         assert [v.outcome for v in found] == ["win", "loss", "win", "unparsed", "win", "loss"]
         assert len(found[3].evidence) == 3 + 2 * number

@@ -112,6 +112,9 @@ def test_no_grade_is_guessed(text: str) -> None:
         ("Answer: B", 0.0),
         ("The better answer is A", 1.0),
         ("Verdict: B.", 0.0),
+        ("A is better.", 1.0),
+        ("Answer B is better than A.", 0.0),
+        ("A is the correct answer.", 1.0),
         ("Both are short, A is right.\n\nA", 1.0),
     ],
 )
@@ -125,7 +128,8 @@ def test_letters_alone_on_the_last_line(text: str, share: float) -> None:
         ("A or B", "ambiguous"),
         ("A\nNo, rather:\nB", "ambiguous"),
         ("a", "no verdict"),
-        ("A is better", "no verdict"),
+        ("A is better in style", "no verdict"),
+        ("A is better than B in style, and B is right", "ambiguous"),
         ("C", "no verdict"),
         ("A\n\nIts answer is right.", "no verdict"),
     ],
@@ -151,6 +155,17 @@ def test_letter_is_weighted_at_the_last_line_not_at_the_first_token() -> None:
         ("<|im_end|>", {"<|im_end|>": LN(0.99)}),
     )
     assert reading_of(said("A is short.\nB", tokens=reply), letter).value == pytest.approx(0.3 / 0.9)
+
+
+def test_a_letter_that_opens_the_only_line_is_weighted_there() -> None:
+    reply = tokens(("A", {"A": LN(0.6), "B": LN(0.2)}), (" is", {}), (" better", {}), (".", {}))
+    assert reading_of(said("A is better.", tokens=reply), letter).value == pytest.approx(0.75)
+    again = tokens(
+        *((t, dict(top)) for t, top in zip(reply.texts, reply.top, strict=True)),
+        ("\n", {}),
+        ("A is best.", {}),
+    )
+    assert reading_of(said("A\nA is best.", tokens=again), letter).value == pytest.approx(0.75)
 
 
 def test_an_alternative_that_is_not_among_the_likeliest_has_no_probability() -> None:

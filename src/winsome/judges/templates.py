@@ -230,7 +230,9 @@ def _arena_hard_text(path: str, text: str) -> str:
         )
     system = loaded.get("system_prompt")
     if not isinstance(system, str):
-        raise BadInput(f"{path}: has no system_prompt, which tells the judge its labels; add it beside prompt_template")
+        raise BadInput(
+            f"{path}: has no system_prompt, which tells the judge its labels; add it beside prompt_template"
+        )
     return _blocks(system, body)
 
 

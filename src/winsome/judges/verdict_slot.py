@@ -47,7 +47,7 @@ _LABELLED = re.compile(r"\[{2}\s*([ABC])\s*\]{2}")
 _GRADE = re.compile(r"\[{2}\s*(-?\d+(?:\.\d+)?)\s*\]{2}")
 _LETTER = re.compile(
     r"(?:(?:the |my )?(?:final )?(?:verdict|answer|choice|better answer|better one|winner)(?: is)?\s*[:=]?\s*)?"
-    r"[*_`\"'(\[]*([AB])[*_`\"')\].:]*",
+    r"[*_`\"'(\[]*([AB])[*_`\"')\].:]*(?: is (?:the )?(?:better|best|correct|right)(?: answer| one| choice)?(?: than [AB])?\.?)?",
     re.IGNORECASE,
 )
 _BARE = re.compile(r"[\s*_`\"'(\[.:)\]]*")
@@ -94,13 +94,13 @@ def letter(text: str, tokens: Tokens | None, cut: bool) -> Reading:
     if last and first and last != first:
         return Reading(problem="ambiguous: first and last line differ", again=True)
     if last:
-        at = _last_said(tokens)
-        share = _weighed(tokens, at, last) if at is not None else None
+        share = _weighed(tokens, _last_said(tokens), last)
+        if share is None and (first or len(lines) == 1):
+            share = _weighed(tokens, 0, last)
         return Reading(share if share is not None else float(last == "A"), last)
-    if first and tokens is not None and tokens.texts and tokens.texts[0].strip() == first:
-        share = _weighed(tokens, 0, first)
-        if share is not None:
-            return Reading(share, first)
+    share = _weighed(tokens, 0, first) if first else None
+    if share is not None:
+        return Reading(share, first or "")
     if cut:
         return _cut()
     named = set(re.findall(r"\b[AB]\b", lines[-1]))
@@ -119,7 +119,7 @@ def alpaca_eval(text: str, tokens: Tokens | None, cut: bool) -> Reading:
     if first == second == -math.inf:
         return _unread("no verdict", text)
     share = _renormalised(first, second)
-    return Reading(share, tokens.texts[0] if tokens.texts else ("m" if share > 0.5 else "M"))
+    return Reading(share, "m" if share > 0.5 else "M" if share < 0.5 else "m or M")
 
 
 def arena_hard(text: str, tokens: Tokens | None, cut: bool) -> Reading:
@@ -210,9 +210,11 @@ def _last_said(tokens: Tokens | None) -> int | None:
     return None
 
 
-def _weighed(tokens: Tokens | None, at: int, said: str) -> float | None:
+def _weighed(tokens: Tokens | None, at: int | None, said: str) -> float | None:
     """p(A) / (p(A) + p(B)) at token `at`; None where that token is not `said` or has no alternatives."""
-    if tokens is None or at >= len(tokens.top) or not tokens.top[at] or _core(tokens.texts[at]) != said:
+    if tokens is None or at is None or at >= min(len(tokens.top), len(tokens.texts)):
+        return None
+    if not tokens.top[at] or _core(tokens.texts[at]) != said:
         return None
     mass = _masses(tokens.top[at])
     return _renormalised(*mass) if max(mass) > -math.inf else None
