@@ -41,8 +41,11 @@ def settle(engine: Engine, connection: Connection, keys: Iterable[str]) -> None:
     engine.run(connection, f"DELETE FROM claims WHERE key {engine.among}", (engine.keys(sorted(keys)),))
 
 
-def release(engine: Engine, connection: Connection, keys: Iterable[str], owner: str) -> None:
-    """End the claims that `owner` holds on `keys`."""
+def release(engine: Engine, connection: Connection, keys: Iterable[str] | None, owner: str) -> None:
+    """End the claims that `owner` holds on `keys`, or all of them."""
+    if keys is None:
+        engine.run(connection, "DELETE FROM claims WHERE owner = ?", (owner,))
+        return
     sql = f"DELETE FROM claims WHERE key {engine.among} AND owner = ?"
     engine.run(connection, sql, (engine.keys(sorted(keys)), owner))
 

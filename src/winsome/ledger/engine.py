@@ -17,10 +17,12 @@ Connection = Any
 class Engine(Protocol):
     """One database. Statements are portable SQL with `?` marks; `among` and `listed` take a parameter from `keys`."""
 
-    dialect: Literal["sqlite", "postgresql"]
     shown: str
     among: str
     listed: str
+
+    @property
+    def dialect(self) -> Literal["sqlite", "postgresql"]: ...
 
     def connect(self) -> Connection:
         """A connection that writes."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from winsome.errors import BadInput, Unsupported
-from winsome.ledger.engine import Trouble
+from winsome.ledger.engine import Connection, Trouble
 from winsome.ledger.rows import Row
 from winsome.ledger.secrets import masked
 from winsome.ledger.statements import statements
@@ -32,7 +31,6 @@ _cursors = count()
 class Postgres:
     """The engine over the database at `url`, which must exist and be coded in UTF-8."""
 
-    dialect: Literal["postgresql"] = "postgresql"
     among = "= ANY(?)"
     listed = "unnest(?::text[]) AS listed(value)"
 
@@ -45,30 +43,30 @@ class Postgres:
         self._insert = statements("postgresql").insert
 
     @property
-    def database(self) -> str:
-        return urlsplit(self.url).path.lstrip("/") or "the user's own"
+    def dialect(self) -> Literal["postgresql"]:
+        return "postgresql"
 
-    def connect(self) -> psycopg.Connection[Row]:
-        connection: psycopg.Connection[Row] = psycopg.connect(self.url, autocommit=True, connect_timeout=10)
+    def connect(self) -> Connection:
+        connection: Connection = psycopg.connect(self.url, autocommit=True, connect_timeout=10)
         connection.execute("SET synchronous_commit = on")
         connection.execute("SET client_min_messages = warning")
         return connection
 
-    def reader(self) -> psycopg.Connection[Row]:
+    def reader(self) -> Connection:
         connection = self.connect()
         connection.execute("SET default_transaction_read_only = on")
         return connection
 
-    def begin(self, connection: psycopg.Connection[Row]) -> None:
+    def begin(self, connection: Connection) -> None:
         connection.execute("BEGIN")
 
-    def insert(self, connection: psycopg.Connection[Row], table: str, rows: Sequence[Row]) -> None:
+    def insert(self, connection: Connection, table: str, rows: Sequence[Row]) -> None:
         # Two processes that insert the same rows in one order wait for each other, in two orders they deadlock.
         ordered = sorted((_escaped(row) for row in rows), key=lambda row: row[0])
         with connection.cursor() as cursor:
             cursor.executemany(self._insert[table], ordered)
 
-    def load(self, connection: psycopg.Connection[Row], table: str, rows: Iterable[Row], count: int) -> None:
+    def load(self, connection: Connection, table: str, rows: Iterable[Row], count: int) -> None:
         """By COPY into a table of the transaction's own, then in one statement into `table`."""
         statement = statements("postgresql")
         with connection.cursor() as cursor:
@@ -79,15 +77,15 @@ class Postgres:
             cursor.execute(f"INSERT INTO {table} SELECT * FROM incoming {statement.conflict[table]}")
             cursor.execute("DROP TABLE incoming")
 
-    def rows(self, connection: psycopg.Connection[Row], sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    def rows(self, connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         found = connection.execute(_marked(sql), _escaped(parameters) or None)
         return [_restored(row) for row in found.fetchall()]
 
-    def run(self, connection: psycopg.Connection[Row], sql: str, parameters: Sequence[Any] = ()) -> None:
+    def run(self, connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> None:
         connection.execute(_marked(sql), _escaped(parameters) or None)
 
     def stream(
-        self, connection: psycopg.Connection[Row], sql: str, parameters: Sequence[Any], size: int
+        self, connection: Connection, sql: str, parameters: Sequence[Any], size: int
     ) -> Iterator[list[Row]]:
         with connection.transaction(), connection.cursor(name=f"winsome_{next(_cursors)}") as cursor:
             cursor.execute(_marked(sql), _escaped(parameters) or None)
@@ -95,12 +93,10 @@ class Postgres:
                 yield [_restored(row) for row in rows]
 
     def keys(self, keys: Iterable[str]) -> list[str]:
-        return list(keys)
+        return [_without_nul(key) for key in keys]
 
-    def clock(self, connection: psycopg.Connection[Row]) -> float:
-        row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
-        assert row is not None
-        return row[0]
+    def clock(self, connection: Connection) -> float:
+        return connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()[0]
 
     def trouble(self, error: BaseException) -> Trouble:
         state = getattr(error, "sqlstate", None)
@@ -137,7 +133,7 @@ class Postgres:
         return []
 
 
-def _drained(connection: Any, cursor: Any, size: int) -> Iterator[list[Row]]:
+def _drained(connection: Connection, cursor: Any, size: int) -> Iterator[list[Row]]:
     try:
         while cursor.description is not None and (rows := cursor.fetchmany(size)):
             yield [_restored(row) for row in rows]

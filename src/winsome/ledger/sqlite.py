@@ -38,7 +38,6 @@ READS = {
 class Sqlite:
     """The engine over `path`; the file need not exist."""
 
-    dialect: Literal["sqlite"] = "sqlite"
     among = "IN (SELECT value FROM json_each(?))"
     listed = "json_each(?)"
 
@@ -46,6 +45,10 @@ class Sqlite:
         self.path = path
         self.shown = str(path)
         self._insert = statements("sqlite").insert
+
+    @property
+    def dialect(self) -> Literal["sqlite"]:
+        return "sqlite"
 
     def connect(self) -> sqlite3.Connection:
         connection = self._open()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -139,11 +139,15 @@ class Ledger:
             None, lambda connection: claims.take(self._engine, connection, wanted, owner, seconds)
         )
 
-    async def release(self, keys: Iterable[str], owner: str) -> None:
-        """Give up claims that `owner` holds."""
+    def owners(self, keys: Iterable[str]) -> dict[str, str]:
+        """Key -> who holds its claim."""
+        return {row[0]: row[1] for row in self._by("claims", "key", keys)}
+
+    async def release(self, keys: Iterable[str] | None, owner: str) -> None:
+        """Give up claims that `owner` holds; None: all of them."""
         from winsome.ledger import claims
 
-        given = list(keys)
+        given = None if keys is None else list(keys)
         await self._writer.submit(None, lambda connection: claims.release(self._engine, connection, given, owner))
 
     async def beat(self, owner: str, seconds: float = 60) -> int:
@@ -236,7 +240,7 @@ class Ledger:
         """Ancestors and descendants of the record `id`, nearest first; see `lineage.walk`."""
         from winsome.ledger import lineage
 
-        return lineage.walk(self._engine, self._rows, id, depth)
+        return lineage.walk(self._rows, lambda ids: (self._engine.among, self._engine.keys(ids)), id, depth)
 
     # Blobs
 
@@ -264,7 +268,9 @@ class Ledger:
         """Give unused room back; with `orphans` drop what nothing can use (never a prompt or a response). Rows dropped."""
         from winsome.ledger import check
 
-        dropped = self._writer.run(None, lambda c: check.drop_orphans(self._engine, c)) if orphans else {}
+        dropped = dict[str, int]()
+        if orphans:
+            dropped = self._writer.run(None, lambda connection: check.drop_orphans(self._engine, connection))
         self._engine.compact()
         return dropped
 
@@ -305,7 +311,7 @@ class Ledger:
             return self._engine.rows(connection, sql, parameters)
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self) -> Generator[Connection]:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None:

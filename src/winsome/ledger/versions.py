@@ -63,14 +63,13 @@ def migrate(engine: Engine, migrations: Path = MIGRATIONS) -> None:
     import sqlalchemy
     from alembic import command
     from alembic.config import Config
+    from sqlalchemy import event
 
     url = "sqlite://" if engine.dialect == "sqlite" else "postgresql+psycopg://"
     made: Any = sqlalchemy.create_engine(url, creator=engine.connect, poolclass=sqlalchemy.NullPool)
     if engine.dialect == "sqlite":
         # The driver would commit before each CREATE; begun by hand, an interrupted migration leaves nothing behind.
-        @sqlalchemy.event.listens_for(made, "begin")
-        def _(connection: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        event.listen(made, "begin", _begin_by_hand)
 
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
@@ -80,6 +79,10 @@ def migrate(engine: Engine, migrations: Path = MIGRATIONS) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     made.dispose()
+
+
+def _begin_by_hand(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _create(engine: Engine, connection: Connection, migrations: Path, head: str) -> None:

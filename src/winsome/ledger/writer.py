@@ -64,7 +64,7 @@ class Writer:
         self._wake = threading.Condition()
         self._waiting = False
         self._closed = False
-        self._connection: Connection | None = None
+        self._connection: Connection = None
         self._thread = threading.Thread(target=self._serve, name="winsome-ledger", daemon=True)
         self._thread.start()
 
@@ -138,9 +138,7 @@ class Writer:
 
     def _transaction(self, items: Sequence[Item]) -> list[Any]:
         engine = self._engine
-        if self._connection is None:
-            self._connection = engine.connect()
-        connection = self._connection
+        connection = self._connection = self._connection or engine.connect()
         gathered: Rows = {}
         for item in items:
             for table, rows in (item.rows or {}).items():
