@@ -135,7 +135,7 @@ async def test_by_position(tmp_path: Path) -> None:
         ("Name  a river.", "Name a river.", "differs in white space"),
         ("name a River.", "Name a river.", "differs in letter case"),
         ("Name a cafe\u0301.", "Name a caf\u00e9.", "differs in Unicode form"),
-        ("Name a lake or river.", "Name a river or lake.", 'differs from character 8: "lake or rive" for "river or lak"'),
+        ("Name a lake or river.", "Name a river or lake.", 'differs at character 8: "lake or " for "river or"'),
         ("Something else", "Name a river.", "nothing near"),
     ],
 )

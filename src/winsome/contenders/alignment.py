@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from winsome.errors import BadInput
 from winsome.ledger.formats import Answer, users
-from winsome.ledger.formats.reading import complaint, refuse, shown
+from winsome.ledger.formats.reading import WIDTH, complaint, refuse, shown
 from winsome.records import Prompt
 
 Match = Literal["auto", "id", "text", "position"]
@@ -20,6 +20,8 @@ Words = tuple[str, ...]
 Key = tuple[str | None, Words]
 """What draws are found by: the system text and the user turns of a prompt."""
 
+NAME = 36
+"""Characters of the message that are left to the file's name and to punctuation."""
 NEAR = 400
 """Characters of two prompts that are compared in search of the nearest; longer ones differ early or not at all."""
 
@@ -223,7 +225,7 @@ def difference(wanted: Words, found: Words) -> str:
     if a.casefold() == b.casefold():
         return "differs in letter case"
     at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    return f"differs from character {at + 1}: {shown(b[at : at + 12], 12)} for {shown(a[at : at + 12], 12)}"
+    return f"differs at character {at + 1}: {shown(b[at : at + 8], 8)} for {shown(a[at : at + 8], 8)}"
 
 
 def nearest(prompt: Prompt, answers: Sequence[Answer]) -> tuple[Answer, str] | None:
@@ -249,10 +251,11 @@ def _folded(words: Words) -> str:
 def mismatch(path: Path, prompts: Sequence[Prompt], answers: Sequence[Answer], alignment: Alignment) -> BadInput:
     """The error for prompts without an answer: how many match, the first that does not, the nearest record."""
     place, why = alignment.missing[0]
-    counts = f"{alignment.matched} of {alignment.wanted} match; {len(alignment.missing)} do not"
-    way = "; add ?allow_missing=true to go on"
     if not why:
         near = nearest(prompts[place], answers)
-        why = "nothing near" if near is None else f"nearest record {near[0].record} {near[1]}"
-        why = f"{shown(prompts[place].text, 24)}, {why}"
-    return BadInput(complaint(path, f"{counts}, first: prompt {place + 1} {why[:110]}{way}"))
+        told = "nothing near" if near is None else f"nearest record {near[0].record} {near[1]}"
+        why = f"{shown(prompts[place].text, 20)}, {told}"
+    counts = f"{alignment.matched} of {alignment.wanted} match; {len(alignment.missing)} do not, first: prompt {place + 1}"
+    way = "add ?allow_missing=true to go on"
+    room = WIDTH - NAME - len(counts) - len(way)
+    return BadInput(complaint(path, f"{counts} {why[:room]}; {way}"))

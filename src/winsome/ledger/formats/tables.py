@@ -24,17 +24,16 @@ from winsome.ledger.formats.fields import (
     number,
     optional,
     present,
-    prompt_of,
     several,
     text,
     unpacked,
     wrong,
 )
-from winsome.ledger.formats.reading import Row, Source, listed, shown
+from winsome.ledger.formats.reading import Row, Source, listed, refuse, shown
 from winsome.ledger.formats.writing import write_rows
 from winsome.records import Message, Prompt, Text, user
 
-FOLLOW_UPS = ("follow_ups", "follow-ups", "turns")
+FOLLOW_UPS = ("follow_ups", "follow-ups")
 REFERENCE = ("reference_answer", "reference")
 
 
@@ -45,29 +44,30 @@ def prompts(source: Source) -> list[Prompt]:
 
 def _prompt(source: Source, place: int) -> Prompt:
     row = source.rows[place]
-    if present(row, ("messages",)):
-        system, messages, _ = conversation(source, place, row["messages"])
-        return Prompt(
-            messages,
-            system=system or optional(row, "system"),
-            facets=facets_of(row),
-            item=optional(row, *ID),
-            for_judges=_for_judges(row),
-        )
-    turns = several(source, place, "turns", row["turns"]) if present(row, ("turns",)) else ()
-    first, rest = (None, ()) if present(row, PROMPT) else (turns[0] if turns else None, turns[1:])
-    if first is None:
-        first, rest = question(source, place), turns
-    for name in FOLLOW_UPS[:2]:
+    messages, system, later = _asked(source, place)
+    for name in FOLLOW_UPS:
         if present(row, (name,)) and row[name] != "":
-            rest += several(source, place, name, row[name])
-    return prompt_of(
-        first,
-        row,
-        system=optional(row, "system"),
-        follow_ups=tuple(user(turn) for turn in rest),
+            later += several(source, place, name, row[name])
+    return Prompt(
+        messages,
+        system=system or optional(row, "system"),
+        follow_ups=tuple(user(turn) for turn in later),
+        facets=facets_of(row),
+        item=optional(row, *ID),
         for_judges=_for_judges(row),
     )
+
+
+def _asked(source: Source, place: int) -> tuple[tuple[Message, ...], str | None, tuple[str, ...]]:
+    """(messages, the system text among them, later turns): from messages, from turns alone, or from a prompt and turns."""
+    row = source.rows[place]
+    if present(row, ("messages",)):
+        system, messages, _ = conversation(source, place, row["messages"])
+        return messages, system, ()
+    turns = several(source, place, "turns", row["turns"]) if present(row, ("turns",)) else ()
+    if turns and not present(row, PROMPT):
+        return (user(turns[0]),), None, turns[1:]
+    return (user(question(source, place)),), None, turns
 
 
 def question(source: Source, place: int) -> str:
@@ -204,7 +204,12 @@ def _prompt_row(prompt: Prompt) -> Row:
 
 def write_answers(path: Path | str, answers: Iterable[Answer]) -> int:
     """Writes answers in columns that `answers` reads back; returns how many."""
-    return write_rows(path, (_answer_row(answer) for answer in answers))
+    kept = list(answers)
+    table = Path(path).name.lower().removesuffix(".gz").endswith(".csv")
+    long = next((answer for answer in kept if answer.turns and len(answer.turns) > 1), None)
+    if table and long is not None:
+        refuse(path, f"answer {long.record} has several turns; use .jsonl, whose cells can hold lists")
+    return write_rows(path, map(_answer_row, kept))
 
 
 def _answer_row(answer: Answer) -> Row:
