@@ -2,29 +2,62 @@
 
 from __future__ import annotations
 
+from winsome.standings.agreement import (
+    Agreement,
+    accuracy,
+    cohen_kappa,
+    fleiss_kappa,
+    krippendorff_alpha,
+    pairwise_agreement,
+    rating_counts,
+)
 from winsome.standings.battles import Battles, battles
 from winsome.standings.bradley_terry import bradley_terry
 from winsome.standings.columns import Codes
 from winsome.standings.combine import combine
+from winsome.standings.elo import elo
+from winsome.standings.grades import Grades, grade_mean, wildbench_reward, wildbench_score
 from winsome.standings.length_control import Calibration, length_controlled
 from winsome.standings.paired import PairedDifference, paired_difference
 from winsome.standings.pairwise import Pairwise, pairwise
+from winsome.standings.power import Pilot, Plan, pilot, plan
+from winsome.standings.sequential import SequentialRate, confidence_sequence, e_values, sequential_win_rate
 from winsome.standings.table import Row, Standings
 from winsome.standings.win_rate import win_rate
 
 __all__ = [
+    "Agreement",
     "Battles",
     "Calibration",
     "Codes",
+    "Grades",
     "PairedDifference",
     "Pairwise",
+    "Pilot",
+    "Plan",
     "Row",
+    "SequentialRate",
     "Standings",
+    "accuracy",
     "battles",
     "bradley_terry",
+    "cohen_kappa",
     "combine",
+    "confidence_sequence",
+    "e_values",
+    "elo",
+    "fleiss_kappa",
+    "grade_mean",
+    "krippendorff_alpha",
     "length_controlled",
     "paired_difference",
     "pairwise",
+    "pairwise_agreement",
+    "pilot",
+    "plan",
+    "rating_counts",
+    "sequential_win_rate",
+    "wildbench_reward",
+    "wildbench_score",
     "win_rate",
 ]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from winsome.errors import BadInput
 from winsome.standings.battles import CODE, Battles, mirrored_outcome, outcome_of
-from winsome.standings.columns import Floats, Ints, counts, dense, sums
+from winsome.standings.columns import Floats, Ints, counts, sums
 
 
 def combine(asks: Battles) -> Battles:
@@ -64,7 +64,7 @@ def combine(asks: Battles) -> Battles:
 
 
 def _contests(asks: Battles, flip: NDArray[np.bool_]) -> tuple[Ints, int]:
-    """The contest of every row, numbered by first labels, and how many there are."""
+    """The contest of every row, numbered in the order in which they first appear, and how many there are."""
     clusters, _ = asks.clusters()
     columns = [clusters, np.where(flip, asks.b, asks.a), np.where(flip, asks.a, asks.b)]
     columns += [
@@ -73,7 +73,9 @@ def _contests(asks: Battles, flip: NDArray[np.bool_]) -> tuple[Ints, int]:
     group = np.zeros(len(asks), np.int64)
     for column in columns:
         _, group = np.unique(group * (int(column.max()) + 2) + column + 1, return_inverse=True)
-    return dense(group.astype(np.int32))
+    _, first, place = np.unique(group, return_index=True, return_inverse=True)
+    appearance = np.argsort(np.argsort(first)).astype(np.int32)
+    return appearance[place], len(first)
 
 
 def _refuse_repeated_keys(asks: Battles, contest: Ints, order: Ints, repeat: Ints) -> None:

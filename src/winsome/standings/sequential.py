@@ -1,0 +1,120 @@
+"""Intervals and decisions that stay true however often one looks: betting confidence sequences and e-values.
+
+A gambler who may bet each next share against "the mean is m" can multiply the stake by 1 / (1 - level) only with chance
+1 - level if m is true; the m at which no gambler got that rich form an interval that holds at all times together.
+Source: Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting", hedged capital.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from winsome.errors import BadInput
+from winsome.standings.battles import Battles
+from winsome.standings.columns import Floats, dense, sums
+from winsome.standings.intervals import check_level
+from winsome.standings.sides import check_rankable, sided
+
+GRID = 1001
+"""Candidate means between 0 and 1; limits are rounded outwards to a step of 0.001."""
+
+LONGEST_BET = 0.5
+"""The part of the stake that is risked at most, against both ends."""
+
+
+@dataclass(frozen=True, eq=False)
+class SequentialRate:
+    """A contender's running win rate in per cent, [prompts] in schedule order: estimate, low, high, e_value.
+
+    e_value: the evidence against a win rate of 50, at least 1 / (1 - level) where it is decided; decided_at: after how
+    many prompts that was first so, None for never.
+    """
+
+    contender: str
+    baseline: str
+    estimate: Floats
+    low: Floats
+    high: Floats
+    e_value: Floats
+    decided_at: int | None
+
+
+def confidence_sequence(share: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
+    """(low, high), each [n]: with chance `level` the mean is inside at every n at once. share: [n] in [0, 1], in order."""
+    check_level(level)
+    grid = np.linspace(0.0, 1.0, GRID)
+    up, down = np.zeros(GRID), np.zeros(GRID)
+    inside = np.ones(GRID, np.bool_)
+    low, high = np.empty(len(share)), np.empty(len(share))
+    bound = math.log(2.0 / (1.0 - level))
+    for n, (value, bet) in enumerate(zip(share, bets(share, level), strict=True)):
+        with np.errstate(divide="ignore"):
+            up += np.log1p(np.minimum(bet, LONGEST_BET / grid) * (value - grid))
+            down += np.log1p(-np.minimum(bet, LONGEST_BET / (1.0 - grid)) * (value - grid))
+        inside &= np.maximum(up, down) < bound
+        kept = np.flatnonzero(inside)
+        # An empty set means that the level's error happened; the last candidates then stand.
+        first, last = (
+            (int(kept[0]), int(kept[-1])) if len(kept) else (int(low[n - 1] * 1000), int(high[n - 1] * 1000))
+        )
+        low[n], high[n] = grid[max(0, first - 1)], grid[min(GRID - 1, last + 1)]
+    return low, high
+
+
+def e_values(share: Floats, null: float = 0.5, *, level: float = 0.95) -> Floats:
+    """[n] the evidence against "the mean is `null`": the mean stake of two gamblers, one for more and one for less.
+
+    Under the null its chance ever to reach x is at most 1 / x. `level` tunes the bets only.
+    """
+    bet = bets(share, level)
+    up = np.cumsum(np.log1p(np.minimum(bet, LONGEST_BET / null) * (share - null)))
+    down = np.cumsum(np.log1p(-np.minimum(bet, LONGEST_BET / (1.0 - null)) * (share - null)))
+    return (np.exp(np.minimum(up, 700.0)) + np.exp(np.minimum(down, 700.0))) / 2.0
+
+
+def bets(share: Floats, level: float) -> Floats:
+    """[n] the bet on each share, from those before it alone: sqrt(2 log(2 / (1 - level)) / (variance n log(1 + n)))."""
+    n = np.arange(1, len(share) + 1)
+    mean = (0.5 + np.cumsum(share)) / (n + 1)
+    variance = (0.25 + np.cumsum((share - mean) ** 2)) / (n + 1)
+    before = np.concatenate([[0.25], variance[:-1]])
+    return np.sqrt(2.0 * math.log(2.0 / (1.0 - level)) / (before * n * np.log1p(n)))
+
+
+def sequential_win_rate(
+    battles: Battles, contender: str, baseline: str, *, level: float = 0.95
+) -> SequentialRate:
+    """The running win rate of `contender` against `baseline`, prompts in the order of their first row, each weight 1.
+
+    The rows must be in schedule order, never in order of arrival; a prompt's share is the weighted mean over its rows.
+    Raises BadInput where the two never met.
+    """
+    check_rankable(battles)
+    code, other = battles.code_of(contender), battles.code_of(baseline)
+    view = sided(battles)[code].against(other)
+    used = view.take(view.scored)
+    if not len(used.share):
+        raise BadInput(f"{contender} never met {baseline} in a scored battle; judge at least one prompt")
+    order = np.argsort(used.row, kind="stable")
+    codes, prompts = dense(used.cluster)
+    first = np.full(prompts, len(codes))
+    np.minimum.at(first, codes[order], np.arange(len(codes)))
+    weight = sums(codes, used.weight, prompts)
+    share = (sums(codes, used.weight * used.share, prompts) / weight)[np.argsort(first)]
+    share = np.clip(share, 0.0, 1.0)
+    low, high = confidence_sequence(share, level=level)
+    evidence = e_values(share, level=level)
+    decided = np.flatnonzero((low > 0.5) | (high < 0.5))
+    running = np.cumsum(share) / np.arange(1, prompts + 1)
+    return SequentialRate(
+        contender,
+        baseline,
+        100.0 * running,
+        100.0 * low,
+        100.0 * high,
+        evidence,
+        int(decided[0]) + 1 if len(decided) else None,
+    )
