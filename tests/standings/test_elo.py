@@ -48,9 +48,10 @@ def test_passes_repeat_by_seed_and_forget_the_order() -> None:
     )
     assert one.low is not None
     assert one.high is not None
-    assert (
-        one.low < 1000 + 0.5 * (bradley_terry(found).row("x").estimate or 0) - 500 + 20
-    )  # Elo with k = 4 lags behind
+    bradley = bradley_terry(found).row("x").estimate
+    assert bradley is not None
+    # With k = 4 and 300 battles Elo has come most of the way from its start.
+    assert 1000 < (one.estimate or 0) < bradley + 5
     assert one.low < (one.estimate or 0) < one.high
 
 
