@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WIDE = 96
 """Columns of a terminal from which the interval is drawn wide."""
 
-NARROW = 66
+NARROW = 74
 """Columns below which it is not drawn at all."""
 
 MOST_WARNINGS = 3
@@ -67,9 +67,13 @@ def _table(shown: Mapping[str, Any], width: int) -> Table:
     axis = scale(shown["rows"], 1000.0, None) if points else scale(shown["rows"])
     cells = 0 if width < NARROW else 28 if wide else 14
     table = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim"
+        box=box.SIMPLE_HEAD,
+        padding=(0, int(width >= NARROW), 0, 0),
+        pad_edge=False,
+        show_edge=False,
+        header_style="dim",
     )
-    table.add_column("contender", overflow="fold", min_width=10)
+    table.add_column("contender", overflow="fold", min_width=8)
     titles = [("ranks" if wide else "rank"), ("points" if points else "win %")]
     titles += [
         f"{100 * shown['level']:g}%{' interval' if wide else ''}",
