@@ -16,7 +16,7 @@ from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats
 from winsome.standings.intervals import FEW_CLUSTERS, check_level
 from winsome.standings.ranking import decided_pairs, normal_p_values, possible_ranks
-from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes, dropped, pooled, sided
+from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes, dropped, pooled, tally
 from winsome.standings.strengths import (
     cluster_meat,
     fit,
@@ -58,7 +58,8 @@ def bradley_terry(
     """
     check_level(level)
     check_rankable(battles)
-    scored = battles.take(battles.scored)
+    mask = battles.scored
+    scored = battles if mask.all() else battles.take(mask)
     anchored, offset = (None, MEAN) if anchor is None else _anchor(battles, anchor)
     counts = pair_counts(scored.a, scored.b, scored.share, scored.weight, len(battles.names))
     warnings = unidentified(battles.names, counts.wins)
@@ -90,14 +91,15 @@ def bradley_terry(
     half = -float(ndtri((1.0 - level) / 2.0)) * errors
     ranks = possible_ranks(ratings, decided_pairs(normal_p_values(strength, covariance), level))
     rows: list[Row] = []
-    for code, view in enumerate(sided(battles, cluster)):
-        used = view.take(view.scored)
-        n = len(np.unique(used.cluster))
+    found = tally(battles, cluster)
+    for code in range(len(battles.names)):
+        n = int(found.n[code])
         if n < FEW_CLUSTERS:
             warnings.append(f"{battles.names[code]}: few effective clusters ({n}): the interval is rough")
         rating, error, reach = float(ratings[code]), float(errors[code]), float(half[code])
         figures = (rating, error, rating - reach, rating + reach)
-        rows.append(Row(battles.names[code], *figures, n, len(used.share), view.counts(), ranks[code]))
+        entered, outcomes = int(found.battles[code]), found.counts(code)
+        rows.append(Row(battles.names[code], *figures, n, entered, outcomes, ranks[code]))
     return Standings(
         method="bt",
         rows=tuple(sorted(rows, key=lambda row: (-(row.estimate or 0.0), row.contender))),

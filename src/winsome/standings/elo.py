@@ -11,7 +11,7 @@ from winsome.standings.bootstrap import percentile_interval
 from winsome.standings.columns import Floats, counts
 from winsome.standings.intervals import check_level
 from winsome.standings.ranking import decided_pairs, possible_ranks
-from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes, dropped, pooled, sided
+from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes, dropped, pooled, tally
 from winsome.standings.table import Row, Standings
 
 
@@ -55,17 +55,13 @@ def elo(
     p_values = np.minimum(1.0, 2.0 * (side + 1) / (replicates + 1))
     ranks = possible_ranks(ratings, decided_pairs(p_values, level))
     rows: list[Row] = []
-    for code, view in enumerate(sided(battles, cluster)):
-        played = view.take(view.scored)
+    found = tally(battles, cluster)
+    for code, name in enumerate(battles.names):
+        rating, error = float(ratings[code]), float(errors[code])
         low, high = percentile_interval(spread[code], level)
-        figures = (
-            float(ratings[code]),
-            float(errors[code]),
-            min(low, float(ratings[code])),
-            max(high, float(ratings[code])),
-        )
-        n = len(np.unique(played.cluster))
-        rows.append(Row(battles.names[code], *figures, n, len(played.share), view.counts(), ranks[code]))
+        figures = (rating, error, min(low, rating), max(high, rating))
+        entered = int(found.n[code]), int(found.battles[code])
+        rows.append(Row(name, *figures, *entered, found.counts(code), ranks[code]))
     order_note = "file order used" if passes == 1 else f"mean over {passes} shuffles, seed {seed}"
     return Standings(
         method="elo",

@@ -98,6 +98,36 @@ def cluster_codes(battles: Battles, cluster: ClusterBy) -> Ints:
     return dense(battles.annotator.values)[0]
 
 
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What stands beside a rating, by contender [K]: clusters and rows that entered, and rows by outcome [K, 9]."""
+
+    n: NDArray[np.int64]
+    battles: NDArray[np.int64]
+    outcomes: NDArray[np.int64]
+
+    def counts(self, code: int) -> dict[str, int]:
+        """A contender's rows by outcome."""
+        return {outcome: int(count) for outcome, count in zip(OUTCOMES, self.outcomes[code], strict=True)}
+
+
+def tally(battles: Battles, cluster: ClusterBy = "prompt") -> Tally:
+    """The counts of all contenders, without sorting the rows."""
+    size, kinds = len(battles.names), len(OUTCOMES)
+    scored = battles.scored
+    outcomes = counts(battles.a.astype(np.int64) * kinds + battles.outcome, size * kinds)
+    outcomes = outcomes + counts(
+        battles.b.astype(np.int64) * kinds + mirrored_outcome(battles.outcome), size * kinds
+    )
+    a, b = (battles.a, battles.b) if scored.all() else (battles.a[scored], battles.b[scored])
+    rows = counts(a, size) + counts(b, size)
+    n = rows
+    if cluster == "annotator" or (cluster == "prompt" and battles.cluster is not None):
+        codes = cluster_codes(battles, cluster)[scored].astype(np.int64)
+        n = counts(np.unique(np.concatenate([codes * size + a, codes * size + b])) % size, size)
+    return Tally(n, rows, outcomes.reshape(size, kinds))
+
+
 def by_category(battles: Battles) -> Iterator[tuple[str, Battles]]:
     """The battles of each category in the order of their names; rows without one are left out."""
     if battles.category is None:
