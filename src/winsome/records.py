@@ -339,8 +339,11 @@ class Verdict:
 
     @property
     def share(self) -> float | None:
-        """The first side's share of a two-sided match, in [0, 1]; None where it was not scored."""
-        return self.scores[0] if self.outcome in SCORED and len(self.scores) == 2 else None
+        """The first side's share of a two-sided match, in [0, 1]; None where it was not scored. The higher grade wins."""
+        if self.outcome not in SCORED or len(self.scores) != 2:
+            return None
+        first, second = self.scores
+        return 0.5 + 0.5 * ((first > second) - (first < second)) if self.outcome == "graded" else first
 
 
 def shares(share: float) -> tuple[Outcome, tuple[float, float]]:

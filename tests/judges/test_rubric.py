@@ -22,6 +22,7 @@ async def test_each_side_has_its_grade_and_sees_no_other() -> None:
     assert not judge.ordered
     front, back = await verdicts(judge, asked(seat=0), asked(seat=1))
     assert (front.outcome, front.scores, back.scores) == ("graded", (9.0, 2.5), (9.0, 2.5))
+    assert (front.share, back.share) == (1.0, 1.0)
     assert (len(front.evidence), front.usage) == (2, Usage(2, 20, 4, 1.0))
     assert not any("An apple." in prompt.text and "A stone." in prompt.text for prompt in model.prompts)
     assert [count for count, _ in model.calls] == [2]
