@@ -59,6 +59,11 @@ class Spec:
         return Spec(self.kind, self.address, kept)
 
 
+def masked(spec: Spec | str) -> str:
+    """`spec` as it may be shown: a secret written into it by mistake is left out."""
+    return re.sub(r"((?:key|secret|password|token)=)(?!env:)[^&)#\s]+", r"\1..", str(spec))
+
+
 def _written(value: Any) -> str:
     if isinstance(value, Spec):
         return f"({value})"
@@ -92,7 +97,7 @@ def parse(text: str | Mapping[str, Any] | Spec) -> Spec:
         return Spec("recorded", head, _settings(query, text))
     if not re.fullmatch(r"[A-Za-z_][\w.]*", kind):
         raise BadInput(
-            f'"{text}" is no name: write kind:address?key=value, an http address, or a path; quote the name'
+            f'"{masked(text)}" is no name: write kind:address?key=value, an http address, or a path; quote the name'
         )
     return Spec(kind, unquote(address), _settings(query, text))
 
@@ -151,7 +156,7 @@ def _split(text: str, separator: str, whole: str) -> list[str]:
             pieces.append(text[start:i])
             start = i + 1
     if depth != 0:
-        raise BadInput(f'"{whole}": brackets do not match (was it cut by the shell? quote the name)')
+        raise BadInput(f'"{masked(whole)}": brackets do not match (was it cut by the shell? quote the name)')
     return [*pieces, text[start:]] if text else []
 
 
@@ -160,9 +165,9 @@ def _settings(query: str, whole: str) -> dict[str, Any]:
     for piece in _split(query, "&", whole):
         key, equals, value = piece.partition("=")
         if not equals or not key:
-            raise BadInput(f'"{whole}": "{piece}" is no key=value (was it cut by the shell? quote the name)')
+            raise BadInput(f'"{masked(whole)}": "{piece}" is no key=value (was it cut by the shell? quote the name)')
         if key in settings:
-            raise BadInput(f'"{whole}": "{key}" is given twice; keep one')
+            raise BadInput(f'"{masked(whole)}": "{key}" is given twice; keep one')
         settings[key] = _value(value, whole)
     return settings
 
@@ -230,7 +235,7 @@ def unknown_kind(spec: Spec, role: str) -> BadInput:
     known = sorted(kinds(role))
     near = difflib.get_close_matches(spec.kind, known, 1, 0.5)
     hint = f'; did you mean "{near[0]}"?' if near else ""
-    return BadInput(f'"{spec}": no {role.lower()} kind "{spec.kind}"{hint} (known: {", ".join(known)})')
+    return BadInput(f'"{masked(spec)}": no {role.lower()} kind "{spec.kind}"{hint} (known: {", ".join(known)})')
 
 
 def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
@@ -245,12 +250,12 @@ def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             raise BadInput(
-                f'"{spec}": no setting "{key}"{hint} (known: {", ".join(sorted(known)) or "none"})'
+                f'"{masked(spec)}": no setting "{key}"{hint} (known: {", ".join(sorted(known)) or "none"})'
             )
         arguments[key] = _converted(value, known[key], spec, run)
     for key, setting in known.items():
         if key not in arguments and setting.default is inspect.Parameter.empty:
-            raise BadInput(f'"{spec}": setting "{key}" is missing; add {key}=..')
+            raise BadInput(f'"{masked(spec)}": setting "{key}" is missing; add {key}=..')
     parameters = inspect.signature(factory).parameters
     if "run" in parameters:
         arguments["run"] = run
@@ -261,7 +266,7 @@ def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
     if takes_address:
         return factory(address, **arguments)
     if address:
-        raise BadInput(f'"{spec}": {spec.kind} takes no address; drop ":{spec.address}"')
+        raise BadInput(f'"{masked(spec)}": {spec.kind} takes no address; drop ":{spec.address}"')
     return factory(**arguments)
 
 
@@ -289,14 +294,14 @@ def _converted(value: Any, setting: Setting, spec: Spec, run: Any) -> Any:
     if options[0].startswith("Literal["):
         allowed = re.findall(r"[\"']([^\"']*)[\"']", annotation)
         if str(value) not in allowed:
-            raise BadInput(f'"{spec}": {setting.name}={value} is none of {", ".join(allowed)}')
+            raise BadInput(f'"{masked(spec)}": {setting.name}={value} is none of {", ".join(allowed)}')
         return str(value)
     for option in options:
         try:
             return _plain(value, option)
         except ValueError:
             continue
-    raise BadInput(f'"{spec}": {setting.name}={value} is no {" or ".join(options)}')
+    raise BadInput(f'"{masked(spec)}": {setting.name}={value} is no {" or ".join(options)}')
 
 
 def _plain(value: Any, annotation: str) -> Any:
@@ -336,6 +341,6 @@ def open_spec(spec: Spec, role: str, run: Any) -> Any:
     if factory is None:
         elsewhere = [r.lower() for r in ROOMS if r != role and factory_of(spec, r) is not None]
         if elsewhere:
-            raise Unsupported(f'"{spec}" is a {" and a ".join(elsewhere)}, not a {role.lower()}')
+            raise Unsupported(f'"{masked(spec)}" is a {" and a ".join(elsewhere)}, not a {role.lower()}')
         raise unknown_kind(spec, role)
     return call(factory, spec, run)

@@ -52,10 +52,7 @@ def test_a_comparison_writes_a_whole_run_folder(start_server: Start, tmp_path: P
     assert sum(found.record["counts"].values()) == found.record["contests"] == 180
     assert set(found.record["counts"]) == set(OUTCOMES)
     assert found.complete
-    assert (
-        found.record["figure"]
-        == "arithmetic@1 / http://127.0.0.1:%d/v1#judge alpaca_eval@1 / win-rate" % server.port
-    )
+    assert found.record["figure"] == f"arithmetic@1 / {server.base}#judge alpaca_eval@1 / win-rate"
     # the share of a contest is the mean over its two orders
     mean = asks.group_by("contest", "a").agg(pl.col("share").mean().alias("mean"))
     both = battles.join(mean, on="contest")

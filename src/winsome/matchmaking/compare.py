@@ -141,7 +141,7 @@ async def _compare(
 ) -> Comparison:
     started, clock = _now(), time.monotonic()
     try:
-        contenders = _contenders(session, names)
+        contenders = _contenders(session, names, settings)
         suite = _suite(session, names, settings)
         judge = _judge(session, settings, suite)
         baseline = _baseline(settings, suite, contenders)
@@ -172,8 +172,14 @@ async def _compare(
         await session.close()
 
 
-def _contenders(session: Session, names: Sequence[str | Mapping[str, Any]]) -> list[Asked]:
-    contenders = [session.open(name, Contender) for name in names]
+def _contenders(
+    session: Session, names: Sequence[str | Mapping[str, Any]], settings: Settings
+) -> list[Asked]:
+    parsed = [specs.parse(name) for name in names]
+    if settings.allow_missing:
+        loose = {"allow_missing": "true"}
+        parsed = [replace(s, settings=loose | dict(s.settings)) if s.kind == "recorded" else s for s in parsed]
+    contenders = [session.open(spec, Contender) for spec in parsed]
     if len(contenders) < 2:
         raise BadInput("compare needs two contenders or more: winsome compare A B --judge J")
     seen: set[str] = set()

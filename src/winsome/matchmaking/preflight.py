@@ -119,16 +119,18 @@ def refuse_unknown_prices(budget: Budget, planned: Estimate) -> None:
 async def _seen(contender: Asked) -> Any:
     """What the server shows, asked again where it fails for a passing reason."""
     inner: Any = contender.inner
-    for attempt in range(TRIES):
+    for attempt in range(TRIES - 1):
         try:
             return await inner.probe()
         except (Transient, RateLimited) as error:
-            if attempt == TRIES - 1:
-                raise Fatal(
-                    f"{error} ({TRIES} tries before the run); start the server or check the address"
-                ) from None
             wait = error.retry_after if isinstance(error, RateLimited) else None
             await asyncio.sleep(wait or contender.door.delay(attempt))
+    try:
+        return await inner.probe()
+    except (Transient, RateLimited) as error:
+        raise Fatal(
+            f"{error}; {TRIES} tries before the run failed: start the server or check the address"
+        ) from None
 
 
 async def probe(asked: Sequence[Asked], prompts: Sequence[Prompt]) -> list[str]:
