@@ -101,6 +101,7 @@ CASES: list[tuple[str, str, str, bytes | None, tuple[str, ...]]] = [
     ("list as a side", "verdicts", "a.jsonl", lines({"model_a": ["x"], "model_b": "y", "winner": "tie"}), ("record 1", '"model_a"', "give a name")),
     ("weight as a word", "verdicts", "a.csv", b"model_a,model_b,winner,weight\nx,y,tie,1\nx,y,tie,much\n", ("record 2", '"much"', '"weight"')),
     ("sheet with a strange winner", "verdicts", "a.csv", b"prompt,answer_a,answer_b,winner\np,x,y,a\np,x,y,left one\n", ("record 2", '"left one"', '"winner"')),
+    ("side and name at odds", "verdicts", "a.csv", b"a,b,winner\nx,y,a\nb,a,a\n", ("record 2", '"winner"', "rename")),
     ("reward without counts", "verdicts", "a.json", json.dumps({"-1": {"m": {"win_much": 1}}}).encode(), ('"win"', "give a count")),
     ("winner who did not play", "verdicts", "a.json", json.dumps([{"session_id": "s", "model_A": "x", "model_B": "y", "winner": "z"}]).encode(), ("record 1", '"z"', '"winner"')),
 ]  # fmt: skip
@@ -152,5 +153,5 @@ def test_control_characters_in_a_file_stay_out_of_the_message(tmp_path: Path) ->
 def test_files_of_two_formats_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines(PAIR))
     (tmp_path / "b.jsonl").write_bytes(lines(GAMES))
-    with pytest.raises(BadInput, match="b.jsonl: is Arena-Hard judgments, a.jsonl MT-Bench pairwise judgments; give"):
+    with pytest.raises(BadInput, match=r"b\.jsonl: is Arena-Hard judgments, a\.jsonl MT-Bench pairwise judgments; give"):
         formats.verdicts(tmp_path / "a.jsonl", tmp_path / "b.jsonl")

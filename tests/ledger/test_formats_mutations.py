@@ -80,6 +80,14 @@ def changed(data: bytes, how: str, at: int, byte: int) -> bytes:
     return data[:at] + data[at + 1 :] if how == "delete" else data[:at]
 
 
+def outcome(count: Callable[[Path], int], path: Path) -> tuple[int, str | None]:
+    """How many records were read, or the line that refused them; any other error is a fault and goes on up."""
+    try:
+        return count(path), None
+    except WinsomeError as error:
+        return 0, str(error)
+
+
 def expected(name: str, data: bytes) -> int:
     """How many records the changed file claims to have: its lines, or all of a JSON list."""
     filled = [line for line in data.split(b"\n") if line.strip(b"\xef\xbb\xbf \t\r")]
@@ -98,13 +106,12 @@ def test_a_changed_byte(shared_data: Path, tmp_path: Path, name: str, how: str, 
     data = changed(small(shared_data, name), how, at, byte)
     path = tmp_path / local
     path.write_bytes(data)
-    try:
-        found = count(path)
-    except WinsomeError as error:
-        assert len(str(error)) <= 200
-        assert local in str(error)
-    else:
+    found, line = outcome(count, path)
+    if line is None:
         assert found >= expected(local, data)
+    else:
+        assert len(line) <= 200
+        assert local in line
 
 
 VALUES = st.one_of(
@@ -139,10 +146,9 @@ def test_a_changed_field(
             row[key + "_"] = taken
     path = tmp_path / local
     path.write_text("\n".join(map(json.dumps, rows)) if lined else json.dumps(rows), "utf-8")
-    try:
-        found = count(path)
-    except WinsomeError as error:
-        assert len(str(error)) <= 200
-        assert local in str(error)
-    else:
+    found, line = outcome(count, path)
+    if line is None:
         assert found == len(rows)
+    else:
+        assert len(line) <= 200
+        assert local in line

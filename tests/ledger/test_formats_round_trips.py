@@ -84,9 +84,9 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
         alpaca_eval.write_outputs(tmp_path / "a.json", [two_turns])
     with pytest.raises(BadInput, match="answer 4 has no id"):
         arena_hard.write_answers(tmp_path / "a.jsonl", [nameless])
-    with pytest.raises(BadInput, match="several turns; use .jsonl"):
+    with pytest.raises(BadInput, match=r"several turns; use \.jsonl"):
         tables.write_answers(tmp_path / "a.csv", [two_turns])
-    with pytest.raises(BadInput, match="cannot be written; use .json"):
+    with pytest.raises(BadInput, match=r"cannot be written; use \.json"):
         tables.write_answers(tmp_path / "a.xlsx", [nameless])
     graded = pl.DataFrame({"model_a": ["x"], "model_b": ["y"], "share": [0.7], "prompt_id": ["1"], "order": [0]})
     with pytest.raises(BadInput, match=r"verdict 1 has share 0\.7"):
@@ -272,3 +272,8 @@ def test_a_csv_cell_with_quotes_takes_the_careful_way_to_the_same_verdicts(tmp_p
     (tmp_path / "p.csv").write_text(plain)
     (tmp_path / "q.csv").write_text(quoted)
     assert_frame_equal(formats.verdicts(tmp_path / "p.csv"), formats.verdicts(tmp_path / "q.csv"))
+
+
+def test_winners_may_be_named(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text("a,b,winner\nx,y,y\ny,x,y\nx,y,tie\nx,y,left\nx,y,\n")
+    assert formats.verdicts(tmp_path / "v.csv")["share"].to_list() == [0.0, 1.0, 0.5, 1.0, None]

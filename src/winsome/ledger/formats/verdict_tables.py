@@ -197,9 +197,11 @@ def _finished(path: Path, frame: pl.DataFrame, columns: dict[str, str], *, arena
         elif not frame[name].dtype.is_numeric():
             frame = frame.with_columns(_numbers(path, frame[name]))
     for name in ("model_a", "model_b"):
-        empty = frame[name].str.strip_chars() == ""
-        if empty.any():
-            refuse(path, f'record {(empty.arg_max() or 0) + 1} has no name in "{name}"; name the contender')
+        # Names are few and rows are many, so the names are looked at first.
+        blank = [word for word in frame[name].unique() if not word.strip()]
+        if blank:
+            place = frame[name].is_in(blank).arg_max() or 0
+            refuse(path, f'record {place + 1} has no name in "{name}"; name the contender')
     if "winner" in frame.columns:
         frame = _shares(path, frame)
     voter = next((name for name in ("worker", "judge") if name in frame.columns and (arena or name == "worker")), None)
@@ -224,20 +226,35 @@ def _numbers(path: Path, values: pl.Series) -> pl.Series:
 
 
 def _shares(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with `share` in place of `winner`; a winner may also be named by the contender's own name."""
+    """The frame with `share` in place of `winner`, which names a side or the contender itself."""
     import polars as pl
 
-    winner = pl.col("winner")
-    word = winner.replace_strict(WINNERS, default=None, return_dtype=pl.Float64)
-    named = pl.when(winner == pl.col("model_a")).then(1.0).when(winner == pl.col("model_b")).then(0.0).otherwise(word)
-    frame = frame.with_columns(winner.replace({"": None}))
-    shares = frame.select(share=named)["share"]
-    unknown = shares.is_null() & frame["winner"].is_not_null()
+    words = frame["winner"].replace({"": None})
+    shares = words.replace_strict(WINNERS, default=None, return_dtype=pl.Float64)
+    sides = {*frame["model_a"].unique(), *frame["model_b"].unique()}
+    if not sides.isdisjoint(words.unique().to_list()):
+        shares = _named(path, frame, words, shares)
+    unknown = shares.is_null() & words.is_not_null()
     if unknown.any():
         place = unknown.arg_max() or 0
-        word_found = shown(frame["winner"][place])
-        refuse(path, f'record {place + 1} has {word_found} in "winner"; use model_a, model_b, tie or tie (bothbad)')
-    return frame.drop("winner").with_columns(shares) if "share" not in frame.columns else frame.drop("winner")
+        found = shown(frame["winner"][place])
+        refuse(path, f'record {place + 1} has {found} in "winner"; use model_a, model_b, tie or tie (bothbad)')
+    frame = frame.drop("winner")
+    return frame if "share" in frame.columns else frame.with_columns(shares.alias("share"))
+
+
+def _named(path: Path, frame: pl.DataFrame, words: pl.Series, shares: pl.Series) -> pl.Series:
+    """The shares where winners may be contenders' names; refused where a contender is called as the other side is."""
+    import polars as pl
+
+    by_name = pl.when(words == pl.col("model_a")).then(1.0).when(words == pl.col("model_b")).then(0.0)
+    named = frame.select(share=by_name.otherwise(None))["share"]
+    torn = (named != shares).fill_null(False)
+    if torn.any():
+        place = torn.arg_max() or 0
+        found = shown(words[place])
+        refuse(path, f'record {place + 1} has {found} in "winner", a side and the contender on the other side: rename it')
+    return shares.fill_null(named)
 
 
 def write_battles(path: Path | str, verdicts: pl.DataFrame) -> int:
