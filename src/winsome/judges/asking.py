@@ -86,7 +86,7 @@ async def replies(
         calls: dict[tuple[int, int], dict[str, list[_Open]]] = {}
         for item in waiting:
             calls.setdefault((item.draw, item.doubled), {}).setdefault(item.ask.prompt.id, []).append(item)
-        waiting = []
+        waiting = list[_Open]()
         for (draw, doubled), by_prompt in calls.items():
             room = sampling.max_tokens * 2**doubled if sampling.max_tokens else None
             asked = replace(sampling, samples=range(draw, draw + 1), max_tokens=room)

@@ -49,7 +49,7 @@ def references(prompt: Prompt) -> list[str]:
     found: Any = prompt.for_judges.get("reference_answer")
     if found is None or found == "" or found == []:
         return []
-    turns = found if isinstance(found, (list, tuple)) else [found]
+    turns: Sequence[Any] = found if isinstance(found, (list, tuple)) else [found]
     return [turn if isinstance(turn, str) else orjson.dumps(turn).decode() for turn in turns]
 
 
@@ -63,9 +63,8 @@ def reference(prompt: Prompt) -> str:
 
 def required_reference(prompt: Prompt, judge: str) -> Any:
     """`for_judges["reference_answer"]` as it stands, of the last turn where there are several; BadInput without one."""
-    found: Any = prompt.for_judges.get("reference_answer")
-    if isinstance(found, (list, tuple)) and found:
-        found = found[-1]
+    given: Any = prompt.for_judges.get("reference_answer")
+    found: Any = given[-1] if isinstance(given, (list, tuple)) and given else given
     if found is None or found in ("", [], ()):
         where = prompt.item or prompt.id[:8]
         raise BadInput(

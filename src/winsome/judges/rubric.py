@@ -34,9 +34,9 @@ class Rubric:
         """One graded verdict a match, once all of its sides have a grade; unread where one has none."""
         heard: dict[int, dict[int, Reply]] = {number: {} for number in range(len(matches))}
         asks = [
-            self._ask(match, number, seat)
+            self._ask(match, number, side)
             for number, match in enumerate(matches)
-            for seat in range(len(match.sides))
+            for side in range(len(match.sides))
         ]
         async for reply in replies(self.model, asks, self.sampling, self.protocol.read):
             number, side = reply.ask.of

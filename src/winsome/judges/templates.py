@@ -220,15 +220,17 @@ def _arena_hard_text(path: str, text: str) -> str:
     try:
         loaded: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadInput(f"{path}: is not YAML ({error}); give a file with prompt_template") from None
-    body: Any = loaded.get("prompt_template") if isinstance(loaded, dict) else None
-    if isinstance(body, list):
-        body = "\n".join(str(piece) for piece in body)
+        raise BadInput(
+            f"{path}: is not YAML ({str(error).splitlines()[0][:80]}); give a file with prompt_template"
+        ) from None
+    fields: Mapping[str, Any] = loaded if isinstance(loaded, dict) else {}
+    given: Any = fields.get("prompt_template")
+    body: Any = "\n".join(map(str, given)) if isinstance(given, list) else given
     if not isinstance(body, str):
         raise BadInput(
             f"{path}: has no prompt_template; add the user's turn under that name (and system_prompt)"
         )
-    system = loaded.get("system_prompt")
+    system = fields.get("system_prompt")
     if not isinstance(system, str):
         raise BadInput(
             f"{path}: has no system_prompt, which tells the judge its labels; add it beside prompt_template"
@@ -253,7 +255,7 @@ def _mt_bench(path: str, text: str, entry: str, sides: int) -> Template:
     if not wanted:
         names = ", ".join(str(row.get("name")) for row in rows)
         raise BadInput(
-            f'{path}: no prompt "{entry or kind}"; name one as prompt=@{Path(path).name}#name (found: {names})'
+            f'{path}: no prompt "{entry or kind}"; name one as prompt=@{Path(path).name}#name (found: {names[:60]})'
         )
     found: dict[Case, str] = {}
     for row in wanted:
