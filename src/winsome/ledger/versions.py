@@ -67,10 +67,8 @@ def migrate(engine: Engine, migrations: Path = MIGRATIONS) -> None:
 
     url = "sqlite://" if engine.dialect == "sqlite" else "postgresql+psycopg://"
     made: Any = sqlalchemy.create_engine(url, creator=engine.connect, poolclass=sqlalchemy.NullPool)
-    if engine.dialect == "sqlite":
-        # The driver would commit before each CREATE; begun by hand, an interrupted migration leaves nothing behind.
-        event.listen(made, "begin", _begin_by_hand)
-
+    # The drivers would commit after each statement; begun by hand, an interrupted migration leaves nothing behind.
+    event.listen(made, "begin", _begin_at_once if engine.dialect == "sqlite" else _begin)
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     with made.begin() as connection:
@@ -81,7 +79,11 @@ def migrate(engine: Engine, migrations: Path = MIGRATIONS) -> None:
     made.dispose()
 
 
-def _begin_by_hand(connection: Any) -> None:
+def _begin(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_at_once(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
