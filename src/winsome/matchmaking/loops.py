@@ -26,19 +26,23 @@ def finish(work: Coroutine[Any, Any, T], interrupt: Callable[[], None] = lambda:
         handle.append((asyncio.get_running_loop(), asyncio.current_task()))  # type: ignore[arg-type]
         return await work
 
+    done = threading.Event()
+
     def thread() -> None:
         try:
             with _fewer_collections():
                 result.append(asyncio.run(body()))
         except BaseException as raised:
             error.append(raised)
+        finally:
+            done.set()
 
-    worker = threading.Thread(target=thread, name="winsome", daemon=True)
-    worker.start()
+    threading.Thread(target=thread, name="winsome", daemon=True).start()
     interrupted = 0
-    while worker.is_alive():
+    # an event, not Thread.join: a join that Ctrl-C ends may take a running thread for a finished one (CPython 3.11)
+    while not done.is_set():
         try:
-            worker.join(0.2)
+            done.wait(0.2)
         except KeyboardInterrupt:
             interrupted += 1
             if handle:
