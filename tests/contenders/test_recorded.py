@@ -36,7 +36,10 @@ def say(*words: str, **beside: Any) -> list[Prompt]:
 
 async def test_answers_are_found_by_words(tmp_path: Path) -> None:
     contender = opened(
-        written(tmp_path / "a.jsonl", [{"prompt": "two", "output": "2"}, {"prompt": "one", "output": "1", "model": "m"}])
+        written(
+            tmp_path / "a.jsonl",
+            [{"prompt": "two", "output": "2"}, {"prompt": "one", "output": "1", "model": "m"}],
+        )
     )
     prompts = say("one", "two")
     found = {response.prompt: response for response in await asked(contender, prompts)}
@@ -67,7 +70,10 @@ async def test_the_kth_occurrence_of_a_prompt_takes_the_kth_record_as_draw_k(tmp
 async def test_samples_of_a_record_are_draws(tmp_path: Path) -> None:
     as_lists = opened(written(tmp_path / "a.jsonl", [{"prompt": "p", "output": ["x", "y", "z"]}]))
     as_rows = opened(
-        written(tmp_path / "b.jsonl", [{"prompt": "p", "output": w, "sample": n} for n, w in ((2, "z"), (0, "x"), (1, "y"))])
+        written(
+            tmp_path / "b.jsonl",
+            [{"prompt": "p", "output": w, "sample": n} for n, w in ((2, "z"), (0, "x"), (1, "y"))],
+        )
     )
     for contender in (as_lists, as_rows):
         assert [r.text for r in await asked(contender, say("p"), range(3))] == ["x", "y", "z"]
@@ -83,7 +89,10 @@ async def test_samples_and_occurrences_together(tmp_path: Path) -> None:
 
 
 async def test_turns_answer_follow_ups(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.jsonl", [{"question_id": 7, "model_id": "m", "choices": [{"index": 0, "turns": ["a", "b"]}]}])
+    path = written(
+        tmp_path / "a.jsonl",
+        [{"question_id": 7, "model_id": "m", "choices": [{"index": 0, "turns": ["a", "b"]}]}],
+    )
     prompt = Prompt((user("p"),), follow_ups=(user("and?"),), item="7")
     (response,) = await asked(opened(path), [prompt])
     assert response.messages == (assistant("a"), assistant("b"))
@@ -117,7 +126,10 @@ async def test_prompts_that_differ_in_the_system_text_alone(tmp_path: Path) -> N
 
 
 async def test_by_position(tmp_path: Path) -> None:
-    contender = opened(written(tmp_path / "a.jsonl", [{"prompt": "P", "output": "a"}, {"prompt": "Q", "output": "b"}]), match="position")
+    contender = opened(
+        written(tmp_path / "a.jsonl", [{"prompt": "P", "output": "a"}, {"prompt": "Q", "output": "b"}]),
+        match="position",
+    )
     with pytest.raises(BadInput, match="position"):
         await asked(contender, say("p"))
     contender.align(say("p", "q"))
@@ -135,7 +147,11 @@ async def test_by_position(tmp_path: Path) -> None:
         ("Name  a river.", "Name a river.", "differs in white space"),
         ("name a River.", "Name a river.", "differs in letter case"),
         ("Name a cafe\u0301.", "Name a caf\u00e9.", "differs in Unicode form"),
-        ("Name a lake or river.", "Name a river or lake.", 'differs at character 8: "lake or " for "river or"'),
+        (
+            "Name a lake or river.",
+            "Name a river or lake.",
+            'differs at character 8: "lake or " for "river or"',
+        ),
         ("Something else", "Name a river.", "nothing near"),
     ],
 )
@@ -157,8 +173,16 @@ def test_a_mismatch_names_the_nearest_record_and_what_differs(
     ("rows", "items", "why"),
     [
         ([{"id": "q-1", "output": "a"}], ("q-1", "q-2"), 'prompt 2 no id "q-2", nearest "q-1"'),
-        ([{"id": "1", "output": "a"}, {"id": "2", "output": None}], ("1", "2"), "prompt 2 record 2 has no answer"),
-        ([{"id": "1", "prompt": "other", "output": "a"}], ("1",), 'prompt 1 record 1 has id "1" but its prompt differs'),
+        (
+            [{"id": "1", "output": "a"}, {"id": "2", "output": None}],
+            ("1", "2"),
+            "prompt 2 record 2 has no answer",
+        ),
+        (
+            [{"id": "1", "prompt": "other", "output": "a"}],
+            ("1",),
+            'prompt 1 record 1 has id "1" but its prompt differs',
+        ),
     ],
 )
 def test_a_mismatch_by_id(tmp_path: Path, rows: list[Any], items: tuple[str, ...], why: str) -> None:
@@ -170,7 +194,9 @@ def test_a_mismatch_by_id(tmp_path: Path, rows: list[Any], items: tuple[str, ...
 
 
 async def test_missing_answers_are_failed_responses_where_they_are_allowed(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.jsonl", [{"prompt": "one", "output": "1"}, {"prompt": "three", "output": None}])
+    path = written(
+        tmp_path / "a.jsonl", [{"prompt": "one", "output": "1"}, {"prompt": "three", "output": None}]
+    )
     contender = opened(path, allow_missing=True)
     alignment = contender.align(say("one", "two", "three"))
     assert (alignment.matched, [place for place, _ in alignment.missing]) == (1, [1, 2])
@@ -183,13 +209,17 @@ async def test_missing_answers_are_failed_responses_where_they_are_allowed(tmp_p
 
 
 async def test_an_empty_answer_is_an_answer(tmp_path: Path) -> None:
-    (response,) = await asked(opened(written(tmp_path / "a.jsonl", [{"prompt": "p", "output": ""}])), say("p"))
+    (response,) = await asked(
+        opened(written(tmp_path / "a.jsonl", [{"prompt": "p", "output": ""}])), say("p")
+    )
     assert (response.finish, response.messages) == ("stop", (assistant(""),))
 
 
 def test_an_id_with_two_prompts_is_refused(tmp_path: Path) -> None:
     rows = [{"id": 1, "prompt": "p", "output": "a"}, {"id": 1, "prompt": "q", "output": "b"}]
-    with pytest.raises(BadInput, match='record 2 has id "1", which stands with another prompt in record 1; correct'):
+    with pytest.raises(
+        BadInput, match='record 2 has id "1", which stands with another prompt in record 1; correct'
+    ):
         opened(written(tmp_path / "a.jsonl", rows)).align([Prompt((user("p"),), item="1")])
 
 
@@ -222,7 +252,9 @@ def test_the_id_follows_the_answers_and_not_the_place(tmp_path: Path) -> None:
 def test_specs_open_it(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", [{"prompt": "p", "output": "o"}])
     opened_by_path = specs.open_spec(specs.parse(str(path)), "Contender", None)
-    opened_by_name = specs.open_spec(specs.parse(f"recorded:{path}?match=text&allow_missing=true"), "Contender", None)
+    opened_by_name = specs.open_spec(
+        specs.parse(f"recorded:{path}?match=text&allow_missing=true"), "Contender", None
+    )
     assert isinstance(opened_by_path, Recorded)
     assert (opened_by_name.match, opened_by_name.allow_missing) == ("text", True)
     with pytest.raises(BadInput, match="match=best is none of"):
@@ -258,7 +290,9 @@ def test_published_arena_answers_fit_their_questions(shared_data: Path) -> None:
 
 
 def test_one_changed_space_in_published_outputs_is_named(shared_data: Path, tmp_path: Path) -> None:
-    rows = json.loads(gzip.decompress((shared_data / "alpaca_eval_2/alpaca-7b.model_outputs.json.gz").read_bytes()))
+    rows = json.loads(
+        gzip.decompress((shared_data / "alpaca_eval_2/alpaca-7b.model_outputs.json.gz").read_bytes())
+    )
     suite = formats.prompts(shared_data / "alpaca_eval_2/baseline_gpt4_1106_preview.parquet")
     for place in (16, 40, 212):
         rows[place]["instruction"] += " "

@@ -31,9 +31,23 @@ def parquet(frame: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-PAIR = {"question_id": 81, "model_1": "a", "model_2": "b", "g1_winner": "model_1", "g2_winner": "tie", "judge": ["j", "p"]}
+PAIR = {
+    "question_id": 81,
+    "model_1": "a",
+    "model_2": "b",
+    "g1_winner": "model_1",
+    "g2_winner": "tie",
+    "judge": ["j", "p"],
+}
 GAMES = {"uid": "u", "model": "m", "category": "hard_prompt", "games": [{"score": "A>B"}, {"score": "B>A"}]}
-NOTE = {"instruction": "Say hi", "output_1": "x", "output_2": "y", "generator_1": "a", "generator_2": "b", "preference": 1.5}
+NOTE = {
+    "instruction": "Say hi",
+    "output_1": "x",
+    "output_2": "y",
+    "generator_1": "a",
+    "generator_2": "b",
+    "preference": 1.5,
+}
 READ: dict[str, Callable[..., Any]] = {
     "prompts": formats.prompts,
     "answers": formats.answers,
@@ -107,7 +121,9 @@ CASES: list[tuple[str, str, str, bytes | None, tuple[str, ...]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("reader", "name", "content", "parts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("reader", "name", "content", "parts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
 def test_bad_files_are_refused_in_one_line(
     tmp_path: Path, reader: str, name: str, content: bytes | None, parts: tuple[str, ...]
 ) -> None:
@@ -153,5 +169,7 @@ def test_control_characters_in_a_file_stay_out_of_the_message(tmp_path: Path) ->
 def test_files_of_two_formats_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines(PAIR))
     (tmp_path / "b.jsonl").write_bytes(lines(GAMES))
-    with pytest.raises(BadInput, match=r"b\.jsonl: is Arena-Hard judgments, a\.jsonl MT-Bench pairwise judgments; give"):
+    with pytest.raises(
+        BadInput, match=r"b\.jsonl: is Arena-Hard judgments, a\.jsonl MT-Bench pairwise judgments; give"
+    ):
         formats.verdicts(tmp_path / "a.jsonl", tmp_path / "b.jsonl")

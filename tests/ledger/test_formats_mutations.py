@@ -56,7 +56,9 @@ def small(shared_data: Path, name: str) -> bytes:
     data = gzip.decompress(data) if name.endswith(".gz") else data
     if name.endswith(".csv"):
         return b"".join(line + b"\n" for line in data.splitlines()[: KEPT + 1])
-    rows = json.loads(data) if ".jsonl" not in name else [json.loads(line) for line in data.splitlines()[:KEPT]]
+    rows = (
+        json.loads(data) if ".jsonl" not in name else [json.loads(line) for line in data.splitlines()[:KEPT]]
+    )
     rows = [_cut(row) for row in rows[:KEPT]]
     if ".jsonl" in name:
         return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
@@ -121,14 +123,28 @@ VALUES = st.one_of(
     st.floats(),
     st.text(max_size=4),
     st.sampled_from(["", "nan", "model_a", "A>B", "[", "[]", "\ud7ff\u202e"]),
-    st.lists(st.one_of(st.none(), st.text(max_size=2), st.dictionaries(st.text(max_size=2), st.none(), max_size=1)), max_size=2),
-    st.dictionaries(st.sampled_from(["content", "answer", "turns", "role", "score"]), st.none() | st.text(max_size=2), max_size=2),
+    st.lists(
+        st.one_of(
+            st.none(), st.text(max_size=2), st.dictionaries(st.text(max_size=2), st.none(), max_size=1)
+        ),
+        max_size=2,
+    ),
+    st.dictionaries(
+        st.sampled_from(["content", "answer", "turns", "role", "score"]),
+        st.none() | st.text(max_size=2),
+        max_size=2,
+    ),
 )
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if not name.endswith(".csv")])
 @PLAIN
-@given(record=st.integers(0, KEPT - 1), field=st.integers(0, 20), action=st.sampled_from(["set", "drop", "rename"]), value=VALUES)
+@given(
+    record=st.integers(0, KEPT - 1),
+    field=st.integers(0, 20),
+    action=st.sampled_from(["set", "drop", "rename"]),
+    value=VALUES,
+)
 def test_a_changed_field(
     shared_data: Path, tmp_path: Path, name: str, record: int, field: int, action: str, value: Any
 ) -> None:

@@ -45,7 +45,9 @@ def test_alpaca_eval_annotations_share_prompts_with_the_suite(shared_data: Path)
 def test_wildbench_scores_are_the_published_ones(shared_data: Path) -> None:
     frame = formats.grades(shared_data / "wildbench/wb_score_gpt4o.parquet")
     published = json.loads((shared_data / "wildbench/wb_score_published.json").read_text())
-    found = {row["model"]: row for row in frame.group_by("model").agg(pl.col("grade").mean(), pl.len()).to_dicts()}
+    found = {
+        row["model"]: row for row in frame.group_by("model").agg(pl.col("grade").mean(), pl.len()).to_dicts()
+    }
     assert found.keys() == published.keys()
     for model, row in found.items():
         assert row["grade"] == pytest.approx(published[model]["score"], abs=1e-12)
@@ -59,7 +61,9 @@ def test_wildbench_rewards_are_the_published_ones(shared_data: Path, margin: int
     frame = wildbench.rewards(read(path), margin=margin, reference="gpt-4-turbo-2024-04-09")
     points = (2 * pl.col("share") - 1) * pl.col("extent") / 2 * pl.col("weight")
     found = frame.group_by("model_a").agg(reward=points.sum() / pl.col("weight").sum())
-    assert dict(found.iter_rows()) == pytest.approx({model: row["reward"] for model, row in published.items()}, abs=1e-12)
+    assert dict(found.iter_rows()) == pytest.approx(
+        {model: row["reward"] for model, row in published.items()}, abs=1e-12
+    )
 
 
 def test_votes_of_people_and_judges(shared_data: Path) -> None:

@@ -18,7 +18,9 @@ from winsome.ledger import formats
 from winsome.ledger.formats import Answer, alpaca_eval, arena_hard, human, mt_bench, tables, verdict_tables
 from winsome.records import Message, Prompt, Text, assistant, user
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(lambda words: bool(words.strip()))
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
+    lambda words: bool(words.strip())
+)
 FAST = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 PROMPTS = st.builds(
@@ -36,20 +38,30 @@ PROMPTS = st.builds(
 
 
 @FAST
-@given(prompts=st.lists(PROMPTS, min_size=1, max_size=4), ending=st.sampled_from([".json", ".jsonl", ".jsonl.gz"]))
+@given(
+    prompts=st.lists(PROMPTS, min_size=1, max_size=4),
+    ending=st.sampled_from([".json", ".jsonl", ".jsonl.gz"]),
+)
 def test_prompts_come_back(tmp_path: Path, prompts: list[Prompt], ending: str) -> None:
     path = tmp_path / f"p{ending}"
     assert tables.write_prompts(path, prompts) == len(prompts)
     back = formats.prompts(path)
     assert back == prompts
-    assert [(p.facets, p.for_judges, p.item) for p in back] == [(p.facets, p.for_judges, p.item) for p in prompts]
+    assert [(p.facets, p.for_judges, p.item) for p in back] == [
+        (p.facets, p.for_judges, p.item) for p in prompts
+    ]
 
 
 @FAST
-@given(words=st.lists(st.tuples(WORDS, st.text(st.characters(exclude_categories=["Cs"]))), min_size=1, max_size=4))
+@given(
+    words=st.lists(
+        st.tuples(WORDS, st.text(st.characters(exclude_categories=["Cs"]))), min_size=1, max_size=4
+    )
+)
 def test_answers_come_back(tmp_path: Path, words: list[tuple[str, str]]) -> None:
     answers = [
-        Answer(n, (said,), Prompt((user(asked),), item=str(n)), str(n), "m") for n, (asked, said) in enumerate(words, 1)
+        Answer(n, (said,), Prompt((user(asked),), item=str(n)), str(n), "m")
+        for n, (asked, said) in enumerate(words, 1)
     ]
     for name in ("a.jsonl", "a.json", "a.jsonl.gz"):
         tables.write_answers(tmp_path / name, answers)
@@ -88,7 +100,9 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
         tables.write_answers(tmp_path / "a.csv", [two_turns])
     with pytest.raises(BadInput, match=r"cannot be written; use \.json"):
         tables.write_answers(tmp_path / "a.xlsx", [nameless])
-    graded = pl.DataFrame({"model_a": ["x"], "model_b": ["y"], "share": [0.7], "prompt_id": ["1"], "order": [0]})
+    graded = pl.DataFrame(
+        {"model_a": ["x"], "model_b": ["y"], "share": [0.7], "prompt_id": ["1"], "order": [0]}
+    )
     with pytest.raises(BadInput, match=r"verdict 1 has share 0\.7"):
         arena_hard.write_judgments(tmp_path / "a.jsonl", graded)
     with pytest.raises(BadInput, match=r"verdict 1 has share 0\.7"):
@@ -130,11 +144,15 @@ def test_published_annotations_come_back(shared_data: Path, tmp_path: Path) -> N
     verdicts = formats.verdicts(shared_data / "alpaca_eval_2/alpaca-7b.annotations.json.gz")
     alpaca_eval.write_annotations(tmp_path / "n.json.gz", verdicts)
     assert_frame_equal(formats.verdicts(tmp_path / "n.json.gz"), verdicts)
-    original = json.loads(gzip.decompress((shared_data / "alpaca_eval_2/alpaca-7b.annotations.json.gz").read_bytes()))
+    original = json.loads(
+        gzip.decompress((shared_data / "alpaca_eval_2/alpaca-7b.annotations.json.gz").read_bytes())
+    )
     ours = json.loads(gzip.decompress((tmp_path / "n.json.gz").read_bytes()))
     for theirs, row in zip(original, ours, strict=True):
         assert row["preference"] == pytest.approx(theirs["preference"], abs=1e-12)
-        assert {k: theirs[k] for k in row if k != "preference"} == {k: v for k, v in row.items() if k != "preference"}
+        assert {k: theirs[k] for k in row if k != "preference"} == {
+            k: v for k, v in row.items() if k != "preference"
+        }
 
 
 LABELS = {"A>>B": 1, "A>B": 1, "A=B": 0.5, "B>A": 0, "B>>A": 0, "A<B": 0, "B<A": 1}
@@ -167,7 +185,13 @@ def test_arena_hard_games_follow_the_published_rule(tmp_path: Path, version: str
 
 
 def test_mt_bench_pairs_name_the_winner_in_both_games(tmp_path: Path) -> None:
-    base = {"model_1": "x", "model_2": "y", "judge": ["gpt-4", "pair-v2"], "g1_judgment": "one", "g2_judgment": "two"}
+    base = {
+        "model_1": "x",
+        "model_2": "y",
+        "judge": ["gpt-4", "pair-v2"],
+        "g1_judgment": "one",
+        "g2_judgment": "two",
+    }
     winners = [("model_1", "model_1"), ("model_2", "tie"), ("error", "model_2")]
     rows = [
         {"question_id": 81 + n, "g1_winner": first, "g2_winner": second, "turn": 1 + n % 2, **base}
@@ -185,7 +209,10 @@ def test_mt_bench_pairs_name_the_winner_in_both_games(tmp_path: Path) -> None:
 
 
 def test_mt_bench_singles_are_grades(tmp_path: Path) -> None:
-    rows = [{"question_id": 81, "model": "m", "judge": ["j", "p"], "score": score, "turn": 2} for score in (10, 7.5, -1)]
+    rows = [
+        {"question_id": 81, "model": "m", "judge": ["j", "p"], "score": score, "turn": 2}
+        for score in (10, 7.5, -1)
+    ]
     path = tmp_path / "single.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = formats.grades(path)
@@ -225,11 +252,16 @@ def test_wildbench_pairs(tmp_path: Path) -> None:
 
 
 def test_human_sheets_are_filled_in_and_read(tmp_path: Path) -> None:
-    rows = [{"prompt": f"p{n}", "answer_a": "long, with a comma", "answer_b": 'and "quotes"'} for n in range(4)]
+    rows = [
+        {"prompt": f"p{n}", "answer_a": "long, with a comma", "answer_b": 'and "quotes"'} for n in range(4)
+    ]
     human.write_sheet(tmp_path / "sheet.csv", rows)
     lines = (tmp_path / "sheet.csv").read_text().splitlines()
     assert lines[0] == "prompt,answer_a,answer_b,winner,annotator"
-    filled = [line[:-1] + f"{winner},eva" for line, winner in zip(lines[1:], ("a", "model_b", "tie", ""), strict=True)]
+    filled = [
+        line[:-1] + f"{winner},eva"
+        for line, winner in zip(lines[1:], ("a", "model_b", "tie", ""), strict=True)
+    ]
     (tmp_path / "sheet.csv").write_text("\n".join([lines[0], *filled]) + "\n")
     found = formats.verdicts(tmp_path / "sheet.csv")
     assert found["share"].to_list() == [1.0, 0.0, 0.5, None]
@@ -250,7 +282,9 @@ def test_parts_of_openai_chats_are_text(tmp_path: Path) -> None:
         {"role": "user", "content": [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]},
     ]
     (tmp_path / "p.jsonl").write_text(json.dumps({"messages": chat}))
-    assert formats.prompts(tmp_path / "p.jsonl") == [Prompt((Message("user", (Text("Hello"),)),), system="Be brief.")]
+    assert formats.prompts(tmp_path / "p.jsonl") == [
+        Prompt((Message("user", (Text("Hello"),)),), system="Be brief.")
+    ]
 
 
 def test_nan_as_python_writes_it_is_null(tmp_path: Path) -> None:

@@ -16,7 +16,14 @@ from winsome.suites.files import version_of
 
 def test_a_table_with_all_columns_becomes_prompts(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
-    row = {"id": "a1", "prompt": "Hi", "system": "Be kind.", "category": "talk", "lang": "en", "reference_answer": "Hello"}
+    row = {
+        "id": "a1",
+        "prompt": "Hi",
+        "system": "Be kind.",
+        "category": "talk",
+        "lang": "en",
+        "reference_answer": "Hello",
+    }
     path.write_text(json.dumps(row | {"follow_ups": ["And?", "So?"]}))
     suite = open_file(str(path))
     (prompt,) = suite.prompts
@@ -126,7 +133,9 @@ def test_the_shipped_suite_is_what_its_version_says() -> None:
         "writing", "explanation", "extraction", "reasoning", "coding", "advice", "everyday",
     }  # fmt: skip
     assert told["turns"] == {"1": 34, "2": 2}
-    assert len({prompt.id for prompt in suite.prompts}) == len({prompt.item for prompt in suite.prompts}) == 36
+    assert (
+        len({prompt.id for prompt in suite.prompts}) == len({prompt.item for prompt in suite.prompts}) == 36
+    )
 
 
 def test_a_new_suite_opens_at_once_and_is_not_overwritten(tmp_path: Path) -> None:

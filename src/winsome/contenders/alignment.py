@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from winsome.errors import BadInput
 from winsome.ledger.formats import Answer, users
-from winsome.ledger.formats.reading import WIDTH, complaint, refuse, shown
+from winsome.ledger.formats.complaints import WIDTH, complaint, refuse, shown
 from winsome.records import Prompt
 
 Match = Literal["auto", "id", "text", "position"]
@@ -77,7 +77,9 @@ def align(path: Path, prompts: Sequence[Prompt], answers: Sequence[Answer], matc
         occurrences.setdefault(key_of(prompt), []).append(held)
     used = {answer.record for record in found if not isinstance(record, str) for answer in record}
     draws = {key: _in_turn(held) for key, held in occurrences.items()}
-    return Alignment(draws, len(prompts), missing, unused=len({answer.record for answer in answers}) - len(used))
+    return Alignment(
+        draws, len(prompts), missing, unused=len({answer.record for answer in answers}) - len(used)
+    )
 
 
 def _records(answers: Sequence[Answer]) -> list[Record]:
@@ -103,13 +105,18 @@ def _check_ids(path: Path, answers: Sequence[Answer]) -> None:
         first = seen.setdefault(answer.item, answer)
         if first.prompt is not None and users(first.prompt) != users(answer.prompt):
             other = f"with another prompt in record {first.record}"
-            refuse(path, f"record {answer.record} has id {shown(answer.item)}, which stands {other}; correct one of them")
+            refuse(
+                path,
+                f"record {answer.record} has id {shown(answer.item)}, which stands {other}; correct one of them",
+            )
 
 
 def _chosen(path: Path, prompts: Sequence[Prompt], records: Sequence[Record], match: Match) -> Match:
     ids = {record[0].item for record in records} - {None}
     worded = any(record[0].prompt is not None for record in records)
-    known = all(prompt.item is not None for prompt in prompts) and any(prompt.item in ids for prompt in prompts)
+    known = all(prompt.item is not None for prompt in prompts) and any(
+        prompt.item in ids for prompt in prompts
+    )
     if match == "auto":
         return "id" if known or not worded else "text"
     if match == "id" and not known:
@@ -121,7 +128,9 @@ def _chosen(path: Path, prompts: Sequence[Prompt], records: Sequence[Record], ma
 
 def _by_position(path: Path, prompts: Sequence[Prompt], records: Sequence[Record]) -> Sequence[Record | str]:
     if len(prompts) != len(records):
-        refuse(path, f"has {len(records)} records for {len(prompts)} prompts; match=position needs equal numbers")
+        refuse(
+            path, f"has {len(records)} records for {len(prompts)} prompts; match=position needs equal numbers"
+        )
     return records
 
 
@@ -248,7 +257,9 @@ def _folded(words: Words) -> str:
     return "".join(unicodedata.normalize("NFKC", "".join(words)).casefold().split())
 
 
-def mismatch(path: Path, prompts: Sequence[Prompt], answers: Sequence[Answer], alignment: Alignment) -> BadInput:
+def mismatch(
+    path: Path, prompts: Sequence[Prompt], answers: Sequence[Answer], alignment: Alignment
+) -> BadInput:
     """The error for prompts without an answer: how many match, the first that does not, the nearest record."""
     place, why = alignment.missing[0]
     if not why:

@@ -13,7 +13,7 @@ from winsome.contenders.alignment import Alignment, Draws, Key, Match, align, ke
 from winsome.errors import BadInput
 from winsome.ledger import formats
 from winsome.ledger.formats import Answer, users
-from winsome.ledger.formats.reading import listed, refuse
+from winsome.ledger.formats.complaints import listed, refuse
 from winsome.records import Prompt, Response, Sampling, assistant, digest, response_key
 
 VERSION = 1
@@ -30,7 +30,9 @@ class Recorded:
 
     batch = BATCH
 
-    def __init__(self, path: Path, name: str, answers: Sequence[Answer], match: Match, allow_missing: bool) -> None:
+    def __init__(
+        self, path: Path, name: str, answers: Sequence[Answer], match: Match, allow_missing: bool
+    ) -> None:
         self.path, self.name, self.answers = path, name, answers
         self.match: Match = match
         self.allow_missing = allow_missing
@@ -57,7 +59,9 @@ class Recorded:
         fresh = [prompt for prompt in prompts if self._known(prompt) is None]
         if fresh:
             if self.match == "position":
-                raise BadInput(f"{self.name}: match=position needs the suite's order; align the whole suite first")
+                raise BadInput(
+                    f"{self.name}: match=position needs the suite's order; align the whole suite first"
+                )
             self.align(fresh)
         for prompt in prompts:
             draws = self._known(prompt) or ()
@@ -76,7 +80,13 @@ class Recorded:
         if held is None or turns is None:
             self._refuse_draw(draws, sample)
             return Response(
-                prompt.id, self.name, key, sample, finish="failed", error=f"missing in {self.path}", provenance="recorded"
+                prompt.id,
+                self.name,
+                key,
+                sample,
+                finish="failed",
+                error=f"missing in {self.path}",
+                provenance="recorded",
             )
         messages = tuple(assistant(turn) for turn in turns)
         return Response(
@@ -118,7 +128,9 @@ def recorded(
     if model is not None and model not in models:
         refuse(path, f'has no model "{model}" (found: {listed(models, 90)}); choose one with ?model=')
     if model is None and len(models) > 1:
-        refuse(path, f"holds the answers of {len(models)} models ({listed(models, 70)}); choose one with ?model=")
+        refuse(
+            path, f"holds the answers of {len(models)} models ({listed(models, 70)}); choose one with ?model="
+        )
     if model is not None:
         answers = [answer for answer in answers if answer.model == model]
     return Recorded(path, name, answers, match, allow_missing)

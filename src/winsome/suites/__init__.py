@@ -2,7 +2,8 @@
 
     list_suites()                                -> [Suite("basics", "1", ..)]
     describe(open_file("questions.jsonl"))       -> {"name": "questions", "prompts": 80, "categories": {..}, ..}
-    new_suite("mine.jsonl")                      writes a template to fill in
+
+`new_suite("mine.jsonl")` writes a template to fill in.
 """
 
 from __future__ import annotations

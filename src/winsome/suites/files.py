@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from winsome.ledger import formats
-from winsome.ledger.formats.reading import Source, refuse, shown
+from winsome.ledger.formats.complaints import refuse, shown
+from winsome.ledger.formats.reading import Source
 from winsome.ledger.formats.tables import prompts as table_prompts
 from winsome.ledger.formats.writing import write_bytes
 from winsome.records import Prompt, Suite, digest
@@ -68,7 +69,10 @@ def _check_ids(path: Path, prompts: Sequence[Prompt]) -> None:
     places: dict[str, int] = {}
     for place, prompt in enumerate(prompts, 1):
         if prompt.item is not None and (first := places.setdefault(prompt.item, place)) != place:
-            refuse(path, f"record {place} has id {shown(prompt.item)}, as record {first} has; give every prompt its own id")
+            refuse(
+                path,
+                f"record {place} has id {shown(prompt.item)}, as record {first} has; give every prompt its own id",
+            )
 
 
 def describe(suite: Suite) -> dict[str, Any]:
@@ -88,7 +92,9 @@ def describe(suite: Suite) -> dict[str, Any]:
         "with_reference_answer": sum("reference_answer" in prompt.for_judges for prompt in suite.prompts),
         "characters": sum(len(message.text) for prompt in suite.prompts for message in prompt.messages),
         "judge": suite.judge,
-        "baseline": suite.baseline if suite.baseline is None or isinstance(suite.baseline, str) else dict(suite.baseline),
+        "baseline": suite.baseline
+        if suite.baseline is None or isinstance(suite.baseline, str)
+        else dict(suite.baseline),
         "orders": suite.orders,
         "empty": suite.empty,
         "equal": suite.equal,

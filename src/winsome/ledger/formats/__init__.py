@@ -3,6 +3,8 @@
     sniff("battles.jsonl")                    -> "battles"
     answers("model_outputs.json")             -> [Answer(record=1, turns=("..",), prompt=Prompt(..), model="alpaca-7b"), ..]
     verdicts("a.annotations.json")            -> a frame with the columns of `winsome.standings.Battles`
+
+`FORMATS` lists what is known; a format's own file says what its fields mean, and writes it.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from winsome.errors import BadInput
+from winsome.ledger.formats.complaints import listed, refuse
 from winsome.ledger.formats.fields import ANSWER, Answer, users, wrong
-from winsome.ledger.formats.reading import Row, Source, first, listed, read, refuse
+from winsome.ledger.formats.reading import Row, Source, first, read
 from winsome.records import Prompt
 
 if TYPE_CHECKING:
@@ -65,7 +68,9 @@ def format_of(row: Row) -> str | None:
         return "human_sheet"
     if has("match_id") and has("winner"):
         return "human_matches"
-    if (has("winner") or has("share")) and any(has(a) and has(b) for a, b in (("model_a", "model_b"), ("a", "b"), ("left", "right"))):
+    if (has("winner") or has("share")) and any(
+        has(a) and has(b) for a, b in (("model_a", "model_b"), ("a", "b"), ("left", "right"))
+    ):
         return "battles"
     return _answers_or_prompts(row)
 
@@ -85,7 +90,9 @@ def _answers_or_prompts(row: Row) -> str | None:
     messages = row.get("messages")
     if isinstance(messages, list) and messages:
         last = messages[-1]  # pyright: ignore[reportUnknownVariableType]
-        return "table_answers" if isinstance(last, dict) and last.get("role") == "assistant" else "table_prompts"  # pyright: ignore[reportUnknownMemberType]
+        return (
+            "table_answers" if isinstance(last, dict) and last.get("role") == "assistant" else "table_prompts"
+        )  # pyright: ignore[reportUnknownMemberType]
     asked = any(has(name) for name in ("prompt", "instruction", "question", "turns", "messages"))
     named = any(has(name) for name in ("id", "prompt_id", "question_id", "uid", "session_id", "index"))
     if any(has(name) for name in ANSWER) and (asked or named):
@@ -130,7 +137,10 @@ def _opened(path: Path | str, format: str | None) -> tuple[Source, str]:
             continue
         other = format_of(row)
         if other is not None and _family(other) != _family(found):
-            refuse(path, f"record {place + 1} is {FORMATS[other]}, record 1 {FORMATS[found]}; give one file a format")
+            refuse(
+                path,
+                f"record {place + 1} is {FORMATS[other]}, record 1 {FORMATS[found]}; give one file a format",
+            )
     return source, found
 
 
@@ -153,7 +163,9 @@ def prompts(path: Path | str, format: str | None = None) -> list[Prompt]:
         return _carried(source, tables.answers(source))
     if found in ("table_prompts", "alpaca_eval_annotations", "human_sheet"):
         return tables.prompts(source)
-    return refuse(path, f"is {FORMATS[found]}: it names prompts by id without their words; give the file of questions")
+    return refuse(
+        path, f"is {FORMATS[found]}: it names prompts by id without their words; give the file of questions"
+    )
 
 
 def _carried(source: Source, answers: Sequence[Answer]) -> list[Prompt]:
@@ -164,7 +176,11 @@ def _carried(source: Source, answers: Sequence[Answer]) -> list[Prompt]:
     answered, kept = Counter[tuple[str | None, str]](), Counter[str]()
     for answer in answers:
         if answer.prompt is None:
-            wrong(source, answer.record - 1, 'has no "prompt", other records have one; add it or drop the record')
+            wrong(
+                source,
+                answer.record - 1,
+                'has no "prompt", other records have one; add it or drop the record',
+            )
         if answer.sample == 0:
             answered[answer.model, answer.prompt.id] += 1
             if answered[answer.model, answer.prompt.id] > kept[answer.prompt.id]:
@@ -182,12 +198,17 @@ def answers(path: Path | str, format: str | None = None, field: str | None = Non
         return arena_hard.answers(source)
     if found == "mt_bench_answers":
         return mt_bench.answers(source)
-    if found in ("alpaca_eval_outputs", "alpaca_eval_annotations") and (field or found == "alpaca_eval_outputs"):
+    if found in ("alpaca_eval_outputs", "alpaca_eval_annotations") and (
+        field or found == "alpaca_eval_outputs"
+    ):
         return alpaca_eval.outputs(source, field)
     if field or found == "table_answers":
         return tables.answers(source, field)
     names = listed(list(source.rows[0]))
-    return refuse(path, f"is {FORMATS[found]}, not answers (found: {names}); name the column of the answers: ?field=NAME")
+    return refuse(
+        path,
+        f"is {FORMATS[found]}, not answers (found: {names}); name the column of the answers: ?field=NAME",
+    )
 
 
 def verdicts(*paths: Path | str, format: str | None = None) -> pl.DataFrame:
@@ -199,7 +220,10 @@ def verdicts(*paths: Path | str, format: str | None = None) -> pl.DataFrame:
     formats = [format or sniff(path) for path in paths]
     for path, found in zip(paths, formats, strict=True):
         if found != formats[0]:
-            refuse(path, f"is {FORMATS[found]}, {Path(paths[0]).name} {FORMATS[formats[0]]}; give files of one format")
+            refuse(
+                path,
+                f"is {FORMATS[found]}, {Path(paths[0]).name} {FORMATS[formats[0]]}; give files of one format",
+            )
     return pl.concat([_verdicts(path, format) for path in paths], how="diagonal_relaxed")
 
 
@@ -220,7 +244,10 @@ def _verdicts(path: Path | str, format: str | None) -> pl.DataFrame:
     }
     if found not in readers:
         names = listed(list(source.rows[0]))
-        refuse(path, f"is {FORMATS[found]}, not verdicts on pairs (found: {names}); give a file with a winner a record")
+        refuse(
+            path,
+            f"is {FORMATS[found]}, not verdicts on pairs (found: {names}); give a file with a winner a record",
+        )
     return readers[found](source)
 
 

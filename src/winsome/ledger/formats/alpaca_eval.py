@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from winsome.ledger.formats.complaints import shown
 from winsome.ledger.formats.fields import Answer, facets_of, label, needed, number, optional, text, wrong
-from winsome.ledger.formats.reading import Row, Source, shown
+from winsome.ledger.formats.reading import Row, Source
 from winsome.ledger.formats.tables import answers as table_answers
 from winsome.ledger.formats.tables import question
 from winsome.ledger.formats.writing import write_rows
@@ -49,7 +50,11 @@ def _annotation(source: Source, place: int) -> Row:
     answer_b, answer_a = (text(source, place, name) for name in SIDES)
     preference = number(source, place, "preference")
     if preference is not None and preference != 0 and not 1 <= preference <= 2:
-        wrong(source, place, f'has {shown(row["preference"])} in "preference"; give 1 to 2, 0 for a tie, or null')
+        wrong(
+            source,
+            place,
+            f'has {shown(row["preference"])} in "preference"; give 1 to 2, 0 for a tie, or null',
+        )
     share = None if preference is None else 0.5 if preference == 0 else preference - 1
     facets = facets_of(row)
     return {
@@ -73,10 +78,13 @@ def write_outputs(path: Path | str, answers: Iterable[Answer]) -> int:
 
 
 def _output_row(path: Path, answer: Answer) -> Row:
-    from winsome.ledger.formats.reading import refuse
+    from winsome.ledger.formats.complaints import refuse
 
     if answer.prompt is None or answer.turns is None or len(answer.turns) != 1 or answer.prompt.follow_ups:
-        refuse(path, f"answer {answer.record} is missing or has several turns; AlpacaEval files hold one turn: leave it out")
+        refuse(
+            path,
+            f"answer {answer.record} is missing or has several turns; AlpacaEval files hold one turn: leave it out",
+        )
     row: Row = {"instruction": answer.prompt.text, "output": answer.turns[0], "generator": answer.model}
     dataset = answer.prompt.facets.get("dataset", answer.prompt.facets.get("category"))
     return row | ({} if dataset is None else {"dataset": dataset})

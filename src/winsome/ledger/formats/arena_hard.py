@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from winsome.errors import BadInput
+from winsome.ledger.formats.complaints import listed, shown
 from winsome.ledger.formats.fields import (
     ID,
     Answer,
@@ -24,7 +25,7 @@ from winsome.ledger.formats.fields import (
     prompt_of,
     wrong,
 )
-from winsome.ledger.formats.reading import Row, Source, listed, shown
+from winsome.ledger.formats.reading import Row, Source
 from winsome.ledger.formats.tables import conversation
 from winsome.ledger.formats.tables import prompts as table_prompts
 from winsome.ledger.formats.writing import write_rows
@@ -56,7 +57,9 @@ def _question(source: Source, place: int) -> Prompt:
     row = source.rows[place]
     label(source, place, "uid", "question_id")
     if not present(row, ("turns",)):
-        return table_prompts(Source(source.path, [row]))[0] if row.get("prompt") else _no_prompt(source, place)
+        return (
+            table_prompts(Source(source.path, [row]))[0] if row.get("prompt") else _no_prompt(source, place)
+        )
     first, *rest = turns_of(source, place, row["turns"])
     return prompt_of(first, row, follow_ups=tuple(user(turn) for turn in rest))
 
@@ -67,9 +70,13 @@ def _no_prompt(source: Source, place: int) -> Any:
 
 def turns_of(source: Source, place: int, turns: Any) -> tuple[str, ...]:
     """The texts of turns, each a text or an object with content."""
-    texts: list[Any] = [mapping(turn).get("content") if isinstance(turn, dict) else turn for turn in items(turns)]
+    texts: list[Any] = [
+        mapping(turn).get("content") if isinstance(turn, dict) else turn for turn in items(turns)
+    ]
     if not texts or not all(isinstance(words, str) for words in texts):
-        wrong(source, place, f'has {shown(turns)} in "turns"; give a list of texts or of objects with content')
+        wrong(
+            source, place, f'has {shown(turns)} in "turns"; give a list of texts or of objects with content'
+        )
     return tuple(texts)
 
 
@@ -131,7 +138,11 @@ def _games(source: Source, place: int, baseline: str | None) -> list[Row]:
     if not games:
         wrong(source, place, f'has {shown(row["games"])} in "games"; give a list of objects with score')
     if len(games) > 2:
-        wrong(source, place, f'has {len(games)} in "games"; give the two orders, repeats as records of their own')
+        wrong(
+            source,
+            place,
+            f'has {len(games)} in "games"; give the two orders, repeats as records of their own',
+        )
     rows: list[Row] = []
     for order, game in enumerate(games):
         share, extent = _share(source, place, order, game)
@@ -166,7 +177,9 @@ def _share(source: Source, place: int, order: int, game: Any) -> tuple[float | N
     if score is None:
         return None, None
     if not isinstance(score, str) or score not in SHARES:
-        wrong(source, place, f"has score {shown(score)} in game {order + 1}; use one of {listed(list(SHARES))}")
+        wrong(
+            source, place, f"has score {shown(score)} in game {order + 1}; use one of {listed(list(SHARES))}"
+        )
     share = SHARES[score]
     return share, 0.0 if share == 0.5 else float(len(score) - 2)
 
@@ -174,20 +187,30 @@ def _share(source: Source, place: int, order: int, game: Any) -> tuple[float | N
 def write_answers(path: Path | str, answers: Iterable[Answer], version: str = "v2") -> int:
     """Writes answers in the form of `version` (v0.1: choices; v2: messages); returns how many records."""
     if version == "v0.1":
-        return write_rows(path, [choices_row(Path(path), answer, [{"content": t} for t in answer.turns or ()]) for answer in answers])
+        return write_rows(
+            path,
+            [
+                choices_row(Path(path), answer, [{"content": t} for t in answer.turns or ()])
+                for answer in answers
+            ],
+        )
     return write_rows(path, [_talk_row(Path(path), answer) for answer in answers])
 
 
 def choices_row(path: Path, answer: Answer, turns: list[Any]) -> Row:
     """An answer as FastChat's tools read it."""
     if answer.item is None or not turns:
-        raise BadInput(f"{path}: answer {answer.record} has no id or no words; this format needs both: leave it out")
+        raise BadInput(
+            f"{path}: answer {answer.record} has no id or no words; this format needs both: leave it out"
+        )
     return {"question_id": answer.item, "model_id": answer.model, "choices": [{"index": 0, "turns": turns}]}
 
 
 def _talk_row(path: Path, answer: Answer) -> Row:
     if answer.item is None or answer.prompt is None or not answer.turns:
-        raise BadInput(f"{path}: answer {answer.record} has no id, prompt or words; this format needs them: leave it out")
+        raise BadInput(
+            f"{path}: answer {answer.record} has no id, prompt or words; this format needs them: leave it out"
+        )
     asked = [message.text for message in (answer.prompt.messages[-1], *answer.prompt.follow_ups)]
     messages: list[Row] = []
     for words, turn in zip(asked, answer.turns, strict=True):
@@ -203,9 +226,20 @@ def write_judgments(path: Path | str, verdicts: pl.DataFrame, version: str = "v2
     records: dict[tuple[Any, ...], Row] = {}
     for place, row in enumerate(verdicts.to_dicts()):
         key = (row["prompt_id"], row["model_a"], row["model_b"], row.get("judge"))
-        named = {"uid": row["prompt_id"], "category": row.get("category")} if version == "v2" else {"question_id": row["prompt_id"]}
+        named = (
+            {"uid": row["prompt_id"], "category": row.get("category")}
+            if version == "v2"
+            else {"question_id": row["prompt_id"]}
+        )
         record = records.setdefault(
-            key, named | {"judge": row.get("judge"), "model": row["model_a"], "baseline": row["model_b"], "games": [None, None]}
+            key,
+            named
+            | {
+                "judge": row.get("judge"),
+                "model": row["model_a"],
+                "baseline": row["model_b"],
+                "games": [None, None],
+            },
         )
         record["games"][int(row["order"])] = {
             "score": _label(Path(path), place, row["share"], row.get("extent"), int(row["order"])),
@@ -218,7 +252,9 @@ def _label(path: Path, place: int, share: float | None, extent: float | None, or
     if share is None:
         return None
     if share not in (0.0, 0.5, 1.0):
-        raise BadInput(f"{path}: verdict {place + 1} has share {share:g}; Arena-Hard knows 0, 0.5 and 1: export a table")
+        raise BadInput(
+            f"{path}: verdict {place + 1} has share {share:g}; Arena-Hard knows 0, 0.5 and 1: export a table"
+        )
     if share == 0.5:
         return "A=B"
     sign = ">" if (share == 1.0) == (order == 1) else "<"

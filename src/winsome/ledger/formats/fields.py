@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 import orjson
 
-from winsome.ledger.formats.reading import Row, Source, listed, refuse, shown
+from winsome.ledger.formats.complaints import listed, refuse, shown
+from winsome.ledger.formats.reading import Row, Source
 from winsome.records import Message, Prompt, user
 
 PROMPT = ("prompt", "instruction", "question")

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from winsome.ledger.formats.complaints import shown
 from winsome.ledger.formats.fields import label, needed, one_of, optional, wrong
-from winsome.ledger.formats.reading import Row, Source, shown
+from winsome.ledger.formats.reading import Row, Source
 from winsome.ledger.formats.verdict_tables import WINNERS
 from winsome.ledger.formats.writing import write_rows
 from winsome.records import Prompt, user
@@ -15,7 +16,17 @@ from winsome.records import Prompt, user
 if TYPE_CHECKING:
     import polars as pl
 
-COLUMNS = ("match_id", "prompt", "answer_a", "answer_b", "winner", "annotator", "model_a", "model_b", "category")
+COLUMNS = (
+    "match_id",
+    "prompt",
+    "answer_a",
+    "answer_b",
+    "winner",
+    "annotator",
+    "model_a",
+    "model_b",
+    "category",
+)
 
 
 def sheet(source: Source) -> pl.DataFrame:
@@ -30,7 +41,10 @@ def sheet(source: Source) -> pl.DataFrame:
         words = needed(source, place, "prompt")
         if not isinstance(words, str):
             wrong(source, place, f'has {shown(words)} in "prompt"; give text in quotes')
-        named = {side: label(source, place, f"model_{side}") if f"model_{side}" in row else f"answer_{side}" for side in "ab"}
+        named = {
+            side: label(source, place, f"model_{side}") if f"model_{side}" in row else f"answer_{side}"
+            for side in "ab"
+        }
         share = None if row.get("winner") in (None, "") else one_of(source, place, "winner", WINNERS)
         answers = {side: _words(row.get(f"answer_{side}")) for side in "ab"}
         rows.append(
@@ -38,7 +52,13 @@ def sheet(source: Source) -> pl.DataFrame:
                 "model_a": named["a"],
                 "model_b": named["b"],
                 "share": share,
-                "outcome": "not asked" if share is None else "win" if share == 1 else "loss" if share == 0 else "tie",
+                "outcome": "not asked"
+                if share is None
+                else "win"
+                if share == 1
+                else "loss"
+                if share == 0
+                else "tie",
                 "prompt_id": Prompt((user(words),)).id,
                 "annotator": _words(row.get("annotator")) or None,
                 "category": _words(row.get("category")) or None,
@@ -78,5 +98,9 @@ def write_sheet(path: Path | str, rows: Iterable[Row]) -> int:
     A row holds prompt, answer_a and answer_b, and may hold match_id, model_a, model_b and category.
     """
     kept = [{name: row.get(name) for name in COLUMNS} for row in rows]
-    used = [name for name in COLUMNS if name in ("winner", "annotator") or any(row[name] is not None for row in kept)]
+    used = [
+        name
+        for name in COLUMNS
+        if name in ("winner", "annotator") or any(row[name] is not None for row in kept)
+    ]
     return write_rows(path, ({name: "" if row[name] is None else row[name] for name in used} for row in kept))

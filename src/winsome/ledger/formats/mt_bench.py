@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from winsome.errors import BadInput
 from winsome.ledger.formats.arena_hard import choices, choices_row
+from winsome.ledger.formats.complaints import shown
 from winsome.ledger.formats.fields import Answer, label, needed, number, one_of, optional, wrong
-from winsome.ledger.formats.reading import Row, Source, shown
+from winsome.ledger.formats.reading import Row, Source
 from winsome.ledger.formats.tables import prompts as table_prompts
 from winsome.ledger.formats.writing import write_rows
 from winsome.records import Prompt
@@ -89,11 +90,24 @@ def singles(source: Source) -> pl.DataFrame:
     for place, row in enumerate(source.rows):
         grade = number(source, place, "score")
         if grade is not None and grade != -1 and not 0 <= grade <= 10:
-            wrong(source, place, f'has {shown(row["score"])} in "score"; give 1 to 10, or -1 where there is none')
+            wrong(
+                source,
+                place,
+                f'has {shown(row["score"])} in "score"; give 1 to 10, or -1 where there is none',
+            )
         beside = _beside(source, place)
         model = label(source, place, "model")
-        rows.append({"model": model, "grade": None if grade == -1 else grade, **beside, "reason": optional(row, "judgment")})
-    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"grade": pl.Float64, "reason": pl.String})
+        rows.append(
+            {
+                "model": model,
+                "grade": None if grade == -1 else grade,
+                **beside,
+                "reason": optional(row, "judgment"),
+            }
+        )
+    return pl.DataFrame(
+        rows, infer_schema_length=None, schema_overrides={"grade": pl.Float64, "reason": pl.String}
+    )
 
 
 def write_answers(path: Path | str, answers: Iterable[Answer]) -> int:
@@ -107,7 +121,9 @@ def write_pairs(path: Path | str, verdicts: pl.DataFrame) -> int:
     records: dict[tuple[Any, ...], Row] = {}
     for place, row in enumerate(verdicts.to_dicts()):
         if row["share"] not in words:
-            raise BadInput(f"{path}: verdict {place + 1} has share {row['share']:g}; MT-Bench knows 0, 0.5, 1: export a table")
+            raise BadInput(
+                f"{path}: verdict {place + 1} has share {row['share']:g}; MT-Bench knows 0, 0.5, 1: export a table"
+            )
         aspect = row.get("aspect") or ""
         key = (row["prompt_id"], row["model_a"], row["model_b"], row.get("judge"), aspect)
         number = row["prompt_id"]

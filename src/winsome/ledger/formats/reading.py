@@ -16,14 +16,13 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 import orjson
 
 from winsome.errors import BadInput
+from winsome.ledger.formats.complaints import listed, refuse, shown
 
 if TYPE_CHECKING:
     import polars as pl
 
 Row = dict[str, Any]
 
-WIDTH = 200
-"""No line of an error is longer, in characters."""
 HEAD = 1 << 20
 BLANK = b"\xef\xbb\xbf \t\r\n"
 
@@ -34,36 +33,6 @@ class Source:
 
     path: Path
     rows: Sequence[Row]
-
-
-def refuse(path: Path | str, problem: str) -> NoReturn:
-    """Raises BadInput with one line that starts with the file; a long path is shortened from the left."""
-    raise BadInput(complaint(path, problem))
-
-
-def complaint(path: Path | str, problem: str) -> str:
-    """`path: problem`, one printable line of at most 200 characters."""
-    room = max(30, WIDTH - 2 - len(problem))
-    name = printable(str(path))
-    name = name if len(name) <= room else "..." + name[3 - room :]
-    return f"{name}: {printable(problem)}"[:WIDTH]
-
-
-def printable(text: str) -> str:
-    """`text` with everything that a terminal would not print as a character replaced by a space."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
-def shown(value: Any, width: int = 30) -> str:
-    """A value as a message quotes it, cut to `width` characters."""
-    text = printable(value if isinstance(value, str) else repr(value))
-    return f'"{text if len(text) <= width else text[: width - 3] + "..."}"'
-
-
-def listed(names: Sequence[str], width: int = 60) -> str:
-    """Names with commas between, cut to `width` characters."""
-    text = printable(", ".join(names)) or "nothing"
-    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def read(path: Path | str) -> Source:
@@ -152,7 +121,9 @@ def _unreadable(path: Path, error: Exception) -> NoReturn:
         refuse(path, "is a folder; name the file in it")
     if isinstance(error, (gzip.BadGzipFile, EOFError, zlib.error)):
         refuse(path, "gzip data are damaged or cut off; write or download the file again")
-    refuse(path, f"cannot be read ({getattr(error, 'strerror', None) or error}); check the path and its rights")
+    refuse(
+        path, f"cannot be read ({getattr(error, 'strerror', None) or error}); check the path and its rights"
+    )
 
 
 def _nearest(path: Path) -> str:
@@ -189,7 +160,9 @@ def text_of(path: Path, data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = error.start - data.rfind(b"\n", 0, error.start)
-        refuse(path, f"line {line}, byte {byte} (0x{data[error.start]:02x}) is not UTF-8; save the file as UTF-8")
+        refuse(
+            path, f"line {line}, byte {byte} (0x{data[error.start]:02x}) is not UTF-8; save the file as UTF-8"
+        )
 
 
 def _json(path: Path, data: bytes) -> list[Row]:
@@ -250,14 +223,18 @@ def _loads_again(path: Path, data: bytes, line: int, error: orjson.JSONDecodeErr
         json.dumps(loaded, ensure_ascii=False).encode("utf-8")
         return loaded
     except UnicodeEncodeError:
-        refuse(path, f"line {line} holds half a surrogate pair (\\ud800 to \\udfff); write the character whole")
+        refuse(
+            path, f"line {line} holds half a surrogate pair (\\ud800 to \\udfff); write the character whole"
+        )
     except (ValueError, RecursionError):
         pass
     place = f"line {line + error.lineno - 1}, column {error.colno}"
     if error.pos >= len(text.rstrip()) - 1:
         refuse(path, f"{place}: the JSON ends too early; the file was cut off: write or download it again")
     reason = error.msg.split(":")[0][:50]
-    refuse(path, f"{place}: {reason} at {shown(text[error.pos : error.pos + 15], 15)}; correct the JSON there")
+    return refuse(
+        path, f"{place}: {reason} at {shown(text[error.pos : error.pos + 15], 15)}; correct the JSON there"
+    )
 
 
 def _csv(path: Path, text: str, limit: int | None = None) -> list[Row]:
@@ -282,7 +259,10 @@ def _csv(path: Path, text: str, limit: int | None = None) -> list[Row]:
             started = reader.line_num + 1
     except csv.Error as error:
         found = "a quote is not closed" if "unexpected end" in str(error) else str(error)
-        refuse(path, f"record {len(rows) + 1} (line {started}): {found}; quote texts, and double the quotes in them")
+        refuse(
+            path,
+            f"record {len(rows) + 1} (line {started}): {found}; quote texts, and double the quotes in them",
+        )
     if not rows:
         refuse(path, f"has a header ({listed(names)}) and no records; add at least one")
     return rows

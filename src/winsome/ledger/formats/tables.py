@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from winsome.ledger.formats.complaints import listed, refuse, shown
 from winsome.ledger.formats.fields import (
     ANSWER,
     ID,
@@ -29,7 +30,7 @@ from winsome.ledger.formats.fields import (
     unpacked,
     wrong,
 )
-from winsome.ledger.formats.reading import Row, Source, listed, refuse, shown
+from winsome.ledger.formats.reading import Row, Source
 from winsome.ledger.formats.writing import write_rows
 from winsome.records import Message, Prompt, Text, user
 
@@ -74,7 +75,11 @@ def question(source: Source, place: int) -> str:
     """The words of a record's prompt; an instruction with its input or context as a second paragraph."""
     words = text(source, place, *PROMPT)
     if not words.strip():
-        wrong(source, place, f'has an empty "{present(source.rows[place], PROMPT)}"; write the prompt or drop the record')
+        wrong(
+            source,
+            place,
+            f'has an empty "{present(source.rows[place], PROMPT)}"; write the prompt or drop the record',
+        )
     row = source.rows[place]
     if "instruction" in row and "prompt" not in row:
         second = optional(row, "input") or optional(row, "context")
@@ -95,11 +100,17 @@ def _for_judges(row: Row) -> dict[str, Any]:
     return notes
 
 
-def conversation(source: Source, place: int, messages: Any) -> tuple[str | None, tuple[Message, ...], str | None]:
+def conversation(
+    source: Source, place: int, messages: Any
+) -> tuple[str | None, tuple[Message, ...], str | None]:
     """(system, messages up to the last user turn, the answer after it or None) of a chat in OpenAI's form."""
     messages = unpacked(messages)
     if not isinstance(messages, list) or not messages:
-        wrong(source, place, f'has {shown(messages)} in "messages"; give a list of objects with role and content')
+        wrong(
+            source,
+            place,
+            f'has {shown(messages)} in "messages"; give a list of objects with role and content',
+        )
     system: str | None = None
     turns: list[Message] = []
     for n, message in enumerate(map(mapping, items(messages)), 1):
@@ -114,7 +125,9 @@ def conversation(source: Source, place: int, messages: Any) -> tuple[str | None,
         elif role in ("user", "assistant", "tool"):
             turns.append(Message(role, (Text(words),)))
         else:
-            wrong(source, place, f"has role {shown(role)} in message {n}; use system, user, assistant or tool")
+            wrong(
+                source, place, f"has role {shown(role)} in message {n}; use system, user, assistant or tool"
+            )
     answer = turns.pop().text if turns and turns[-1].role == "assistant" else None
     if not turns or turns[-1].role != "user":
         wrong(source, place, 'has no user turn at the end of "messages"; end with a user turn or its answer')
@@ -139,7 +152,9 @@ def answers(source: Source, field: str | None = None) -> list[Answer]:
         prompt = _prompt(source, place) if present(row, (*PROMPT, "messages")) else None
         item, model = optional(row, *ID), optional(row, *MODEL)
         if prompt is None and item is None:
-            wrong(source, place, f'has neither "prompt" nor "id" (found: {listed(list(row))}); add one of them')
+            wrong(
+                source, place, f'has neither "prompt" nor "id" (found: {listed(list(row))}); add one of them'
+            )
         for sample, words in enumerate(_outputs(source, place, field)):
             drawn = sample + (_sample(source, place) if "sample" in row else 0)
             turns = None if words is None else (words,) if isinstance(words, str) else words
@@ -150,7 +165,11 @@ def answers(source: Source, field: str | None = None) -> list[Answer]:
 def _sample(source: Source, place: int) -> int:
     drawn = number(source, place, "sample")
     if drawn is None or drawn < 0 or drawn != int(drawn):
-        wrong(source, place, f'has {shown(source.rows[place]["sample"])} in "sample"; give a whole number from 0')
+        wrong(
+            source,
+            place,
+            f'has {shown(source.rows[place]["sample"])} in "sample"; give a whole number from 0',
+        )
     return int(drawn)
 
 
@@ -221,4 +240,3 @@ def _answer_row(answer: Answer) -> Row:
     turns = answer.turns
     row["output"] = None if turns is None else turns[0] if len(turns) == 1 else [list(turns)]
     return row | {"sample": answer.sample}
-

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from winsome.ledger.formats.complaints import listed, refuse, shown
 from winsome.ledger.formats.fields import label, number
 from winsome.ledger.formats.reading import (
     BLANK,
@@ -21,13 +22,10 @@ from winsome.ledger.formats.reading import (
     form_of,
     head,
     is_zipped,
-    listed,
     parquet,
     read,
     read_bytes,
-    refuse,
     separator,
-    shown,
 )
 from winsome.ledger.formats.writing import write_bytes, write_rows
 
@@ -74,10 +72,15 @@ def _columns(path: Path, names: list[str]) -> dict[str, str]:
     """Column of the file -> its name here."""
     sides = sides_of(names)
     if sides is None:
-        refuse(path, f'has no "model_a" and "model_b" (found: {listed(names)}); rename the columns of the contenders')
+        refuse(
+            path,
+            f'has no "model_a" and "model_b" (found: {listed(names)}); rename the columns of the contenders',
+        )
     columns = {sides[0]: "model_a", sides[1]: "model_b"}
     if "winner" not in names and "share" not in names:
-        refuse(path, f'has no "winner" and no "share" (found: {listed(names)}); rename the column of the verdict')
+        refuse(
+            path, f'has no "winner" and no "share" (found: {listed(names)}); rename the column of the verdict'
+        )
     if "winner" in names:
         columns["winner"] = "winner"
     for name, others in RENAMED.items():
@@ -184,7 +187,9 @@ def _slow(path: Path, columns: dict[str, str]) -> pl.DataFrame:
             else:
                 kept[here] = None if row.get(name) in (None, "") else str(row[name])
         rows.append(kept)
-    schema: dict[str, Any] = {here: pl.Float64 if _kind(here) == "number" else pl.String for here in columns.values()}
+    schema: dict[str, Any] = {
+        here: pl.Float64 if _kind(here) == "number" else pl.String for here in columns.values()
+    }
     return pl.DataFrame(rows, schema=schema)
 
 
@@ -204,7 +209,9 @@ def _finished(path: Path, frame: pl.DataFrame, columns: dict[str, str], *, arena
             refuse(path, f'record {place + 1} has no name in "{name}"; name the contender')
     if "winner" in frame.columns:
         frame = _shares(path, frame)
-    voter = next((name for name in ("worker", "judge") if name in frame.columns and (arena or name == "worker")), None)
+    voter = next(
+        (name for name in ("worker", "judge") if name in frame.columns and (arena or name == "worker")), None
+    )
     if voter is not None and "annotator" not in frame.columns:
         frame = frame.rename({voter: "annotator"})
     if "language" in frame.columns:
@@ -238,7 +245,9 @@ def _shares(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
     if unknown.any():
         place = unknown.arg_max() or 0
         found = shown(frame["winner"][place])
-        refuse(path, f'record {place + 1} has {found} in "winner"; use model_a, model_b, tie or tie (bothbad)')
+        refuse(
+            path, f'record {place + 1} has {found} in "winner"; use model_a, model_b, tie or tie (bothbad)'
+        )
     frame = frame.drop("winner")
     return frame if "share" in frame.columns else frame.with_columns(shares.alias("share"))
 
@@ -253,7 +262,10 @@ def _named(path: Path, frame: pl.DataFrame, words: pl.Series, shares: pl.Series)
     if torn.any():
         place = torn.arg_max() or 0
         found = shown(words[place])
-        refuse(path, f'record {place + 1} has {found} in "winner", a side and the contender on the other side: rename it')
+        refuse(
+            path,
+            f'record {place + 1} has {found} in "winner", a side and the contender on the other side: rename it',
+        )
     return shares.fill_null(named)
 
 
@@ -265,7 +277,9 @@ def write_battles(path: Path | str, verdicts: pl.DataFrame) -> int:
     graded = ~verdicts["share"].is_in([0.0, 0.5, 1.0]) & verdicts["share"].is_not_null()
     frame = verdicts
     if not graded.any():
-        word = pl.col("share").replace_strict({1.0: "model_a", 0.0: "model_b", 0.5: "tie"}, default=None, return_dtype=pl.String)
+        word = pl.col("share").replace_strict(
+            {1.0: "model_a", 0.0: "model_b", 0.5: "tie"}, default=None, return_dtype=pl.String
+        )
         place = frame.columns.index("share")
         frame = frame.with_columns(word.alias("winner")).drop("share")
         names = [name for name in frame.columns if name != "winner"]

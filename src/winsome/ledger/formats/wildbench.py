@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from winsome.ledger.formats.complaints import listed, refuse, shown
 from winsome.ledger.formats.fields import label, mapping, number, optional, wrong
-from winsome.ledger.formats.reading import Row, Source, listed, refuse, shown
+from winsome.ledger.formats.reading import Row, Source
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,7 +37,9 @@ def scores(source: Source) -> pl.DataFrame:
                 "length": None if words is None else len(words.strip()),
             }
         )
-    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"grade": pl.Float64, "length": pl.Int64})
+    return pl.DataFrame(
+        rows, infer_schema_length=None, schema_overrides={"grade": pl.Float64, "length": pl.Int64}
+    )
 
 
 def pairs(source: Source) -> pl.DataFrame:
@@ -82,7 +85,10 @@ def rewards(source: Source, margin: int = -1, reference: str = "reference") -> p
         numbers = {name: _count(source, model, found, name) for name in (*REWARD, "total")}
         unread = numbers["total"] - sum(numbers[name] for name in REWARD)
         if unread < 0:
-            refuse(source.path, f'model {shown(model)}: "total" is below the sum of its counts; correct one of them')
+            refuse(
+                source.path,
+                f'model {shown(model)}: "total" is below the sum of its counts; correct one of them',
+            )
         sides = {"model_a": model, "model_b": reference}
         for name, (share, extent) in REWARD.items():
             rows.append({**sides, "share": share, "extent": float(extent), "weight": float(numbers[name])})

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import orjson
 
-from winsome.ledger.formats.reading import Row, refuse
+from winsome.ledger.formats.complaints import refuse
+from winsome.ledger.formats.reading import Row
 
 
 def write_rows(path: Path | str, rows: Iterable[Row]) -> int:
@@ -50,5 +51,7 @@ def _csv(rows: list[Row]) -> bytes:
     writer.writerow(names)
     for row in rows:
         cells = [row.get(name) for name in names]
-        writer.writerow([orjson.dumps(cell).decode() if isinstance(cell, (list, dict)) else cell for cell in cells])
+        writer.writerow(
+            [orjson.dumps(cell).decode() if isinstance(cell, (list, dict)) else cell for cell in cells]
+        )
     return buffer.getvalue().encode("utf-8")
