@@ -13,6 +13,7 @@ from winsome.report.labels import LONGEST, labels, relabelled, short
         ("embedded:smollm2-135m", "smollm2-135m"),
         ("embedded:smollm2-135m?system=Answer in one sentence.", "smollm2-135m, system=Answer in one sentence."),
         ("recorded:runs/outputs/gpt4.json", "gpt4"),
+        ("recorded:FuseChat-3.1-8B.model_outputs.json.gz", "FuseChat-3.1-8B"),
         ("http://localhost:8000/v1#qwen?effort=low", "qwen, effort=low"),
         ("best_of_n?base=(embedded:smollm2-135m)&n=4&scorer=(embedded:likelihood)", "best_of_n(smollm2-135m), n=4, scorer=likelihood"),
         ("a name, no spec", "a name, no spec"),

@@ -13,6 +13,10 @@ MOST_PAIRS = 40
 """Contenders shown in the matrix; beyond that a page is no place for it and report.json has it all."""
 
 
+MOST_PLOTS = 12
+"""Contenders whose win rates by length are drawn; report.json has all."""
+
+
 def matrix(document: Document) -> Markup:
     cells = {(figure["contender"], figure["opponent"]): figure for figure in document["matrix"]}
     names = [line["contender"] for line in document["standings"]["rows"]][:MOST_PAIRS]
@@ -80,7 +84,8 @@ def _opponents(one: str, names: Sequence[str], cells: Mapping[tuple[str, str], M
 
 
 def categories(document: Document) -> Markup:
-    figures = document["categories"]
+    told = _told(document)
+    figures = [figure for figure in document["categories"] if figure["contender"] in told]
     if not figures:
         return el("p", "The prompts of this suite have no categories.", class_="empty")
     axis_scale = scale(figures)
@@ -116,10 +121,9 @@ def categories(document: Document) -> Markup:
 def length(document: Document) -> Markup:
     found = document["length"]
     longer, baseline = found["longer"], document["standings"].get("baseline")
-    shown = [one for one in found["contenders"] if one["contender"] != baseline]
-    shown = shown[:1] if baseline is None and len(shown) == 2 else shown
-    order = {line["contender"]: k for k, line in enumerate(document["standings"]["rows"])}
-    shown = sorted(shown, key=lambda one: order.get(one["contender"], 0))[:12]
+    told = _told(document)
+    by_name = {one["contender"]: one for one in found["contenders"]}
+    shown = [by_name[who] for who in told if who in by_name][:MOST_PLOTS]
     lead = (
         el("p", "No pair of answers of unequal length was scored.", class_="empty")
         if longer["estimate"] is None
@@ -151,6 +155,15 @@ def length(document: Document) -> Markup:
             "A line that climbs to the right says that this judge and length go together. It does not say why: longer answers may also be better.",
         ),
     )
+
+
+def _told(document: Document) -> list[str]:
+    """Contenders, best first, of whom there is something to tell: no baseline, and of two the first alone."""
+    names = [line["contender"] for line in document["standings"]["rows"]]
+    baseline = document["standings"].get("baseline")
+    if baseline is None:
+        return names[:1] if len(names) == 2 else names
+    return [name for name in names if name != baseline]
 
 
 def _ratio(figure: Mapping[str, Any]) -> str:

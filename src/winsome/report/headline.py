@@ -123,6 +123,13 @@ def decision(row: Row, standings: Mapping[str, Any]) -> str:
     return f"Decided at n = {row['n']}: the interval leaves out 50%."
 
 
+def opposed(standings: Mapping[str, Any]) -> str:
+    """What the win rates are against."""
+    if standings.get("baseline") is not None:
+        return f"against {standings['baseline']}"
+    return "against each other" if len(standings["rows"]) == 2 else "mean over opponents"
+
+
 def interval(row: Row, standings: Mapping[str, Any]) -> str:
     """The interval in words, with its level."""
     if row["low"] is None or row["high"] is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from winsome.records import OUTCOMES, SCORED
 from winsome.report.charts import axis, forest, scale, shares
-from winsome.report.headline import ranks
+from winsome.report.headline import opposed, ranks
 from winsome.report.markup import Markup, el, join, name
 from winsome.report.tables import Document, cell, how, per_cent, row, span, table, th, th_plot
 
@@ -56,7 +56,7 @@ def standings(document: Document) -> Markup:
         )
         for line in found["rows"]
     ]
-    against = f"against {found['baseline']}" if found.get("baseline") else "mean over opponents"
+    against = "on the Arena scale" if points else opposed(found)
     return join(
         table(f"{document['figure']}; {against}", heads, rows, "stack standings"),
         _notices(document["warnings"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from winsome.report.charts import Scale, scale
-from winsome.report.headline import headline, ranks
+from winsome.report.headline import headline, opposed, ranks
 from winsome.report.labels import labels, relabelled
 from winsome.standings.table import Standings
 
@@ -41,9 +41,8 @@ class _Shown:
         rows = self.standings["rows"]
         shown = relabelled(self.standings, labels([{"name": row["contender"]} for row in rows]))
         yield Text(shown["name"], style="bold")
-        baseline = shown.get("baseline")
         if shown["scale"] == "per cent":
-            yield Text(f"against {baseline}" if baseline else "mean over opponents", style="dim")
+            yield Text(opposed(shown), style="dim")
         yield Padding(_table(shown, options.max_width), (1, 0))
         others = _others(rows)
         if others:
