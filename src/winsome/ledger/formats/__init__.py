@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from winsome.errors import BadInput
 from winsome.ledger.formats.complaints import listed, refuse
-from winsome.ledger.formats.fields import ANSWER, Answer, users, wrong
+from winsome.ledger.formats.fields import ANSWER, Answer, items, mapping, users, wrong
 from winsome.ledger.formats.reading import Row, Source, first, read
 from winsome.records import Prompt
 
@@ -87,12 +87,9 @@ def _answers_or_prompts(row: Row) -> str | None:
         return "arena_hard_questions"
     if has("instruction") and has("output") and has("generator"):
         return "alpaca_eval_outputs"
-    messages = row.get("messages")
-    if isinstance(messages, list) and messages:
-        last = messages[-1]  # pyright: ignore[reportUnknownVariableType]
-        return (
-            "table_answers" if isinstance(last, dict) and last.get("role") == "assistant" else "table_prompts"
-        )  # pyright: ignore[reportUnknownMemberType]
+    messages = items(row.get("messages"))
+    if messages:
+        return "table_answers" if mapping(messages[-1]).get("role") == "assistant" else "table_prompts"
     asked = any(has(name) for name in ("prompt", "instruction", "question", "turns", "messages"))
     named = any(has(name) for name in ("id", "prompt_id", "question_id", "uid", "session_id", "index"))
     if any(has(name) for name in ANSWER) and (asked or named):
