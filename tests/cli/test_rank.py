@@ -1,0 +1,107 @@
+"""winsome rank: published files, the fixed JSON, methods and flags."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.typed import lines, typed
+from winsome.records import OUTCOMES
+
+KEYS = ("method", "baseline", "rows", "dropped", "warnings")
+ROW = ("contender", "estimate", "standard_error", "low", "high", "n", "battles", "discrete_win_rate")
+
+
+@pytest.fixture
+def battles(tmp_path: Path) -> Path:
+    winners = ["model_a"] * 6 + ["model_b"] * 3 + ["tie"] * 3
+    rows = [
+        {
+            "model_a": "x",
+            "model_b": "y",
+            "winner": winner,
+            "prompt_id": str(i),
+            "category": "odd" if i % 2 else "even",
+        }
+        for i, winner in enumerate(winners)
+    ]
+    return lines(tmp_path / "battles.jsonl", rows)
+
+
+def test_an_alpaca_eval_file_gives_its_published_figure(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "alpaca_eval_2"
+    done = typed("rank", str(source / "alpaca-7b.annotations.json.gz"), "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert tuple(done.json())[:5] == KEYS
+    row = next(row for row in done.json()["rows"] if row["contender"] == "alpaca-7b")
+    assert set(ROW) <= set(row)
+    assert {outcome.replace(" ", "_") for outcome in OUTCOMES} <= set(row)
+    with (source / "published_public.csv").open(encoding="utf-8") as file:
+        published = next(r for r in csv.DictReader(file) if "alpaca-7b" in r.values())
+    assert row["estimate"] == pytest.approx(float(published["win_rate"]), abs=1e-9)
+    assert row["standard_error"] == pytest.approx(float(published["standard_error"]), abs=1e-9)
+    assert row["discrete_win_rate"] == pytest.approx(float(published["discrete_win_rate"]), abs=1e-9)
+    assert (done.json()["method"], done.json()["baseline"]) == ("win-rate", "gpt4_1106_preview")
+    assert "the format's own figure" in done.err
+
+
+def test_ranking_805_rows_imports_neither_torch_nor_alembic_nor_scipy_stats(shared_data: Path) -> None:
+    file = shared_data / "alpaca_eval_2" / "alpaca-7b.annotations.json.gz"
+    command = [sys.executable, "-X", "importtime", "-m", "winsome", "rank", str(file), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "numpy" in names
+    assert not names & {"torch", "alembic", "scipy.stats", "sqlalchemy", "transformers", "ray"}
+
+
+def test_the_share_of_a_table_is_the_estimate(battles: Path, tmp_path: Path) -> None:
+    rows = {
+        row["contender"]: row for row in typed("rank", str(battles), "--json", cwd=tmp_path).json()["rows"]
+    }
+    assert rows["x"]["estimate"] == pytest.approx(100 * 7.5 / 12)
+    assert rows["y"]["estimate"] == pytest.approx(100 * 4.5 / 12)
+    assert (rows["x"]["win"], rows["x"]["loss"], rows["x"]["tie"]) == (6, 3, 3)
+
+
+def test_categories_are_figures_of_their_own(battles: Path, tmp_path: Path) -> None:
+    done = typed("rank", str(battles), "--by", "category", "--json", cwd=tmp_path)
+    groups = done.json()["groups"]
+    assert set(groups) == {"odd", "even"}
+    assert all(row["battles"] == 6 for rows in groups.values() for row in rows)
+    shown = typed("rank", str(battles), "--by", "category", cwd=tmp_path).out
+    assert "category: odd" in shown
+    assert "category: even" in shown
+
+
+def test_a_forced_format_reads_the_same(battles: Path, tmp_path: Path) -> None:
+    plain = typed("rank", str(battles), "--json", cwd=tmp_path)
+    forced = typed("rank", "--battles", str(battles), "--json", cwd=tmp_path)
+    assert forced.out == plain.out
+
+
+def test_a_baselines_row_may_be_left_out(battles: Path, tmp_path: Path) -> None:
+    done = typed("rank", str(battles), "--baseline", "y", "--no-baseline-row", "--json", cwd=tmp_path)
+    assert [row["contender"] for row in done.json()["rows"]] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), "rank needs files of one format"),
+        (("--battles", "battles.jsonl", "--alpacaeval", "battles.jsonl"), "rank needs files of one format"),
+        (("battles.jsonl", "--baseline", "z"), "baseline 'z' is not among"),
+        (("battles.jsonl", "--method", "bt", "--interval", "bayes"), "method bt has the sandwich interval"),
+        (("battles.jsonl", "--method", "btt"), '"btt" is none of'),
+    ],
+)
+def test_settings_that_do_not_go_together(
+    words: tuple[str, ...], expected: str, battles: Path, tmp_path: Path
+) -> None:
+    done = typed("rank", *words, cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert expected in done.err
+    assert done.err.count("\n") == 1
