@@ -59,6 +59,13 @@ class Spec:
         return Spec(self.kind, self.address, kept)
 
 
+def stem(file: str) -> str:
+    """A file's name without the endings that say only what kind of file it is (`gpt-4.1.model_outputs.json.gz`: gpt-4.1)."""
+    for ending in (*sorted(FILES, key=len, reverse=True), ".model_outputs", ".annotations"):
+        file = file.removesuffix(ending)
+    return file
+
+
 def masked(spec: Spec | str) -> str:
     """`spec` as it may be shown: a secret written into it by mistake is left out."""
     return re.sub(r"((?:key|secret|password|token)=)(?!env:)[^&)#\s]+", r"\1..", str(spec))
@@ -165,7 +172,9 @@ def _settings(query: str, whole: str) -> dict[str, Any]:
     for piece in _split(query, "&", whole):
         key, equals, value = piece.partition("=")
         if not equals or not key:
-            raise BadInput(f'"{masked(whole)}": "{piece}" is no key=value (was it cut by the shell? quote the name)')
+            raise BadInput(
+                f'"{masked(whole)}": "{piece}" is no key=value (was it cut by the shell? quote the name)'
+            )
         if key in settings:
             raise BadInput(f'"{masked(whole)}": "{key}" is given twice; keep one')
         settings[key] = _value(value, whole)
@@ -235,7 +244,9 @@ def unknown_kind(spec: Spec, role: str) -> BadInput:
     known = sorted(kinds(role))
     near = difflib.get_close_matches(spec.kind, known, 1, 0.5)
     hint = f'; did you mean "{near[0]}"?' if near else ""
-    return BadInput(f'"{masked(spec)}": no {role.lower()} kind "{spec.kind}"{hint} (known: {", ".join(known)})')
+    return BadInput(
+        f'"{masked(spec)}": no {role.lower()} kind "{spec.kind}"{hint} (known: {", ".join(known)})'
+    )
 
 
 def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:

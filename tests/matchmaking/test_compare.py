@@ -153,6 +153,19 @@ def test_missing_equal_and_empty_answers_are_decided_by_rule(start_server: Start
     assert row.counts["forfeit"] == 15
 
 
+def test_a_prompt_that_stands_twice_is_answered_twice(start_server: Start, tmp_path: Path) -> None:
+    server = start_server(Behaviour(answer=answer, models=MODELS))
+    twice = Suite("twice", "1", [*SUITE.prompts[:6], *SUITE.prompts[:6]])
+    found = run(server, tmp_path, suite=twice, sampling=Sampling(temperature=1.0, seed=3))
+    asks = pl.read_parquet(found.folder / "asks.parquet")
+    assert found.record["contests"] == 12
+    assert asks["contest"].n_unique() == 12
+    assert asks["response_a"].n_unique() == 12
+    # two contests of one prompt are one cluster
+    assert found.standings.rows[0].n == 6
+    assert found.standings.rows[0].battles == 12
+
+
 def test_a_judge_that_never_parses_stops_after_twenty(start_server: Start, tmp_path: Path) -> None:
     def chatty(body: Mapping[str, Any]) -> Reply | str:
         return "I would rather not say which." if body["model"] == "judge" else sentence(body)

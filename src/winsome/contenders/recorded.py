@@ -15,6 +15,7 @@ from winsome.ledger import formats
 from winsome.ledger.formats import Answer, users
 from winsome.ledger.formats.complaints import listed, refuse
 from winsome.records import Prompt, Response, Sampling, assistant, digest, response_key
+from winsome.specs import stem
 
 VERSION = 1
 BATCH = 4096
@@ -37,7 +38,7 @@ class Recorded:
         self.match: Match = match
         self.allow_missing = allow_missing
         models = {answer.model for answer in answers if answer.model}
-        self.label = models.pop() if len(models) == 1 else path.name.split(".")[0]
+        self.label = models.pop() if len(models) == 1 else stem(path.name)
         self.id = digest([VERSION, match, [_content(answer) for answer in answers]])
         self._draws: dict[Key, Draws] = {}
         self._by_words: dict[tuple[str, ...], Draws] = {}

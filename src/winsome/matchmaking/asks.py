@@ -38,7 +38,10 @@ class Ask:
 
 @dataclass
 class Plan:
-    """All asks so far, with the answers they compare (by prompt number, then contender number)."""
+    """All asks so far, with the answers they compare (by contender number, then prompt number).
+
+    The k-th `occurrence` (from 0) of one prompt in a suite is answered by draw k and makes contests of its own.
+    """
 
     suite: Suite
     prompts: Sequence[Prompt]
@@ -48,13 +51,23 @@ class Plan:
     seed: int
     answers: list[dict[int, Answer]] = field(default_factory=list[dict[int, Answer]])
     asks: list[Ask] = field(default_factory=list[Ask])
+    occurrence: list[int] = field(default_factory=list[int])
+
+    def __post_init__(self) -> None:
+        seen: dict[str, int] = {}
+        for prompt in self.prompts:
+            seen[prompt.id] = seen.get(prompt.id, -1) + 1
+            self.occurrence.append(seen[prompt.id])
 
     def add(self, pairings: Sequence[Pairing]) -> list[list[Ask]]:
         """The asks of each pairing, appended to the plan: every order `repeats` times, or one order drawn by the seed."""
         contests: list[list[Ask]] = []
         for pairing in pairings:
             prompt = self.prompts[pairing.prompt]
-            contest = digest([prompt.id, self.names[pairing.a], self.names[pairing.b]])
+            again = self.occurrence[pairing.prompt]
+            contest = digest(
+                [prompt.id, self.names[pairing.a], self.names[pairing.b], *([again] if again else [])]
+            )
             first = 0 if self.orders > 1 else self._seat(prompt, contest)
             asks = [
                 Ask(pairing, contest, order, repeat, first if order == 0 else 1 - first)

@@ -25,7 +25,7 @@ from winsome.matchmaking.rules import Answer, decided
 from winsome.matchmaking.run_folder import FORMAT, outcome_counts, reasons, versions, write
 from winsome.matchmaking.session import Session, new_folder
 from winsome.protocols import Contender, Judge
-from winsome.records import SCORED, Sampling, Suite, digest
+from winsome.records import SCORED, Sampling, Suite, digest, total
 from winsome.standings.battles import Battles
 from winsome.standings.combine import combine
 from winsome.standings.table import Standings
@@ -143,6 +143,9 @@ async def _compare(
     try:
         contenders = _contenders(session, names, settings)
         suite = _suite(session, names, settings)
+        for contender in contenders:
+            if hasattr(contender.inner, "align"):
+                contender.inner.align(suite.prompts)  # type: ignore[attr-defined]
         judge = _judge(session, settings, suite)
         baseline = _baseline(settings, suite, contenders)
         orders = settings.orders or (suite.orders if judge.ordered else 1)
@@ -178,7 +181,9 @@ def _contenders(
     parsed = [specs.parse(name) for name in names]
     if settings.allow_missing:
         loose = {"allow_missing": "true"}
-        parsed = [replace(s, settings=loose | dict(s.settings)) if s.kind == "recorded" else s for s in parsed]
+        parsed = [
+            replace(s, settings=loose | dict(s.settings)) if s.kind == "recorded" else s for s in parsed
+        ]
     contenders = [session.open(spec, Contender) for spec in parsed]
     if len(contenders) < 2:
         raise BadInput("compare needs two contenders or more: winsome compare A B --judge J")
@@ -255,17 +260,18 @@ def _schedule(kind: ScheduleName, baseline: str | None, plan: Plan, settings: Se
 
 async def _generate(contenders: Sequence[Asked], plan: Plan, sampling: Sampling, live: Live) -> None:
     """Every contender's answer to every prompt; endpoints at the same time, local weights one after the other."""
-    numbers: dict[str, list[int]] = {}
+    by_occurrence: dict[int, dict[str, int]] = {}
     for number, prompt in enumerate(plan.prompts):
-        numbers.setdefault(prompt.id, []).append(number)
+        by_occurrence.setdefault(plan.occurrence[number], {})[prompt.id] = number
     plan.answers += [{} for _ in contenders]
 
     async def one(place: int) -> None:
         contender = contenders[place]
         advance = live.stage(contender.name, len(plan.prompts))
-        async for response in contender.answer(plan.prompts, sampling):
-            for number in numbers[response.prompt]:
-                plan.answers[place][number] = Answer.of(response)
+        for draw, numbers in by_occurrence.items():
+            wanted = replace(sampling, samples=range(draw, draw + 1))
+            async for response in contender.answer([plan.prompts[n] for n in numbers.values()], wanted):
+                plan.answers[place][numbers[response.prompt]] = Answer.of(response)
                 advance(1)
 
     places = range(len(contenders))
@@ -410,7 +416,7 @@ def _usage(found: Found) -> dict[str, Any]:
             for name, tally in contenders.items()
         },
         "judge": found.judging.bought.payload(),
-        "saved": found.judging.saved.payload(),
+        "saved": total([found.judging.saved, *(tally.saved for tally in contenders.values())]).payload(),
         "errors": {name: tally.errors for name, tally in tallies.items() if tally.errors},
     }  # fmt: skip
 

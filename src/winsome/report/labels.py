@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from winsome.errors import BadInput
-from winsome.specs import FILES, Spec, parse
+from winsome.specs import Spec, parse, stem
 
 LONGEST = 42
 """Characters of a short name; a longer one is cut and ends in an ellipsis."""
@@ -50,14 +50,7 @@ def _short(spec: Spec) -> str:
 def _head(spec: Spec) -> str:
     if not spec.address:
         return spec.kind
-    return _stem(PurePath(spec.address).name) if spec.kind == "recorded" else spec.address
-
-
-def _stem(file: str) -> str:
-    """A file's name without the endings that say only what kind of file it is."""
-    for ending in (*sorted(FILES, key=len, reverse=True), ".model_outputs"):
-        file = file.removesuffix(ending)
-    return file
+    return stem(PurePath(spec.address).name) if spec.kind == "recorded" else spec.address
 
 
 def _cut(label: str) -> str:

@@ -15,6 +15,7 @@ from winsome.ledger.formats.reading import Source
 from winsome.ledger.formats.tables import prompts as table_prompts
 from winsome.ledger.formats.writing import write_bytes
 from winsome.records import Prompt, Suite, digest
+from winsome.specs import stem
 
 VERSION_DIGITS = 8
 
@@ -49,7 +50,7 @@ def open_answers(address: str) -> Suite:
 
 def _suite(path: Path, prompts: Sequence[Prompt]) -> Suite:
     _check_ids(path, prompts)
-    name = path.name.split(".")[0] or path.name
+    name = stem(path.name) or path.name
     return Suite(name, version_of(prompts), prompts, source=str(path))
 
 
