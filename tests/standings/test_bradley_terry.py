@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from winsome.errors import BadInput
 from winsome.standings import Battles, battles, bradley_terry
-from winsome.standings.bradley_terry import ARENA
+from winsome.standings.ratings import ARENA
 from winsome.standings.strengths import fit
 
 
@@ -197,3 +197,29 @@ def test_sides_names_and_row_order_never_matter(rows: list[tuple[str, float, flo
     assert figures([(p[::-1], 1 - s, w) for p, s, w in rows]) == expected
     assert figures(rows, "zax") == expected
     assert figures(random.sample(rows, len(rows))) == expected
+
+
+def test_bootstrap_and_bayes_agree_with_the_sandwich_and_repeat_by_seed() -> None:
+    found = arena(np.random.default_rng(7), 3000)
+    exact = bradley_terry(found)
+    for interval in ("bootstrap", "bayes"):
+        drawn, again = (bradley_terry(found, interval=interval, replicates=2000, seed=1) for _ in range(2))  # type: ignore[arg-type]
+        assert drawn == again
+        for row in drawn.rows:
+            other = exact.row(row.contender)
+            assert row.estimate == other.estimate
+            assert row.low == pytest.approx(other.low, abs=0.3 * (other.standard_error or 0))
+            assert row.high == pytest.approx(other.high, abs=0.3 * (other.standard_error or 0))
+
+
+def test_bootstrap_of_independent_rows_draws_cells() -> None:
+    found = arena(np.random.default_rng(8), 2000)
+    exact = bradley_terry(found, cluster="none")
+    drawn = bradley_terry(found, cluster="none", interval="bootstrap", replicates=400, anchor={"m0": 1000.0})
+    anchored = bradley_terry(found, cluster="none", anchor={"m0": 1000.0})
+    assert (drawn.row("m0").low, drawn.row("m0").high) == (1000.0, 1000.0)
+    for row in drawn.rows:
+        if row.contender != "m0":
+            error = anchored.row(row.contender).standard_error or 0
+            assert row.low == pytest.approx(anchored.row(row.contender).low, abs=0.3 * error)
+    assert exact.row("m0").standard_error

@@ -22,7 +22,9 @@ from winsome.standings.paired import PairedDifference, paired_difference
 from winsome.standings.pairwise import Pairwise, pairwise
 from winsome.standings.power import Pilot, Plan, pilot, plan
 from winsome.standings.sequential import SequentialRate, confidence_sequence, e_values, sequential_win_rate
+from winsome.standings.style_control import style_controlled
 from winsome.standings.table import Row, Standings
+from winsome.standings.ties import bradley_terry_ties
 from winsome.standings.win_rate import win_rate
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "accuracy",
     "battles",
     "bradley_terry",
+    "bradley_terry_ties",
     "cohen_kappa",
     "combine",
     "confidence_sequence",
@@ -57,6 +60,7 @@ __all__ = [
     "plan",
     "rating_counts",
     "sequential_win_rate",
+    "style_controlled",
     "wildbench_reward",
     "wildbench_score",
     "win_rate",

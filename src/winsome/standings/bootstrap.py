@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from winsome.standings.battles import Battles
-from winsome.standings.columns import Floats, counts, sums
+from winsome.standings.columns import Floats, Ints, counts, sums
 from winsome.standings.sides import ClusterBy, cluster_codes
+from winsome.standings.strengths import fit
+
+LEAST_PRIOR = 1e-3
+"""Weight of the tied battle against an average contender that keeps a replicate finite."""
 
 
 def bootstrap_win_rates(
@@ -42,6 +46,57 @@ def _rates(won: Floats, met: Floats, baseline: int | None) -> Floats:
             return pairwise[:, baseline]
         seen = both > 0
         return np.where(seen, pairwise, 0.0).sum(1) / seen.sum(1)
+
+
+def bootstrap_strengths(
+    battles: Battles,
+    cluster: Ints | None,
+    *,
+    start: Floats,
+    prior: float,
+    bayes: bool = False,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> Floats:
+    """[replicates, K] Bradley-Terry strengths, mean 0, of scored battles drawn again.
+
+    cluster: codes [rows], None for independent rows, which are summed to (pair, share) cells first, so that a replicate
+    costs what the cells cost. bayes: clusters get exponential weights instead of counts, which gives draws of the
+    posterior without a prior (Rubin 1981). Each replicate starts at `start` and holds to a prior of at least
+    LEAST_PRIOR, so that one without a finite fit stays finite.
+    """
+    size = len(battles.names)
+    pair = battles.a.astype(np.int64) * size + battles.b
+    rng = np.random.default_rng(seed)
+    if cluster is None:
+        # The won weight of a cell is that of one row times the rows drawn, so rows of unequal weight need their own cell.
+        _, kind = np.unique(np.stack([battles.share, battles.weight], axis=1), axis=0, return_inverse=True)
+        kinds = int(kind.max()) + 1
+        entry, first, group = np.unique(pair * kinds + kind.ravel(), return_index=True, return_inverse=True)
+        entry_pair, met, won = (
+            entry // kinds,
+            battles.weight[first],
+            battles.weight[first] * battles.share[first],
+        )
+        often, draw_of = counts(group, len(entry)).astype(np.float64), np.arange(len(entry))
+    else:
+        entry, place = np.unique(cluster * np.int64(size * size) + pair, return_inverse=True)
+        draw_of, entry_pair = np.divmod(entry, size * size)
+        met, won = (
+            sums(place, battles.weight, len(entry)),
+            sums(place, battles.weight * battles.share, len(entry)),
+        )
+        often = np.ones(int(cluster.max()) + 1)
+    total = int(often.sum())
+    strengths = np.empty((replicates, size))
+    for replicate in range(replicates):
+        drawn = rng.gamma(often) if bayes else rng.multinomial(total, often / total).astype(np.float64)
+        times = drawn[draw_of]
+        first_won = sums(entry_pair, times * won, size * size).reshape(size, size)
+        second_won = sums(entry_pair, times * (met - won), size * size).reshape(size, size)
+        strength, _ = fit(first_won + second_won.T, max(prior, LEAST_PRIOR), start)
+        strengths[replicate] = strength - strength.mean()
+    return strengths
 
 
 def percentile_interval(draws: Floats, level: float = 0.95) -> tuple[float, float]:

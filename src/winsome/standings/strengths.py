@@ -59,7 +59,7 @@ def pair_counts(a: Ints, b: Ints, share: Floats, weight: Floats, size: int) -> P
     )
 
 
-def fit(wins: Floats, prior: float = 0.0) -> tuple[Floats, Floats]:
+def fit(wins: Floats, prior: float = 0.0, start: Floats | None = None) -> tuple[Floats, Floats]:
     """Strengths [K] (natural log odds, mean 0) of the largest likelihood, and the information matrix [K, K] there.
 
     wins: [i, j] weight that i won from j; prior: weight of a tied battle of each against strength 0. Newton with halved
@@ -67,7 +67,7 @@ def fit(wins: Floats, prior: float = 0.0) -> tuple[Floats, Floats]:
     """
     size = len(wins)
     battles = wins + wins.T
-    strength: Floats = np.zeros(size)
+    strength: Floats = np.zeros(size) if start is None else start.copy()
     value = _log_likelihood(strength, wins, prior)
     scale = max(float(battles.sum()) / 2.0, 1e-300)
     hessian = np.zeros((size, size))
