@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -101,16 +101,19 @@ def _blobs(value: Any) -> set[str]:
     return set[str]().union(*(_blobs(v) for v in value)) if isinstance(value, list) else set()  # pyright: ignore[reportUnknownVariableType]
 
 
+# A record read from its row carries the ids that the row tells; `replace` makes a copy that computes its own.
+
+
 def _prompts(piece: list[Row]) -> Iterator[tuple[str, str]]:
     for row in piece:
-        if kept.prompt(row).id != row[0]:
+        if replace(kept.prompt(row)).id != row[0]:
             yield row[0], "its id is not that of its words"
 
 
 def _responses(engine: Engine, looking: Connection, piece: list[Row]) -> Iterator[tuple[str, str]]:
     prompts = _present(engine, looking, "prompts", (row[2] for row in piece))
     for row in piece:
-        response = kept.response(row)
+        response = replace(kept.response(row))
         if response.id != row[0] or response.content != row[7]:
             yield row[0], "its id is not that of its words"
         if row[2] not in prompts:
@@ -144,7 +147,7 @@ def _verdicts(engine: Engine, looking: Connection, piece: list[Row]) -> Iterator
     evidence: list[list[str]] = [orjson.loads(row[12] or "[]") for row in piece]
     responses = _present(engine, looking, "responses", (id for ids in evidence for id in ids))
     for row, ids in zip(piece, evidence, strict=True):
-        if kept.verdict(row).id != row[0]:
+        if replace(kept.verdict(row)).id != row[0]:
             yield row[0], "its id is not that of its match and judge"
         if row[1] not in matches:
             yield row[0], "its match is not kept"
