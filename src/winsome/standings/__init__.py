@@ -20,6 +20,7 @@ from winsome.standings.grades import Grades, grade_mean, wildbench_reward, wildb
 from winsome.standings.length_control import Calibration, length_controlled
 from winsome.standings.paired import PairedDifference, paired_difference
 from winsome.standings.pairwise import Pairwise, pairwise
+from winsome.standings.plackett_luce import Places, pairs, plackett_luce
 from winsome.standings.power import Pilot, Plan, pilot, plan
 from winsome.standings.sequential import SequentialRate, confidence_sequence, e_values, sequential_win_rate
 from winsome.standings.style_control import style_controlled
@@ -36,6 +37,7 @@ __all__ = [
     "PairedDifference",
     "Pairwise",
     "Pilot",
+    "Places",
     "Plan",
     "Row",
     "SequentialRate",
@@ -56,7 +58,9 @@ __all__ = [
     "paired_difference",
     "pairwise",
     "pairwise_agreement",
+    "pairs",
     "pilot",
+    "plackett_luce",
     "plan",
     "rating_counts",
     "sequential_win_rate",
