@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -40,7 +41,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         beside.write_bytes(data)
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         refuse(path, f"cannot be written ({error.strerror}); check the folder and its rights")
 
 
