@@ -269,3 +269,35 @@ def test_wrong_input_is_one_line(
         run(server, tmp_path, *names, **settings)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) <= 200
+
+
+def test_stops_when_decided_at_the_same_prompt_whatever_the_concurrency(
+    start_server: Start, tmp_path: Path
+) -> None:
+    def reads(body: Mapping[str, Any]) -> Reply | str:
+        """A judge that finds "good" in nine of ten matches: the better contender's share is 0.9."""
+        if body["model"] != "judge":
+            return f"{'good' if body['model'] == 'a' else 'bad'} {sentence(body)}"
+        text = body["messages"][-1]["content"]
+        number = int(re.findall(r"What is (\d+)", text)[0]) if "What is" in text else 1
+        for_first = (text.find("good") < text.find("bad")) != (number % 10 == 0)
+        first = -0.01 if for_first else -6.0
+        return Reply("m" if for_first else "M", top={"m": first, "M": -6.01 - first})
+
+    server = start_server(Behaviour(answer=reads, models=MODELS))
+    long = Suite("long", "1", [Prompt((user(f"What is {i} + 1?"),)) for i in range(300)])
+    settings = {"suite": long, "stop_when": "decided", "seed": 4, "orders": 1}
+    figures = []
+    for concurrency in (1, 64):
+        found = run(server, tmp_path / str(concurrency), "a", "b", concurrency=concurrency, **settings)
+        row = found.standings.row(f"{server.base}#a")
+        assert found.record["contests"] in (32, 64)
+        assert found.complete
+        assert found.standings.interval == "sequential"
+        assert row.low is not None
+        assert row.low > 50
+        figures.append((found.record["contests"], row.estimate, row.low))
+    assert figures[0] == figures[1]
+    assert server.stats.models["a"] == 2 * (figures[0][0] + 1)
+    with pytest.raises(BadInput, match="--baseline"):
+        run(server, tmp_path, "a", "b", "c", **settings)

@@ -72,6 +72,11 @@ def add(parser: Parser) -> None:
     plan.add_argument(
         "--limit", type=whole_number(), metavar="N", help="the first N prompts only (default all)"
     )
+    plan.add_argument(
+        "--stop-when",
+        choices=("decided",),
+        help="ask block after block of prompts until the interval, true at any look, leaves out 50%% (default ask all)",
+    )
     options.sampling(parser)
     options.asking(parser)
     go = parser.add_argument_group("before and after")
@@ -140,6 +145,7 @@ def compared(args: Namespace, confirm: Callable[[Estimate], bool]) -> Comparison
         allow_missing=args.allow_missing,
         allow_mixed_judge=args.allow_mixed_judge,
         allow_degenerate=args.allow_degenerate,
+        stop_when=args.stop_when,
         folder=args.folder,
         command=options.typed(args),
         confirm=confirm,

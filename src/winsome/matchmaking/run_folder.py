@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -54,3 +55,8 @@ def write(folder: Path, record: Mapping[str, Any], asks: Any, battles: Any) -> N
     part = folder / "run.json.part"
     part.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
     part.replace(folder / "run.json")
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from winsome.standings.sequential import confidence_sequence
 from winsome.standings.strengths import fit
 
 
@@ -114,6 +115,49 @@ def _informative(wins: NDArray[np.float64], many: int, each: int) -> list[tuple[
         battles[a, b] += each
         battles[b, a] += each
     return chosen
+
+
+def until_decided(
+    baseline: int, level: float = 0.95, block: int = 32
+) -> Callable[[int, int, int, int], Schedule]:
+    """A schedule in which everybody meets `baseline`, block after block of prompts, until each is told from a half.
+
+    Decisions are those of `standings.sequential` at 1 - (1 - level) / contenders met, true however often one looks. A
+    contender that is decided plays on: all keep the same prompts, so that they can be compared with each other.
+    """
+
+    def schedule(prompts: int, contenders: int, seed: int = 0, rounds: int = 0) -> Schedule:
+        others = [c for c in range(contenders) if c != baseline]
+        sure = simultaneous(level, len(others))
+        seen: dict[int, list[float]] = {other: [] for other in others}
+        order = list(range(prompts))
+        random.Random(seed).shuffle(order)
+        for start in range(0, prompts, block):
+            plan = [
+                Pairing(prompt, other, baseline)
+                for prompt in order[start : start + block]
+                for other in others
+            ]
+            shares = yield plan
+            for (_, other, _), share in zip(plan, shares, strict=True):
+                if share is not None:
+                    seen[other].append(share)
+            if all(_decided(shares, sure) for shares in seen.values()):
+                return
+
+    return schedule
+
+
+def simultaneous(level: float, comparisons: int) -> float:
+    """The level of each of several intervals that hold together at `level` (Bonferroni)."""
+    return 1.0 - (1.0 - level) / max(1, comparisons)
+
+
+def _decided(shares: Sequence[float], level: float) -> bool:
+    if not shares:
+        return False
+    low, high = confidence_sequence(np.array(shares), level=level)
+    return bool(low[-1] > 0.5 or high[-1] < 0.5)
 
 
 def _blocks(prompts: int, rounds: int, seed: int) -> list[list[int]]:

@@ -8,7 +8,7 @@ Source: Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variab
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats, dense, sums
 from winsome.standings.intervals import check_level
 from winsome.standings.sides import check_rankable, sided
+from winsome.standings.table import Row, Standings
 
 GRID = 1001
 """Candidate means between 0 and 1; limits are rounded outwards to a step of 0.001."""
@@ -118,3 +119,35 @@ def sequential_win_rate(
         evidence,
         int(decided[0]) + 1 if len(decided) else None,
     )
+
+
+def anytime(standings: Standings, battles: Battles, *, level: float = 0.95) -> Standings:
+    """Win-rate standings with intervals that hold at every look, for a run that stopped once it was decided.
+
+    Each row is read against the baseline, or of two contenders against the other; `level` holds for each row. Ranks are
+    given for two contenders only: others were not compared by a rule that allows for stopping.
+    """
+    names = [row.contender for row in standings.rows]
+    if standings.baseline is None and len(names) != 2:
+        raise BadInput(
+            f"{len(names)} contenders without a baseline: name one, against which each is followed"
+        )
+    rows: list[Row] = []
+    sure: set[str] = set()
+    for row in standings.rows:
+        other = standings.baseline or names[1 - names.index(row.contender)]
+        if row.contender == other or row.estimate is None:
+            rows.append(replace(row, ranks=()))
+            continue
+        followed = sequential_win_rate(battles, row.contender, other, level=level)
+        if followed.low[-1] > 50.0 or followed.high[-1] < 50.0:
+            sure.add(row.contender)
+        rows.append(replace(row, low=float(followed.low[-1]), high=float(followed.high[-1]), ranks=()))
+    if len(names) == 2:
+        rows = [replace(row, ranks=(place,) if sure else (1, 2)) for place, row in enumerate(rows, 1)]
+    open_ = tuple(
+        f"{row.contender}: not decided at n = {row.n}, with an interval for any number of looks"
+        for row in rows
+        if row.contender not in sure and row.contender != standings.baseline
+    )
+    return replace(standings, rows=tuple(rows), interval="sequential", level=level, decisions=open_)
