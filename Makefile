@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: install demo test test-all bench docs lint
+.PHONY: install demo test test-all bench docs consoles lint
 
 install: $(STAMP)
 
@@ -39,6 +39,10 @@ bench: install
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Write what the pages' console blocks print today into the pages; the tests fail where they differ.
+consoles: install
+	$(BIN)/python docs/consoles.py $$(grep -l '^```console' -r docs --include='*.md')
 
 lint: install
 	$(BIN)/ruff check
