@@ -223,3 +223,31 @@ def test_bootstrap_of_independent_rows_draws_cells() -> None:
             error = anchored.row(row.contender).standard_error or 0
             assert row.low == pytest.approx(anchored.row(row.contender).low, abs=0.3 * error)
     assert exact.row("m0").standard_error
+
+
+@pytest.mark.slow
+def test_ratings_and_sandwich_equal_arena_rank() -> None:
+    pytest.importorskip("arena_rank")
+    import pandas as pd
+    from arena_rank.models.bradley_terry import BradleyTerry
+    from arena_rank.utils.data_utils import PairDataset
+
+    found = arena(np.random.default_rng(9), 5000)
+    word = {1.0: "model_a", 0.0: "model_b", 0.5: "tie"}
+    frame = pd.DataFrame(
+        {
+            "model_a": [found.names[code] for code in found.a],
+            "model_b": [found.names[code] for code in found.b],
+            "winner": [word[share] for share in found.share.tolist()],
+        }
+    )
+    pairs = PairDataset.from_pandas(frame)
+    theirs = BradleyTerry(
+        len(pairs.competitors), hessian_reg=1e-9, ftol=1e-14, gtol=1e-12
+    ).compute_ratings_and_cis(pairs)
+    standings = bradley_terry(found, cluster="none")
+    for place, name in enumerate(theirs["competitors"]):
+        row = standings.row(name)
+        assert row.estimate == pytest.approx(float(theirs["ratings"][place]), abs=1e-3)
+        assert row.low == pytest.approx(float(theirs["rating_lower"][place]), abs=1e-3)
+        assert row.high == pytest.approx(float(theirs["rating_upper"][place]), abs=1e-3)
