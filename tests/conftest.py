@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -10,6 +11,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
+
+from tests import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = Path(os.environ.get("WINSOME_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -22,3 +25,15 @@ def shared_data() -> Path:
         message = "published data not found; set WINSOME_SHARED_DATA to its folder"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     return PUBLISHED
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server of this test process; CI fails where there are no binaries, elsewhere the test is skipped."""
+    binaries = postgres.installed()
+    if binaries is None:
+        message = "no PostgreSQL server found; install Debian's postgresql"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    started = postgres.start(binaries)
+    yield started
+    postgres.remove(started)

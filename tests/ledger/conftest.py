@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +13,8 @@ from winsome.ledger.store import Ledger
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[postgres.Server]:
-    binaries = postgres.installed()
-    if binaries is None:
-        message = "no PostgreSQL server found; install Debian's postgresql"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    started = postgres.start(binaries)
-    yield started
-    postgres.remove(started)
+def server(postgres_server: postgres.Server) -> postgres.Server:
+    return postgres_server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -30,7 +23,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "ledger.sqlite")
     server: postgres.Server = request.getfixturevalue("server")
-    return server.url(f"t{uuid.uuid4().hex[:12]}")
+    return server.new(f"t{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import signal
@@ -19,6 +20,7 @@ from urllib.request import urlopen
 import polars as pl
 import pytest
 
+from tests import postgres
 from tests.servers.openai_server import Reply, letter, sentence
 
 PROMPTS = 100
@@ -232,3 +234,23 @@ def test_interrupt_keeps_what_was_bought(suite: Path, tmp_path: Path) -> None:
         assert stats["answered"] - kept(ledger)["responses"] <= 3
     finally:
         server.stop()
+
+
+def test_postgresql_restarted_in_mid_run(
+    server: Server, suite: Path, tmp_path: Path, postgres_server: postgres.Server
+) -> None:
+    calm = whole(server, suite, tmp_path / "calm.sqlite")
+    before = server.stats()["requests"]
+    ledger = postgres_server.new(f"restarted{os.getpid()}")
+    command = [sys.executable, "-m", "winsome", *arguments(server, suite, ledger)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for moment in (60, 250):
+        while server.stats()["requests"] - before < moment:
+            assert process.poll() is None
+            time.sleep(0.02)
+        postgres_server.restart()
+    out, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    assert figures(json.loads(out)) == figures(calm)
+    # nothing is bought twice: answers, verdicts and one probe a server
+    assert server.stats()["requests"] - before == 4 * PROMPTS + 3

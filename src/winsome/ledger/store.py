@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -120,8 +121,6 @@ class Ledger:
 
     def put_run(self, id: str, record: Mapping[str, Any]) -> None:
         """Keep or replace what is known of a run; what looks like a secret is masked."""
-        import time
-
         text = orjson.dumps(without_secrets(record)).decode()
         self._writer.run({"runs": [(id, text, time.time())]})
 
@@ -307,8 +306,22 @@ class Ledger:
             raise Fatal(f"{self.url}: a match names {error}, which is not kept; run winsome ledger verify") from None
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[kept.Row]:
-        with self._reading() as connection:
-            return self._engine.rows(connection, sql, parameters)
+        """What a query finds; asked again while the server restarts or another process holds the file."""
+        from winsome.ledger.writer import PATIENCE, failure_of
+
+        deadline, pause = time.monotonic() + PATIENCE, 0.02
+        while True:
+            try:
+                with self._reading() as connection:
+                    return self._engine.rows(connection, sql, parameters)
+            except Exception as error:
+                trouble = self._engine.trouble(error)
+                if trouble == "bad":
+                    raise
+                if trouble not in ("busy", "lost") or time.monotonic() > deadline:
+                    raise failure_of(error, trouble, self.url, PATIENCE) from None
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
 
     @contextmanager
     def _reading(self) -> Generator[Connection]:

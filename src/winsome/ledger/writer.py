@@ -133,7 +133,7 @@ class Writer:
                         continue
                 if trouble == "bad" and len(items) > 1:
                     return [done for item in items for done in self._write([item])]
-                failure = self._failure(error, trouble)
+                failure = failure_of(error, trouble, self._engine.shown, self._patience)
                 return [Done(item, None, failure) for item in items]
 
     def _transaction(self, items: Sequence[Item]) -> list[Any]:
@@ -161,19 +161,21 @@ class Writer:
                 self._connection.close()
             self._connection = None
 
-    def _failure(self, error: Exception, trouble: str) -> WinsomeError:
-        if isinstance(error, WinsomeError):
-            return error
-        place, said = self._engine.shown, " ".join(str(error).split())[:80]
-        if trouble == "busy":
-            return Fatal(f"{place}: locked by another process for {self._patience:.0f} s; end that process, then go on")
-        if trouble == "lost":
-            return Fatal(f"{place}: no server for {self._patience:.0f} s ({said}); start it and run the command again")
-        if trouble == "full":
-            return Fatal(f"{place}: no room on the disk ({said}); free some and run again, all that was committed is kept")
-        if trouble == "broken":
-            return Fatal(f"{place}: the file is damaged ({said}); restore a copy or name another with --ledger")
-        return BadInput(f"{place}: a record cannot be kept ({type(error).__name__}: {said}); correct its fields")
+
+def failure_of(error: Exception, trouble: str, place: str, patience: float) -> WinsomeError:
+    """The one line that says what is wrong with the ledger at `place` after `patience` seconds, and the way out."""
+    if isinstance(error, WinsomeError):
+        return error
+    said = " ".join(str(error).split())[:80]
+    if trouble == "busy":
+        return Fatal(f"{place}: locked by another process for {patience:.0f} s; end that process, then go on")
+    if trouble == "lost":
+        return Fatal(f"{place}: no server for {patience:.0f} s ({said}); start it and run the command again")
+    if trouble == "full":
+        return Fatal(f"{place}: no room on the disk ({said}); free some and run again, all that was committed is kept")
+    if trouble == "broken":
+        return Fatal(f"{place}: the file is damaged ({said}); restore a copy or name another with --ledger")
+    return BadInput(f"{place}: a record cannot be kept ({type(error).__name__}: {said}); correct its fields")
 
 
 def _tell(done: Sequence[Done]) -> None:
