@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from winsome import specs
@@ -73,12 +73,12 @@ def kinds() -> str:
                 specs.Spec(kind if kind not in ("http", "https") else f"{kind}://x"), role
             )
             assert factory is not None
-            parts += _kind(kind, factory)
+            parts += _kind(kind, factory, COMMON if role == "Contender" else ())
     return "\n".join(parts)
 
 
-def _kind(kind: str, factory: Callable[..., Any]) -> list[str]:
-    settings = specs.settings_of(factory).values()
+def _kind(kind: str, factory: Callable[..., Any], told: Container[str]) -> list[str]:
+    settings = [setting for setting in specs.settings_of(factory).values() if setting.name not in told]
     rows = [(s.name, s.annotation, _default(s.default), "") for s in settings]
     return [
         f"### `{kind}`",

@@ -18,6 +18,12 @@ from winsome.errors import BadInput, WinsomeError
 
 INTERRUPTED = 130
 
+EXTRAS = {
+    "torch": "local", "transformers": "local", "safetensors": "local", "gguf": "local",
+    "psycopg": "postgres", "ray": "ray", "vllm": "vllm",
+}  # fmt: skip
+"""Package -> the extra that installs it."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of `winsome ARGV..`."""
@@ -38,19 +44,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         hush()
         return 0
     except OSError as error:
-        if error.filename is None and error.strerror is None:
-            raise
+        if error.strerror is None:
+            return _bug()
         place = f"{error.filename}: " if error.filename is not None else ""
         tell(
             clipped(f"winsome: {place}{error.strerror}; check the path, its rights and the room on the disk")
         )
         return BadInput.exit_code
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            return _bug()
+        tell(f"winsome: {error.name} is not installed; install it with: pip install 'winsome[{extra}]'")
+        return BadInput.exit_code
     except Exception:
-        import traceback
+        return _bug()
 
-        traceback.print_exc()
-        tell("winsome: this is a bug in winsome, not a mistake of yours; what was bought is kept")
-        return 1
+
+def _bug() -> int:
+    import traceback
+
+    traceback.print_exc()
+    tell("winsome: this is a bug in winsome, not a mistake of yours; what was bought is kept")
+    return 1
 
 
 def _see_own_modules() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import re
@@ -78,7 +77,7 @@ def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return "present" if importlib.util.find_spec(name) is not None else None
+        return None
 
 
 def _weights() -> dict[str, str | None]:

@@ -29,11 +29,11 @@ WORDS_SHOWN = 400
 def summary(ledger: Ledger) -> dict[str, Any]:
     """Where the ledger is, rows by table, outcomes of its verdicts, answers by contender, and its runs, newest last."""
     outcomes = ledger.query(
-        "SELECT outcome, count(*) AS verdicts FROM verdicts GROUP BY outcome ORDER BY 2 DESC"
+        "SELECT outcome, count(*) AS verdicts FROM verdicts GROUP BY outcome ORDER BY 2 DESC, 1"
     )
     contenders = ledger.query(
         "SELECT contender, count(*) AS answers, sum(CASE WHEN finish = 'failed' THEN 1 ELSE 0 END) AS failed, "
-        "sum(money) AS usd FROM responses GROUP BY contender ORDER BY 2 DESC"
+        "sum(money) AS usd FROM responses GROUP BY contender ORDER BY 2 DESC, 1"
     )
     runs = [
         {
@@ -62,6 +62,7 @@ def print_summary(found: dict[str, Any]) -> None:
             "verdicts: " + ", ".join(f"{count:,} {outcome}" for outcome, count in found["outcomes"].items())
         )
     if found["contenders"]:
+        console.print()
         table = output.table("contender", "answers", "failed", "cost")
         for row in found["contenders"]:
             table.add_row(
@@ -69,7 +70,8 @@ def print_summary(found: dict[str, Any]) -> None:
             )
         console.print(table)
     if found["runs"]:
-        table = output.table("run", "figure", "contests", "finished")
+        console.print()
+        table = output.table("run", "figure", "contests", "finished", whole="run")
         for run in found["runs"]:
             table.add_row(run["id"], run["figure"] or "", str(run["contests"] or ""), run["finished"] or "")
         console.print(table)

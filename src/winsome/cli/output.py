@@ -66,14 +66,14 @@ def result() -> Console:
     return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=120)
 
 
-def table(*heads: str) -> Table:
-    """A table without a frame, whose cells fold rather than lose letters."""
+def table(*heads: str, whole: str = "") -> Table:
+    """A table without a frame, whose cells fold rather than lose letters; the column `whole` never folds."""
     from rich import box
     from rich.table import Table
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for head in heads:
-        made.add_column(head, overflow="fold")
+        made.add_column(head, overflow="fold", no_wrap=head == whole)
     return made
 
 
