@@ -21,15 +21,15 @@ class Server:
     port: int
 
     def url(self, database: str) -> str:
+        return f"postgresql://winsome@127.0.0.1:{self.port}/{database}"
+
+    def new(self, name: str) -> str:
+        """The address of a new schema, which is to a ledger what a database is, and far quicker to make."""
         import psycopg
 
-        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
-                connection.execute(f'CREATE DATABASE "{database}" TEMPLATE template0 ENCODING \'UTF8\''.encode())
-        return self._url(database)
-
-    def _url(self, database: str) -> str:
-        return f"postgresql://winsome@127.0.0.1:{self.port}/{database}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE SCHEMA "{name}"'.encode())
+        return self.url("postgres") + f"?options=-csearch_path%3D{name}"
 
     def restart(self) -> None:
         """Break every connection at once, as a crash of the machine would, and come back."""

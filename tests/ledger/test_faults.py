@@ -61,7 +61,7 @@ def test_twenty_kills_lose_nothing_that_was_confirmed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_twenty_kills_lose_nothing_on_postgresql(server: postgres.Server) -> None:
-    kill_twenty_times(server.url("kills"))
+    kill_twenty_times(server.new("kills"))
 
 
 def kill_twenty_times(where: str) -> None:
@@ -135,10 +135,14 @@ async def fill(path: Path, make_room: object) -> None:
     """Put until there is no room, see what is kept, make room and go on."""
     confirmed: list[int] = []
     with Ledger.open(path) as ledger:
-        with pytest.raises(Fatal, match="no room on the disk") as caught:
+
+        async def put_all() -> None:
             for n in range(2_000):
                 await ledger.put(*contest(n, size=20_000).records)
                 confirmed.append(n)
+
+        with pytest.raises(Fatal, match="no room on the disk") as caught:
+            await put_all()
         assert len(str(caught.value)) <= 200
         assert confirmed
         held = {c.verdict.id: c.verdict for c in (contest(n, size=20_000) for n in confirmed)}
@@ -188,8 +192,15 @@ def own_server() -> object:
     postgres.remove(started)
 
 
+async def more(done: list[int]) -> None:
+    """Until a hundred more are done."""
+    wanted = len(done) + 100
+    while len(done) < wanted:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
 async def test_a_restarted_server_loses_nothing(own_server: postgres.Server) -> None:
-    where = own_server.url("ledger")
+    where = own_server.new("ledger")
     with Ledger.open(where) as ledger:
         done: list[int] = []
         numbers = iter(range(10_000))
@@ -204,13 +215,9 @@ async def test_a_restarted_server_loses_nothing(own_server: postgres.Server) -> 
 
         workers = [asyncio.create_task(work()) for _ in range(16)]
         for _ in range(2):
-            before = len(done)
-            while len(done) < before + 100:
-                await asyncio.sleep(0.01)
+            await more(done)
             await asyncio.to_thread(own_server.restart)
-        before = len(done)
-        while len(done) < before + 100:
-            await asyncio.sleep(0.01)
+        await more(done)
         stop.set()
         await asyncio.gather(*workers)
         contests = [contest(n) for n in done]
@@ -222,7 +229,7 @@ async def test_a_restarted_server_loses_nothing(own_server: postgres.Server) -> 
 def test_a_server_that_stays_away_is_told_in_one_line(own_server: postgres.Server) -> None:
     from winsome.ledger.postgres import Postgres
 
-    where = own_server.url("ledger")
+    where = own_server.new("ledger")
     Ledger.open(where).close()
     writer = Writer(Postgres(where), patience=0.5)
     own_server.stop()

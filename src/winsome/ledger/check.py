@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import islice
 from typing import Any
 
@@ -16,6 +16,9 @@ from winsome.ledger.engine import Connection, Engine
 from winsome.ledger.rows import Row
 from winsome.ledger.statements import columns
 from winsome.records import digest
+
+Check = Callable[[list[Row]], Iterator[tuple[str, str]]]
+"""Rows of a table -> (id, problem)."""
 
 PIECE = 5_000
 """Rows held at once."""
@@ -51,13 +54,13 @@ def verify(engine: Engine) -> Verification:
     rows, looking = engine.reader(), engine.reader()
     counts: dict[str, int] = {}
     problems: list[str] = []
-    checks: dict[str, Callable[[list[Row]], Iterator[tuple[str, str]]]] = {
-        "prompts": lambda piece: _prompts(piece),
+    checks: dict[str, Check] = {
+        "prompts": _prompts,
         "responses": lambda piece: _responses(engine, looking, piece),
         "matches": lambda piece: _matches(engine, looking, piece),
         "verdicts": lambda piece: _verdicts(engine, looking, piece),
-        "notes": lambda piece: ((r[0], "its id is not that of its text") for r in piece if digest(orjson.loads(r[1])) != r[0]),
-        "blobs": lambda piece: ((r[0], "its bytes have another SHA-256") for r in piece if hashlib.sha256(r[5]).hexdigest() != r[0]),
+        "notes": _noted,
+        "blobs": _blobs,
     }
     try:
         for table, check in checks.items():
@@ -65,7 +68,7 @@ def verify(engine: Engine) -> Verification:
             size = 1 if table == "blobs" else PIECE
             for piece in engine.stream(rows, f"SELECT {', '.join(columns(table))} FROM {table}", (), size):
                 counts[table] += len(piece)
-                for id, problem in check(piece):
+                for id, problem in _checked(check, piece):
                     found[problem] += 1
                     if found[problem] <= SHOWN:
                         problems.append(f"{table} {id}: {problem}")
@@ -87,21 +90,39 @@ def drop_orphans(engine: Engine, connection: Connection) -> dict[str, int]:
     named: set[str] = set()
     for table, column in (("prompts", "seen"), ("responses", "messages")):
         for (text,) in engine.rows(connection, f"SELECT {column} FROM {table} WHERE {column} LIKE '%\"sha256\"%'"):
-            named |= _blobs(orjson.loads(text))
-    held = [sha256 for (sha256,) in engine.rows(connection, "SELECT sha256 FROM blobs")]
-    unnamed = [sha256 for sha256 in held if sha256 not in named]
+            named |= _named_blobs(orjson.loads(text))
+    held = [key for (key,) in engine.rows(connection, "SELECT sha256 FROM blobs")]
+    unnamed = [key for key in held if key not in named]
     engine.run(connection, f"DELETE FROM blobs WHERE sha256 {engine.among}", (engine.keys(unnamed),))
     return dropped | {"blobs": len(unnamed)}
 
 
-def _blobs(value: Any) -> set[str]:
+def _named_blobs(value: Any) -> set[str]:
     if isinstance(value, dict):
         own = {value["sha256"]} if isinstance(value.get("sha256"), str) else set[str]()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        return own.union(*(_blobs(v) for v in value.values()))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    return set[str]().union(*(_blobs(v) for v in value)) if isinstance(value, list) else set()  # pyright: ignore[reportUnknownVariableType]
+        return own.union(*(_named_blobs(v) for v in value.values()))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return set[str]().union(*(_named_blobs(v) for v in value)) if isinstance(value, list) else set()  # pyright: ignore[reportUnknownVariableType]
 
 
 # A record read from its row carries the ids that the row tells; `replace` makes a copy that computes its own.
+
+
+def _checked(check: Check, piece: list[Row]) -> list[tuple[str, str]]:
+    """(id, problem) of a piece; a row that is not even what the table should hold is a problem too."""
+    try:
+        return list(check(piece))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        if len(piece) == 1:
+            return [(str(piece[0][0]), "cannot be read")]
+        return [found for row in piece for found in _checked(check, [row])]
+
+
+def _noted(piece: list[Row]) -> Iterator[tuple[str, str]]:
+    return ((row[0], "its id is not that of its text") for row in piece if digest(orjson.loads(row[1])) != row[0])
+
+
+def _blobs(piece: list[Row]) -> Iterator[tuple[str, str]]:
+    return ((row[0], "its bytes have another SHA-256") for row in piece if sha256(row[5]).hexdigest() != row[0])
 
 
 def _prompts(piece: list[Row]) -> Iterator[tuple[str, str]]:
