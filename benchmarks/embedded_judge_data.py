@@ -17,6 +17,8 @@ ROLES = {"Human": "user", "Assistant": "assistant"}
 ARENA_HARD_SHARE = 1 - 0.233
 """GPT-4-0314 against GPT-3.5-turbo-0125 on Arena-Hard v0.1: the published win rate of the latter against it is 23.3%."""
 WILDBENCH_TASKS = 300
+ARENA_HARD_TASKS = 300
+ARENA_HARD_2_PROMPTS = 250
 HH_TRAINING = 1156
 
 
@@ -62,11 +64,11 @@ def bpo(folder: Path) -> Preferences:
 
 
 def arena_hard(folder: Path) -> Preferences:
-    """GPT-4-0314 against GPT-3.5-turbo-0125 on 500 prompts; each pair carries the published overall share."""
+    """GPT-4-0314 against GPT-3.5-turbo-0125 on the first prompts; each pair carries the published overall share."""
     found = Preferences("arena_hard")
     strong = _arena_answers(folder / "arena_hard/v0.1_answer_gpt-4-0314.jsonl.gz")
     weak = _arena_answers(folder / "arena_hard/v0.1_answer_gpt-3.5-turbo-0125.jsonl.gz")
-    for uid in sorted(strong.keys() & weak.keys()):
+    for uid in sorted(strong.keys() & weak.keys())[:ARENA_HARD_TASKS]:
         prompt = Prompt((user(strong[uid][0]),))
         a, b = found.add(prompt, strong[uid][1]), found.add(prompt, weak[uid][1])
         found.pairs.append((a, b, ARENA_HARD_SHARE, f"arena_hard {uid}"))
@@ -85,6 +87,17 @@ def wildbench(folder: Path) -> Preferences:
             if score_a != score_b:
                 first, second = (a, b) if score_a > score_b else (b, a)
                 found.pairs.append((first, second, 1.0, f"wildbench {session}"))
+    return found
+
+
+def ordinary_prompts(folder: Path) -> list[str]:
+    """Instructions without answers to compare, of BPO's two evaluation files and Arena-Hard v2.0, for the gate."""
+    found: list[str] = []
+    for name in ("dolly_eval", "self_instruct_eval"):
+        rows = json.loads((folder / f"bpo/{name}.json").read_text("utf-8"))
+        found += [row["instruction"] for row in rows]
+    with gzip.open(folder / "arena_hard/v2.0_question.jsonl.gz", "rt", encoding="utf-8") as lines:
+        found += [json.loads(line)["prompt"] for line in lines][:ARENA_HARD_2_PROMPTS]
     return found
 
 

@@ -43,7 +43,9 @@ def test_an_answer_ends_with_the_end_of_turn(network):
 
 def test_no_template_is_refused_and_a_file_mends_it(network, tmp_path):
     bare = local_model(network, template=None)
-    with pytest.raises(Unsupported, match=r"no chat template; use an instruct model, or add template=@file\.jinja"):
+    with pytest.raises(
+        Unsupported, match=r"no chat template; use an instruct model, or add template=@file\.jinja"
+    ):
         prompt_ids(bare, Prompt((user("hi"),)))
     place = tmp_path / "mine.jinja"
     place.write_text("{% for m in messages %}Q: {{ m['content'] }} A:{% endfor %}")

@@ -17,7 +17,8 @@ from winsome.models.sampler import Request, sample
 def requests(n: int, samples, max_tokens: int = 24) -> list[Request]:
     rng = np.random.default_rng(0)
     return [
-        Request(f"p{i}", rng.integers(0, 256, rng.integers(1, 70)).tolist(), samples, max_tokens) for i in range(n)
+        Request(f"p{i}", rng.integers(0, 256, rng.integers(1, 70)).tolist(), samples, max_tokens)
+        for i in range(n)
     ]
 
 

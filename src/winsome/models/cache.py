@@ -56,7 +56,10 @@ class SlotCache:
         if slots <= self._slots and positions <= self._positions:
             return True
         positions = max(positions, self._positions)
-        each = sum(part.shape[0] * part.shape[2] * part.element_size() for pair in like for part in pair) * positions
+        each = (
+            sum(part.shape[0] * part.shape[2] * part.element_size() for pair in like for part in pair)
+            * positions
+        )
         if slots > 1 and slots * each > most:
             return False
         # Grow by doubling, so that seating n sequences one by one copies each O(1) times.

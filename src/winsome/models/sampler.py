@@ -85,8 +85,17 @@ class _Read:
 class Sampler:
     """A batch of sequences being drawn. `add` may be called at any time, also between two finished draws."""
 
-    def __init__(self, model: LocalModel, draw: Draw, *, seed: int = 0, slots: int = 64) -> None:
+    def __init__(
+        self,
+        model: LocalModel,
+        draw: Draw,
+        *,
+        seed: int = 0,
+        slots: int = 64,
+        ends: frozenset[int] | None = None,
+    ) -> None:
         self._model = model
+        self._ends = model.ends if ends is None else ends
         self._draw = draw
         self._seed = seed
         self._slots = slots
@@ -213,7 +222,7 @@ class Sampler:
     def _ended(self, sequence: _Sequence) -> Drawn | None:
         ids = sequence.ids
         decode = self._model.tokenizer.decode
-        if ids[-1] in self._model.ends:
+        if ids[-1] in self._ends:
             return self._drawn(sequence, len(ids) - 1, decode(ids[:-1], skip_special_tokens=True), "stop")
         if self._draw.stop:
             # A stop string of n characters spans at most n of the newest tokens, one more for a cut character.
@@ -250,10 +259,16 @@ def uniforms(seed: int, request: Request, sample: int) -> NDArray[float32]:
 
 
 def sample(
-    model: LocalModel, requests: Sequence[Request], draw: Draw, *, seed: int = 0, slots: int = 64
+    model: LocalModel,
+    requests: Sequence[Request],
+    draw: Draw,
+    *,
+    seed: int = 0,
+    slots: int = 64,
+    ends: frozenset[int] | None = None,
 ) -> Iterator[Drawn]:
-    """Each draw of `requests` as it ends."""
-    sampler = Sampler(model, draw, seed=seed, slots=slots)
+    """Each draw of `requests` as it ends; `ends` (default: the model's) are the tokens that end an answer."""
+    sampler = Sampler(model, draw, seed=seed, slots=slots, ends=ends)
     for request in requests:
         sampler.add(request)
     return sampler.finished()

@@ -14,7 +14,7 @@ from winsome.errors import BadInput
 from winsome.models.fetch import folder, weights_digest
 from winsome.models.weights import resolved_dtype
 from winsome.records import Prompt, Response, Scores, digest
-from winsome.scorers.judge_features import ENCODER, FEATURES, MODEL, FeatureReader
+from winsome.scorers.judge_features import ANSWER, ENCODER, FEATURES, MODEL, PROMPT, FeatureReader
 from winsome.scorers.likelihood import LikelihoodScorer
 
 if TYPE_CHECKING:
@@ -27,9 +27,15 @@ WEIGHTS = "embedded_judge.json"
 
 @dataclass(frozen=True, eq=False)
 class JudgeWeights:
-    """A fitted linear score: `weights` by feature, in log-odds; `about` is what the fit says of itself."""
+    """Two linear scores in log-odds, and a gate on the prompt that mixes them; `about` is what the fit says of itself.
 
-    weights: NDArray[float64]
+    careful, general: [answer columns], fitted on conversations that ask for harm and on ordinary instructions.
+    gate: [prompt columns + 1], the constant last; its sigmoid is the share of `careful`.
+    """
+
+    careful: NDArray[float64]
+    general: NDArray[float64]
+    gate: NDArray[float64]
     centre: NDArray[float64]
     about: dict[str, Any]
     digest: str
@@ -45,16 +51,18 @@ class EmbeddedJudge:
 
     def __init__(self, *, dtype: Literal["float32", "bfloat16"], name: str) -> None:
         self.name = name
-        self._weights = shipped_weights()
+        self.label = f"embedded:judge@{VERSION}"
+        self.weights = (MODEL, ENCODER)
+        self._fitted = shipped_weights()
         self._reader = FeatureReader(dtype)
         self.id = digest(
-            [VERSION, self._weights.digest, dtype, weights_digest(MODEL), weights_digest(ENCODER)]
+            [VERSION, self._fitted.digest, dtype, weights_digest(MODEL), weights_digest(ENCODER)]
         )
 
     @property
-    def better_than_length(self) -> bool:
-        """Whether it beat coin, longer, shorter and likelihood on unseen human preferences, by paired interval."""
-        return bool(self._weights.about["accepted"])
+    def note(self) -> str:
+        """A warning where the fit did not beat coin, longer, shorter and likelihood on unseen human preferences; else empty."""
+        return "" if self._fitted.about["accepted"] else "judge not better than length"
 
     async def score(self, prompts: Sequence[Prompt], responses: Sequence[Response]) -> Scores:
         """Log-odds against an average answer; NaN with a reason for a failed or empty answer."""
@@ -73,17 +81,26 @@ class EmbeddedJudge:
                 held.append(i)
         if held:
             read = self._reader.features([prompts[i] for i in held], [responses[i].text for i in held])
-            for i, value in zip(held, linear_scores(self._weights, read), strict=True):
+            for i, value in zip(held, gated_scores(self._fitted, read), strict=True):
                 values[i] = float(value)
         return Scores(tuple(values), reasons)
 
 
-def linear_scores(fitted: JudgeWeights, features: Any) -> NDArray[float64]:
-    """Log-odds of each row of features, [n]; each row is summed on its own, so its value never depends on the others."""
+def gated_scores(fitted: JudgeWeights, features: Any) -> NDArray[float64]:
+    """Log-odds of each row of features, [n]: share * careful + (1 - share) * general, the share by the row's prompt.
+
+    Each row is summed on its own, so its value never depends on the others.
+    """
     import numpy as np
 
-    centred = np.asarray(features, np.float64) - fitted.centre
-    return np.array([float((row * fitted.weights).sum()) for row in centred])
+    found: list[float] = []
+    for row in np.asarray(features, np.float64):
+        share = 1.0 / (1.0 + np.exp(-((row[PROMPT] * fitted.gate[:-1]).sum() + fitted.gate[-1])))
+        answer = row[ANSWER] - fitted.centre
+        found.append(
+            share * (answer * fitted.careful).sum() + (1.0 - share) * (answer * fitted.general).sum()
+        )
+    return np.array(found)
 
 
 @cache
@@ -95,12 +112,9 @@ def shipped_weights() -> JudgeWeights:
     content = json.loads(raw)
     if tuple(content["features"]) != FEATURES:
         raise AssertionError(f"{WEIGHTS} was fitted to other features than this version reads; fit it again")
-    return JudgeWeights(
-        np.array(content["weights"]),
-        np.array(content["centre"]),
-        content["about"],
-        digest(content["weights"]),
-    )
+    parts = [content[name] for name in ("careful", "general", "gate", "centre")]
+    careful, general, gate, centre = (np.array(part) for part in parts)
+    return JudgeWeights(careful, general, gate, centre, content["about"], digest(parts))
 
 
 def embedded(address: str, *, name: str = "") -> EmbeddedJudge | LikelihoodScorer:

@@ -31,14 +31,19 @@ FEATURES = (
     "minilm: cosine of prompt and answer",
     *(f"minilm: answer {i}" for i in range(WIDTH)),
     *(f"smollm2: layer {LAYER} answer mean {i}" for i in range(HIDDEN)),
+    *(f"minilm: prompt {i}" for i in range(WIDTH)),
 )
 """The name of each feature, in the order of the columns."""
 BLOCKS = {
     "surface": slice(0, len(SURFACE)),
     "cosine": slice(len(SURFACE), len(SURFACE) + 1),
     "minilm": slice(len(SURFACE) + 1, len(SURFACE) + 1 + WIDTH),
-    "smollm2": slice(len(SURFACE) + 1 + WIDTH, len(FEATURES)),
+    "smollm2": slice(len(SURFACE) + 1 + WIDTH, len(FEATURES) - WIDTH),
 }
+"""The columns that rate an answer, by where they come from."""
+ANSWER = slice(0, len(FEATURES) - WIDTH)
+PROMPT = slice(len(FEATURES) - WIDTH, len(FEATURES))
+"""The columns of the prompt alone: equal for both answers, they only say which kind of prompt it is."""
 
 
 class FeatureReader:
@@ -61,16 +66,18 @@ class FeatureReader:
         distinct = list(dict.fromkeys(asked))
         # One text a row: a verdict must not depend on what else is judged in the same batch.
         of_prompt = dict(zip(distinct, self._encoder.vectors(distinct, rows=1), strict=True))
+        of_prompt[""] = np.zeros(WIDTH, np.float32)
+        asked_vectors = np.array([of_prompt[p] for p in asked])
         of_answer = self._encoder.vectors(answers, rows=1)
-        cosine = np.array(
-            [of_prompt[p] @ a if p else 0.0 for p, a in zip(asked, of_answer, strict=True)], np.float32
-        )
+        cosine = (asked_vectors * of_answer).sum(1)
         with lower.lock:
             means = answer_means(
                 lower, [shown_ids(lower, p) for p in prompts], [read_ids(lower, answer) for answer in answers]
             )
         looks = np.array([surface(p, a) for p, a in zip(asked, answers, strict=True)], np.float32)
-        return np.hstack([looks.reshape(len(answers), len(SURFACE)), cosine[:, None], of_answer, means])
+        return np.hstack(
+            [looks.reshape(len(answers), len(SURFACE)), cosine[:, None], of_answer, means, asked_vectors]
+        )
 
 
 def read_ids(model: LocalModel, answer: str) -> list[int]:

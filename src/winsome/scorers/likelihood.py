@@ -32,7 +32,8 @@ class LikelihoodScorer:
         name: str,
     ) -> None:
         self.name = name
-        self._weights = weights
+        self.label = f"likelihood per {per} of {weights}"
+        self.weights = (weights,)
         self._per = per
         self._dtype: Literal["float32", "bfloat16"] = dtype
         self._model: LocalModel | None = None
@@ -46,7 +47,7 @@ class LikelihoodScorer:
         return await asyncio.to_thread(self._scores, prompts, responses)
 
     def _scores(self, prompts: Sequence[Prompt], responses: Sequence[Response]) -> Scores:
-        model = self._model = self._model or load(self._weights, self._dtype)
+        model = self._model = self._model or load(self.weights[0], self._dtype)
         template_of(model)
         values = [float("nan")] * len(responses)
         reasons: dict[int, str] = {}

@@ -21,7 +21,7 @@ class RewardModel:
 
     def __init__(self, weights: str, *, rows: int, dtype: Literal["float32", "bfloat16"], name: str) -> None:
         self.name = name
-        self._weights = weights
+        self.weights = (weights,)
         self._rows = rows
         self._dtype = dtype
         self._model: LocalModel | None = None
@@ -47,7 +47,7 @@ class RewardModel:
                 continue
             ids = dialogue_ids(model, prompt, response)
             if len(ids) > model.context:
-                reasons[i] = f"{len(ids)} tokens, {self._weights} holds {model.context}"
+                reasons[i] = f"{len(ids)} tokens, {self.weights[0]} holds {model.context}"
             else:
                 rows[i] = ids
         order = sorted(rows, key=lambda i: len(rows[i]))
@@ -67,15 +67,15 @@ class RewardModel:
 
         logging.disable_progress_bar()
         try:
-            tokenizer = AutoTokenizer.from_pretrained(self._weights)
+            tokenizer = AutoTokenizer.from_pretrained(self.weights[0])
             network = AutoModelForSequenceClassification.from_pretrained(
-                self._weights, dtype=getattr(torch, self._dtype)
+                self.weights[0], dtype=getattr(torch, self._dtype)
             )
         except (OSError, ValueError) as error:
-            raise absent(f"reward_model:{self._weights}", error) from None
+            raise absent(f"reward_model:{self.weights[0]}", error) from None
         if network.config.num_labels != 1:
             raise Unsupported(
-                f"reward_model:{self._weights}: has {network.config.num_labels} outputs, a reward model has 1; check the name"
+                f"reward_model:{self.weights[0]}: has {network.config.num_labels} outputs, a reward model has 1; check the name"
             )
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
@@ -83,7 +83,7 @@ class RewardModel:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         context = getattr(network.config, "max_position_embeddings", None) or 2048
         return LocalModel(
-            self._weights, network.to(device).eval().requires_grad_(False), tokenizer, context, device
+            self.weights[0], network.to(device).eval().requires_grad_(False), tokenizer, context, device
         )
 
 
