@@ -12,7 +12,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
 
-from tests import postgres
+from tests import loopback, postgres
+
+loopback.bring_up()
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = Path(os.environ.get("WINSOME_SHARED_DATA", ROOT.parent / "shared" / "data"))
