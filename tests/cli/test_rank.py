@@ -94,7 +94,8 @@ def test_a_baselines_row_may_be_left_out(battles: Path, tmp_path: Path) -> None:
         ((), "rank needs files of one format"),
         (("--battles", "battles.jsonl", "--alpacaeval", "battles.jsonl"), "rank needs files of one format"),
         (("battles.jsonl", "--baseline", "z"), "baseline 'z' is not among"),
-        (("battles.jsonl", "--method", "bt", "--interval", "bayes"), "method bt has the sandwich interval"),
+        (("battles.jsonl", "--method", "bt", "--penalty", "l1"), "method bt takes no --penalty"),
+        (("battles.jsonl", "--method", "bt", "--anchor", "x"), "is no NAME=RATING"),
         (("battles.jsonl", "--method", "btt"), '"btt" is none of'),
     ],
 )
@@ -105,3 +106,14 @@ def test_settings_that_do_not_go_together(
     assert (done.code, done.out) == (2, "")
     assert expected in done.err
     assert done.err.count("\n") == 1
+
+
+def test_the_flags_offer_the_methods_formats_and_exports_that_there_are() -> None:
+    from winsome.cli import rank
+    from winsome.ledger.formats.writers import NEEDS
+    from winsome.matchmaking.methods import METHODS
+    from winsome.matchmaking.verdict_files import FAMILIES
+
+    assert rank.METHODS == METHODS
+    assert rank.FORMATS == tuple(FAMILIES)
+    assert rank.EXPORTS == tuple(NEEDS)

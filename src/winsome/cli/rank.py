@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 FORMATS = ("alpacaeval", "arena-hard", "mt-bench", "wildbench", "battles", "human")
 """Flags that force a format; each may stand for several files of one family."""
 
-METHODS = ("win-rate", "lc", "bt", "bt-davidson", "bt-rao-kupper", "elo", "grade-mean", "wb-score", "wb-reward")
+METHODS = (
+    "win-rate",
+    "lc",
+    "bt",
+    "bt-davidson",
+    "bt-rao-kupper",
+    "elo",
+    "grade-mean",
+    "wb-score",
+    "wb-reward",
+)
 EXPORTS = ("alpaca_eval", "arena_hard", "arena_hard_v0.1", "mt_bench", "wildbench", "battles", "human")
 
 EPILOG = (
@@ -34,18 +44,28 @@ def add(parser: Parser) -> None:
     )
     figure = parser.add_argument_group("figure")
     figure.add_argument(
-        "--method", choices=METHODS, metavar="NAME", help=f"{', '.join(METHODS)} (default the format's own figure)"
+        "--method",
+        choices=METHODS,
+        metavar="NAME",
+        help=f"{', '.join(METHODS)} (default the format's own figure)",
     )
     figure.add_argument(
-        "--baseline", metavar="NAME", help="the contender that all are measured against (default the file's, else none)"
+        "--baseline",
+        metavar="NAME",
+        help="the contender that all are measured against (default the file's, else none)",
     )
     figure.add_argument("--no-baseline-row", action="store_true", help="leave the baseline's own row out")
     figure.add_argument(
-        "--control", default="", metavar="NAME,..", help="hold these equal, in lc and bt: length, markdown, any pair of columns"
+        "--control",
+        default="",
+        metavar="NAME,..",
+        help="hold these equal, in lc and bt: length, markdown, any pair of columns",
     )
     figure.add_argument("--by", choices=("category",), help="a figure for each category too")
     figure.add_argument("--category", metavar="NAME", help="rows of this category only (default all)")
-    figure.add_argument("--aspect", metavar="NAME", help="rows of this aspect only, such as 'turn 1' (default all)")
+    figure.add_argument(
+        "--aspect", metavar="NAME", help="rows of this aspect only, such as 'turn 1' (default all)"
+    )
     spread = parser.add_argument_group("intervals")
     spread.add_argument(
         "--interval",
@@ -58,14 +78,28 @@ def add(parser: Parser) -> None:
         help="rows that are not independent share this (default prompt)",
     )
     spread.add_argument(
-        "--level", type=share, default=0.95, metavar="P", help="coverage of intervals, above 0 to 1 (default 0.95)"
+        "--level",
+        type=share,
+        default=0.95,
+        metavar="P",
+        help="coverage of intervals, above 0 to 1 (default 0.95)",
     )
     own = parser.add_argument_group("of one method")
-    own.add_argument("--anchor", type=_anchor, metavar="NAME=POINTS", help="bt: this rating is fixed (default mean 1000)")
-    own.add_argument("--passes", type=whole_number(), metavar="N", help="elo: mean over N shuffles (default 1, in order)")
-    own.add_argument("--penalty", choices=("none", "l1", "l1-cv"), help="lc: none, l1 with --C, l1-cv with --gamed")
-    own.add_argument("--C", dest="c", type=_positive, metavar="C", help="lc: inverse strength of l1 (default 21.54)")
-    own.add_argument("--gamed", metavar="FILE", help="lc: AlpacaEval's df_gamed.csv; C is then chosen as published")
+    own.add_argument(
+        "--anchor", type=_anchor, metavar="NAME=RATING", help="bt: this rating is fixed (default mean 1000)"
+    )
+    own.add_argument(
+        "--passes", type=whole_number(), metavar="N", help="elo: mean over N shuffles (default 1, in order)"
+    )
+    own.add_argument(
+        "--penalty", choices=("none", "l1", "l1-cv"), help="lc: none, l1 with --C, l1-cv with --gamed"
+    )
+    own.add_argument(
+        "--C", dest="c", type=_positive, metavar="C", help="lc: inverse strength of l1 (default 21.54)"
+    )
+    own.add_argument(
+        "--gamed", metavar="FILE", help="lc: AlpacaEval's df_gamed.csv; C is then chosen as published"
+    )
     own.add_argument(
         "--calibration",
         choices=("auto", "none"),
@@ -73,10 +107,16 @@ def add(parser: Parser) -> None:
         help="lc: difficulties of AlpacaEval 2, where the verdicts are on it (default auto)",
     )
     own.add_argument(
-        "--margin", type=int, choices=(-1, 500, 1000, 1500), default=-1, help="wb-reward: length margin (default -1, none)"
+        "--margin",
+        type=int,
+        choices=(-1, 500, 1000, 1500),
+        default=-1,
+        help="wb-reward: length margin (default -1, none)",
     )
     out = parser.add_argument_group("what becomes of it")
-    out.add_argument("--report", action="store_true", help="write a run folder with the report, as compare does")
+    out.add_argument(
+        "--report", action="store_true", help="write a run folder with the report, as compare does"
+    )
     out.add_argument("--open", action="store_true", help="write the report and open it in the browser")
     out.add_argument(
         "--export", nargs=2, metavar=("FORMAT", "FILE"), help=f"write the verdicts as {', '.join(EXPORTS)}"
@@ -93,7 +133,12 @@ def run(args: Namespace) -> int:
 
     files, form = _files(args)
     found = recorded(
-        *files, format=form, baseline=args.baseline, aspect=args.aspect, category=args.category, margin=args.margin
+        *files,
+        format=form,
+        baseline=args.baseline,
+        aspect=args.aspect,
+        category=args.category,
+        margin=args.margin,
     )
     standings = ranked(found, args.method, _settings(args))
     if args.json:
@@ -144,7 +189,7 @@ def _print(standings: Standings, by: str | None) -> None:
 def _export(found: Recorded, form: str, place: str, *, quiet: bool) -> None:
     from winsome.ledger.formats.writers import write_verdicts
 
-    if found.frame is None or found.asks is None and form not in ("mt_bench", "wildbench"):
+    if found.frame is None or (found.asks is None and form not in ("mt_bench", "wildbench")):
         raise BadInput(f"{found.name}: holds single grades; export them as mt_bench or wildbench")
     rows = write_verdicts(Path(place), form, found.frame)
     if not quiet:
@@ -186,7 +231,7 @@ def _anchor(text: str) -> dict[str, float]:
 
 
 def _no_anchor(text: str) -> dict[str, float]:
-    raise ArgumentTypeError(f'"{text}" is no NAME=POINTS')
+    raise ArgumentTypeError(f'"{text}" is no NAME=RATING')
 
 
 def _positive(text: str) -> float:

@@ -44,6 +44,17 @@ def scale(
     return Scale(low, high, middle, tuple(low + step * k for k in range(count + 1)))
 
 
+def drawn_scale(rows: Iterable[Mapping[str, Any]], unit: str) -> Scale:
+    """The axis of standings in `unit`: about 50 per cent, 1000 Arena points, a reward of 0, else the middle of the figures."""
+    rows = list(rows)
+    if unit == "per cent":
+        return scale(rows)
+    if unit == "Arena points" or unit.startswith("reward"):
+        return scale(rows, 1000.0 if unit == "Arena points" else 0.0, None)
+    known = [row["estimate"] for row in rows if row["estimate"] is not None] or [0.0]
+    return scale(rows, round((min(known) + max(known)) / 2, 1), None)
+
+
 def _round_step(rough: float) -> float:
     power = 10 ** math.floor(math.log10(rough))
     return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)

@@ -7,6 +7,18 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
+ARENA = "Arena points"
+
+
+def digits(scale: str) -> int:
+    """Digits behind the point that figures of a scale are shown with."""
+    return {"per cent": 1, ARENA: 0}.get(scale, 2)
+
+
+def unit(scale: str) -> str:
+    """The head of the column of figures: win %, points, or the first word of a scale such as `grade from 1 to 10`."""
+    return {"per cent": "win %", ARENA: "points"}.get(scale, scale.split()[0])
+
 
 def headline(standings: Mapping[str, Any]) -> dict[str, Any]:
     """claim, detail, decision and whether it is `decided` (None where there is no figure to decide).
@@ -106,9 +118,11 @@ def _of_points(ranked: Sequence[Row], standings: Mapping[str, Any]) -> dict[str,
         if alone
         else f"First place is not decided: {name} may have any rank from 1 to {last}."
     )
-    low, high = first["low"], first["high"]
-    span = "" if low is None else f" ({low:,.0f} to {high:,.0f})"
-    detail = f"{name} has {first['estimate']:,.0f} points{span} over {_prompts(first)}."
+    low, high, scale = first["low"], first["high"], standings["scale"]
+    d = digits(scale)
+    span = "" if low is None else f" ({low:,.{d}f} to {high:,.{d}f})"
+    what = "points" if scale == ARENA else f"on the scale {scale}"
+    detail = f"{name} has {first['estimate']:,.{d}f} {what}{span} over {_prompts(first)}."
     return {"claim": claim, "detail": detail, "decision": decision, "decided": alone}
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from winsome.records import OUTCOMES, SCORED
-from winsome.report.charts import axis, forest, scale, shares
-from winsome.report.headline import opposed, ranks
+from winsome.report.charts import axis, drawn_scale, forest, scale, shares
+from winsome.report.headline import digits, opposed, ranks
 from winsome.report.markup import Markup, el, join, name
-from winsome.report.tables import Document, cell, how, per_cent, row, span, table, th, th_plot
+from winsome.report.tables import Document, cell, how, number, row, span, table, th, th_plot
 
 COLUMNS = ("win", "tie", "loss", "graded", "inconsistent", "forfeit", "unparsed", "void", "not asked")
 """Outcomes as the table of counts lists them; the first three and the inconsistent always."""
@@ -31,8 +31,8 @@ def headline(document: Document) -> Markup:
 def standings(document: Document) -> Markup:
     found = document["standings"]
     points = found.get("scale", "per cent") != "per cent"
-    axis_scale = scale(found["rows"], 1000.0, None) if points else scale(found["rows"])
-    unit = "points" if points else "win rate, %"
+    axis_scale = drawn_scale(found["rows"], found.get("scale", "per cent"))
+    unit, shown = found["scale"] if points else "win rate, %", digits(found.get("scale", "per cent"))
     heads = (
         "contender",
         th("ranks", "num"),
@@ -45,10 +45,10 @@ def standings(document: Document) -> Markup:
         row(
             _contender(line["contender"], found.get("baseline")),
             cell(ranks(line), "ranks", "num"),
-            cell(per_cent(line["estimate"]), unit, "num strong"),
+            cell(number(line["estimate"], shown), unit, "num strong"),
             cell(forest(line, axis_scale, quiet=line["contender"] == found.get("baseline")), "", "plot"),
             cell(
-                "reference" if line["contender"] == found.get("baseline") else span(line),
+                "reference" if line["contender"] == found.get("baseline") else span(line, shown),
                 _level(found),
                 "num whole",
             ),
@@ -56,7 +56,7 @@ def standings(document: Document) -> Markup:
         )
         for line in found["rows"]
     ]
-    against = "on the Arena scale" if points else opposed(found)
+    against = f"in {found['scale']}" if points else opposed(found)
     return join(
         table(f"{document['figure']}; {against}", heads, rows, "stack standings"),
         _notices(document["warnings"]),

@@ -12,11 +12,19 @@ Document = Mapping[str, Any]
 
 
 def per_cent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
+    return number(value, 1)
 
 
-def span(figure: Mapping[str, Any]) -> str:
-    return "–" if figure["low"] is None else f"{per_cent(figure['low'])} to {per_cent(figure['high'])}"
+def number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def span(figure: Mapping[str, Any], digits: int = 1) -> str:
+    return (
+        "–"
+        if figure["low"] is None
+        else f"{number(figure['low'], digits)} to {number(figure['high'], digits)}"
+    )
 
 
 def how(*text: object) -> Markup:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from winsome.report.charts import Scale, scale
-from winsome.report.headline import headline, opposed, ranks
+from winsome.report.charts import Scale, drawn_scale
+from winsome.report.headline import digits, headline, opposed, ranks, unit
 from winsome.report.labels import labels, relabelled
 from winsome.standings.table import Standings
 
@@ -62,8 +62,8 @@ def _table(shown: Mapping[str, Any], width: int) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    points, wide = shown["scale"] != "per cent", width >= WIDE
-    axis = scale(shown["rows"], 1000.0, None) if points else scale(shown["rows"])
+    wide, digits_shown = width >= WIDE, digits(shown["scale"])
+    axis = drawn_scale(shown["rows"], shown["scale"])
     cells = 0 if width < NARROW else 28 if wide else 14
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -73,7 +73,7 @@ def _table(shown: Mapping[str, Any], width: int) -> Table:
         header_style="dim",
     )
     table.add_column("contender", overflow="fold", min_width=8)
-    titles = [("ranks" if wide else "rank"), ("points" if points else "win %")]
+    titles = [("ranks" if wide else "rank"), unit(shown["scale"])]
     titles += [
         f"{100 * shown['level']:g}%{' interval' if wide else ''}",
         "W/T/L",
@@ -84,15 +84,14 @@ def _table(shown: Mapping[str, Any], width: int) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
         if place == 1 and cells:
             table.add_column(_axis(axis, cells), no_wrap=True)
-    digits = 0 if points else 1
     for row in shown["rows"]:
         reference = row["contender"] == shown.get("baseline")
         table.add_row(
             Text(row["contender"]),
             ranks(row),
-            Text(_number(row["estimate"], digits), style="bold"),
+            Text(_number(row["estimate"], digits_shown), style="bold"),
             *((_bar(row, axis, cells, reference),) if cells else ()),
-            "baseline" if reference else _span(row, digits),
+            "baseline" if reference else _span(row, digits_shown),
             "/".join(f"{row[name]}" for name in ("win", "tie", "loss")),
             f"{row['inconsistent']:,}",
             f"{row['n']:,}",

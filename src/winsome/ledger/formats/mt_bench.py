@@ -145,3 +145,22 @@ def write_pairs(path: Path | str, verdicts: pl.DataFrame) -> int:
         game = int(row["order"]) + 1
         record[f"g{game}_winner"], record[f"g{game}_judgment"] = words[row["share"]], row.get("reason")
     return write_rows(path, records.values())
+
+
+def write_singles(path: Path | str, grades: pl.DataFrame) -> int:
+    """Writes grades (model, grade, prompt_id, optional judge, aspect, reason) as single judgments; returns how many."""
+    rows: list[Row] = []
+    for row in grades.to_dicts():
+        number, aspect = row["prompt_id"], row.get("aspect") or ""
+        judge = (row.get("judge") or "").split("/", 1)
+        rows.append(
+            {
+                "question_id": int(number) if number.isdigit() else number,
+                "model": row["model"],
+                "judge": judge if len(judge) == 2 else [*judge, ""],
+                "judgment": row.get("reason"),
+                "score": -1 if row["grade"] is None else row["grade"],
+                "turn": int(aspect.removeprefix("turn ")) if aspect.startswith("turn ") else 1,
+            }
+        )
+    return write_rows(path, rows)

@@ -5,11 +5,13 @@ Source: github.com/allenai/WildBench.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from winsome.ledger.formats.complaints import listed, refuse, shown
 from winsome.ledger.formats.fields import label, mapping, number, optional, wrong
 from winsome.ledger.formats.reading import Row, Source
+from winsome.ledger.formats.writing import write_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -104,3 +106,39 @@ def _count(source: Source, model: str, counts: dict[str, Any], name: str) -> int
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         refuse(source.path, f'model {shown(model)} has {shown(count)} in "{name}"; give a count')
     return count
+
+
+def write_scores(path: Path | str, grades: pl.DataFrame) -> int:
+    """Writes grades (model, grade, prompt_id, optional judge, reason) as scores; returns how many."""
+    rows = [
+        {
+            "session_id": row["prompt_id"],
+            "model_test": row["model"],
+            "score": row["grade"],
+            "judge": row.get("judge"),
+        }
+        for row in grades.to_dicts()
+    ]
+    return write_rows(path, rows)
+
+
+def write_pairs(path: Path | str, verdicts: pl.DataFrame) -> int:
+    """Writes verdicts with a share of 0, 0.5 or 1 as pairwise verdicts with their extent (1 where none is known)."""
+    rows: list[Row] = []
+    for place, row in enumerate(verdicts.to_dicts()):
+        share = row["share"]
+        if share not in (0.0, 0.5, 1.0):
+            found = "no share" if share is None else f"share {share:g}"
+            refuse(path, f"verdict {place + 1} has {found}; WildBench knows 0, 0.5 and 1: export battles")
+        winner = "tie" if share == 0.5 else row["model_a"] if share == 1.0 else row["model_b"]
+        known = row.get("extent")
+        rows.append(
+            {
+                "session_id": row["prompt_id"],
+                "model_A": row["model_a"],
+                "model_B": row["model_b"],
+                "winner": winner,
+                "extent": 0.0 if share == 0.5 else 1.0 if known is None else known,
+            }
+        )
+    return write_rows(path, rows)
