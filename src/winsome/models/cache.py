@@ -44,54 +44,45 @@ class SlotCache:
         self._lengths: list[int] = []
         self._slots = 0
         self._positions = 0
+        self._longest = 0
         self._at: tuple[Tensor, Tensor] | None = None
         self._extent = 0
 
-    def reserve(self, slots: int, positions: int, most: int, like: list[tuple[Tensor, Tensor]]) -> bool:
-        """Make room for `slots` sequences of `positions` tokens; False where that takes more than `most` bytes.
+    def admits(self, positions: int, most: int, like: list[tuple[Tensor, Tensor]]) -> bool:
+        """Whether one more sequence that may reach `positions` tokens keeps within `most` bytes, all at their longest.
 
-        `like` is a prompt's cache, of the same layers, heads and widths. One sequence always gets its room.
+        `like` is its prompt's cache. The first sequence is always admitted.
         """
-        positions = -(-positions // GRAIN) * GRAIN
-        if slots <= self._slots and positions <= self._positions:
-            return True
-        positions = max(positions, self._positions)
-        each = (
-            sum(part.shape[0] * part.shape[2] * part.element_size() for pair in like for part in pair)
-            * positions
-        )
-        if slots > 1 and slots * each > most:
+        longest = max(positions, self._longest)
+        each = sum(part.shape[0] * part.shape[2] * part.element_size() for pair in like for part in pair)
+        if self._lengths and (len(self._lengths) + 1) * longest * each > most:
             return False
-        # Grow by doubling, so that seating n sequences one by one copies each O(1) times.
-        slots = max(slots, min(2 * self._slots, most // each), self._slots)
-        for place, store in enumerate((self._keys, self._values)):
-            for layer, pair in enumerate(like):
-                heads, _, width = pair[place].shape
-                grown = pair[place].new_zeros(slots, heads, positions, width)
-                if layer < len(store):
-                    grown[: self._slots, :, : self._positions] = store[layer]
-                    store[layer] = grown
-                else:
-                    store.append(grown)
-        self._slots, self._positions = slots, positions
+        self._longest = longest
         return True
 
     def append(self, prompt: list[tuple[Tensor, Tensor]], length: int) -> None:
         """Seat a sequence that has read a prompt of `length` tokens."""
+        import torch
+
         slot = len(self._lengths)
-        for layer, (keys, values) in enumerate(prompt):
-            self._keys[layer][slot, :, :length] = keys
-            self._values[layer][slot, :, :length] = values
+        with torch.inference_mode():
+            self._grow(slot + 1, length + 1, prompt)
+            for layer, (keys, values) in enumerate(prompt):
+                self._keys[layer][slot, :, :length] = keys
+                self._values[layer][slot, :, :length] = values
         self._lengths.append(length)
 
     def drop(self, slot: int) -> None:
         """Free a slot; the last sequence moves into it."""
+        import torch
+
         last = len(self._lengths) - 1
         length = self._lengths[last]
         if slot != last:
-            for store in (self._keys, self._values):
-                for layer in store:
-                    layer[slot, :, :length] = layer[last, :, :length]
+            with torch.inference_mode():
+                for store in (self._keys, self._values):
+                    for layer in store:
+                        layer[slot, :, :length] = layer[last, :, :length]
             self._lengths[slot] = length
         self._lengths.pop()
 
@@ -101,6 +92,7 @@ class SlotCache:
 
         device = self._device
         lengths = torch.tensor(self._lengths, device=device)
+        self._grow(len(self._lengths), max(self._lengths) + 1, None)
         self._at = (torch.arange(len(self._lengths), device=device), lengths)
         self._extent = min(self._positions, -(-(max(self._lengths) + 1) // GRAIN) * GRAIN)
         mask = torch.arange(self._extent, device=device)[None, :] <= lengths[:, None]
@@ -122,3 +114,23 @@ class SlotCache:
 
     def get_seq_length(self, layer: int = 0) -> int:
         return max(self._lengths, default=0)
+
+    def _grow(self, slots: int, positions: int, like: list[tuple[Tensor, Tensor]] | None) -> None:
+        """Make room where there is too little; by halves, so that the copying stays small beside the work."""
+        if slots <= self._slots and positions <= self._positions:
+            return
+        if slots > self._slots:
+            slots = max(slots, self._slots + self._slots // 2)
+        if positions > self._positions:
+            positions = min(max(positions, self._positions * 3 // 2), max(positions, self._longest))
+        slots, positions = max(slots, self._slots), max(-(-positions // GRAIN) * GRAIN, self._positions)
+        if not self._keys and like is not None:
+            self._keys = [keys.new_empty(0, keys.shape[0], 0, keys.shape[2]) for keys, _ in like]
+            self._values = [values.new_empty(0, values.shape[0], 0, values.shape[2]) for _, values in like]
+        held = len(self._lengths)
+        for store in (self._keys, self._values):
+            for i, layer in enumerate(store):
+                grown = layer.new_zeros(slots, layer.shape[1], positions, layer.shape[3])
+                grown[:held, :, : self._positions] = layer[:held]
+                store[i] = grown
+        self._slots, self._positions = slots, positions

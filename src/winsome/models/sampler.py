@@ -129,24 +129,17 @@ class Sampler:
             if not self._read:
                 self._read_prompts()
             prompt = self._read[0]
-            size = len(prompt.request.ids) + prompt.request.max_tokens
-            if not self._cache.reserve(len(self._active) + 1, size, CACHE_BYTES, prompt.cache):
+            length = len(prompt.request.ids)
+            if not self._cache.admits(length + prompt.request.max_tokens, CACHE_BYTES, prompt.cache):
                 break
-            free = self._slots - len(self._active)
-            seated = [prompt.waiting.popleft() for _ in range(min(free, len(prompt.waiting)))]
-            for k, sample in enumerate(seated):
-                if k and not self._cache.reserve(len(self._active) + 1, size, CACHE_BYTES, prompt.cache):
-                    prompt.waiting.extendleft(reversed(seated[k:]))
-                    break
-                sequence = _Sequence(prompt.request, sample, uniforms(self._seed, prompt.request, sample))
-                sequence.seconds = prompt.seconds / len(prompt.request.samples)
-                self._cache.append(prompt.cache, len(prompt.request.ids))
-                self._active.append(sequence)
-                ended += self._take(prompt.logits[None], [len(self._active) - 1])
+            sample = prompt.waiting.popleft()
             if not prompt.waiting:
                 self._read.popleft()
-            else:
-                break
+            sequence = _Sequence(prompt.request, sample, uniforms(self._seed, prompt.request, sample))
+            sequence.seconds = prompt.seconds / len(prompt.request.samples)
+            self._cache.append(prompt.cache, length)
+            self._active.append(sequence)
+            ended += self._take(prompt.logits[None], [len(self._active) - 1])
         return ended
 
     def _read_prompts(self) -> None:
