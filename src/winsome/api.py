@@ -6,12 +6,16 @@ import atexit
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.compare import Comparison
 from winsome.matchmaking.compare import compare as compare_without_report
+
+if TYPE_CHECKING:
+    from winsome.matchmaking.verdict_files import Recorded
+    from winsome.standings.table import Standings
 
 P = ParamSpec("P")
 
@@ -50,6 +54,22 @@ def write_report(
     folder = run.folder if isinstance(run, Comparison) else run_folder(run)
     with Ledger.open(ledger if ledger is not None else _recorded_ledger(folder)) as store:
         return write(folder, store, out)
+
+
+def report_of_verdicts(
+    found: Recorded,
+    standings: Standings,
+    *,
+    command: str = "",
+    ledger: str | Path | None = None,
+    runs: Path = RUNS,
+) -> Path:
+    """The path of the report of verdicts that others made, as `matchmaking.verdict_files` read them; see `write_ranked`."""
+    from winsome.matchmaking.ranked_folder import write_ranked
+    from winsome.report.write import write
+
+    with Ledger.open(ledger) as store:
+        return write(write_ranked(found, standings, store, command=command, runs=runs), store)
 
 
 def run_folder(run: str | Path | None = None, runs: Path = RUNS) -> Path:
