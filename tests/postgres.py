@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -70,7 +71,8 @@ def start(binaries: Path) -> Server:
 
 
 def remove(server: Server) -> None:
-    server.stop()
+    with contextlib.suppress(subprocess.CalledProcessError):  # a test that failed may have left it stopped
+        server.stop()
     shutil.rmtree(server.folder, ignore_errors=True)
 
 

@@ -171,8 +171,8 @@ def test_a_writer_that_never_ends_is_told_in_one_line(tmp_path: Path, monkeypatc
     Ledger.open(tmp_path / "l.sqlite").close()
     other = sqlite3.connect(tmp_path / "l.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    writer = Writer(Sqlite(tmp_path / "l.sqlite"), patience=0.5)
-    with pytest.raises(Fatal, match="locked by another process for 0 s; end that process"):
+    writer = Writer(Sqlite(tmp_path / "l.sqlite"), patience=0.6)
+    with pytest.raises(Fatal, match="locked by another process for 1 s; end that process"):
         writer.run({"meta": [("a", "b")]})
     other.execute("COMMIT")
     writer.run({"meta": [("a", "b")]})
@@ -230,14 +230,20 @@ def test_a_server_that_stays_away_is_told_in_one_line(own_server: postgres.Serve
     from winsome.ledger.postgres import Postgres
 
     where = own_server.new("ledger")
-    Ledger.open(where).close()
-    writer = Writer(Postgres(where), patience=0.5)
+    ledger = Ledger.open(where)
+    writer = Writer(Postgres(where), patience=0.6)
     own_server.stop()
-    with pytest.raises(Fatal, match="no server for 0 s") as caught:
+    with pytest.raises(Fatal, match="no server for 1 s") as caught:
         writer.run({"meta": [("a", "b")]})
     assert len(str(caught.value)) <= 200
+    for read in (lambda: ledger.frame("verdicts"), lambda: ledger.query("SELECT 1"), ledger.verify, ledger.vacuum):
+        with pytest.raises(Fatal, match="no server ") as caught:
+            read()
+        assert len(str(caught.value)) <= 200
     own_server.start()
     writer.run({"meta": [("a", "b")]})
     writer.close()
+    assert ledger.query("SELECT name FROM meta WHERE name = 'a'").height == 1
+    ledger.close()
 
 

@@ -76,6 +76,7 @@ class Postgres:
                     copy.write_row(_escaped(row))
             cursor.execute(f"INSERT INTO {table} SELECT * FROM incoming {statement.conflict[table]}")
             cursor.execute("DROP TABLE incoming")
+            cursor.execute(f"ANALYZE {table}")  # else look-ups are planned for the empty table that it was
 
     def rows(self, connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         found = connection.execute(_marked(sql), _escaped(parameters) or None)

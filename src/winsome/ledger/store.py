@@ -222,13 +222,15 @@ class Ledger:
         """A table as columns, all of them or those named, of the rows for which the SQL condition `where` holds."""
         from winsome.ledger import frames
 
-        return frames.frame(self._engine, table, columns, where)
+        with self._telling():
+            return frames.frame(self._engine, table, columns, where)
 
     def query(self, sql: str) -> pl.DataFrame:
         """What one SELECT statement finds. Raises BadInput for anything that would write."""
         from winsome.ledger import frames
 
-        return frames.query(self._engine, sql)
+        with self._telling():
+            return frames.query(self._engine, sql)
 
     def counts(self) -> dict[str, int]:
         """Table -> rows."""
@@ -261,7 +263,8 @@ class Ledger:
         """Every id recomputed, every reference followed, the file's own checks run; see `check.verify`."""
         from winsome.ledger import check
 
-        return check.verify(self._engine)
+        with self._telling():
+            return check.verify(self._engine)
 
     def vacuum(self, *, orphans: bool = False) -> dict[str, int]:
         """Give unused room back; with `orphans` drop what nothing can use (never a prompt or a response). Rows dropped."""
@@ -270,7 +273,8 @@ class Ledger:
         dropped = dict[str, int]()
         if orphans:
             dropped = self._writer.run(None, lambda connection: check.drop_orphans(self._engine, connection))
-        self._engine.compact()
+        with self._telling():
+            self._engine.compact()
         return dropped
 
     def merge(self, other: Ledger | str | Path) -> dict[str, int]:
@@ -278,13 +282,14 @@ class Ledger:
         from winsome.ledger import merge
 
         if isinstance(other, Ledger):
-            return merge.copy(other._engine, self._engine, self._writer)
+            with other._telling():
+                return merge.copy(other._engine, self._engine, self._writer)
         if isinstance(other, Path) or "://" not in other:
             path = Path(other)
             if not path.is_file():
                 raise BadInput(f"{path}: no ledger there to merge; check the path")
         with Ledger.open(other) as opened:
-            return merge.copy(opened._engine, self._engine, self._writer)
+            return self.merge(opened)
 
     # Within
 
@@ -322,6 +327,19 @@ class Ledger:
                     raise failure_of(error, trouble, self.url, PATIENCE) from None
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
+
+    @contextmanager
+    def _telling(self) -> Generator[None]:
+        """Whatever the database refuses within becomes one line; what is no trouble of the database passes."""
+        from winsome.ledger.writer import failure_of
+
+        try:
+            yield
+        except Exception as error:
+            trouble = self._engine.trouble(error)
+            if trouble == "bad":
+                raise
+            raise failure_of(error, trouble, self.url, 0) from None
 
     @contextmanager
     def _reading(self) -> Generator[Connection]:

@@ -114,8 +114,8 @@ def _connected(engine: Engine) -> Connection:
     except sqlite3.DatabaseError as error:
         raise _unreadable(engine, error) from None
     except Exception as error:
-        said = " ".join(str(error).split())
-        raise BadInput(f"{engine.shown}: no PostgreSQL there ({said[:90]}); check address and server") from None
+        said = " ".join(str(error).split())[: max(15, 130 - len(engine.shown))]
+        raise BadInput(f"{engine.shown}: no PostgreSQL there ({said}); check address and server") from None
     if engine.dialect == "postgresql":
         coding = engine.rows(connection, "SHOW server_encoding")[0][0]
         if coding != "UTF8":

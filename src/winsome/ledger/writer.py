@@ -166,11 +166,12 @@ def failure_of(error: Exception, trouble: str, place: str, patience: float) -> W
     """The one line that says what is wrong with the ledger at `place` after `patience` seconds, and the way out."""
     if isinstance(error, WinsomeError):
         return error
-    said = " ".join(str(error).split())[:80]
+    said = " ".join(str(error).split())[: max(15, 100 - len(place))]  # one line of at most 200 characters
+    long = f" for {patience:.0f} s" if patience else ""
     if trouble == "busy":
-        return Fatal(f"{place}: locked by another process for {patience:.0f} s; end that process, then go on")
+        return Fatal(f"{place}: locked by another process{long}; end that process, then go on")
     if trouble == "lost":
-        return Fatal(f"{place}: no server for {patience:.0f} s ({said}); start it and run the command again")
+        return Fatal(f"{place}: no server{long} ({said}); start it and run the command again")
     if trouble == "full":
         return Fatal(f"{place}: no room on the disk ({said}); free some and run again, all that was committed is kept")
     if trouble == "broken":
