@@ -143,10 +143,9 @@ class Sampling:
 
     @cached_property
     def _asked(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in _ASKED}
-        return {
-            k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v is not None and v != ()
-        }  # pyright: ignore[reportUnknownArgumentType]
+        values: dict[str, Any] = {name: getattr(self, name) for name in _ASKED}
+        values |= {"stop": list(self.stop), "choices": list(self.choices)}
+        return {name: value for name, value in values.items() if value is not None and value != []}
 
     def over(self, defaults: Sampling) -> Sampling:
         """These settings, with `defaults` where a setting is unset; `samples` stay."""
