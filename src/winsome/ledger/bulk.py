@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import orjson
@@ -245,8 +245,8 @@ def _digests(columns: pl.DataFrame, template: str, names: Sequence[str]) -> pl.S
     spelled: list[pl.Expr] = [pl.lit(pieces[0].replace("\0", "{}"))]
     for name, piece in zip(names, pieces[1:], strict=True):
         spelled += [pl.col(name).cast(pl.String), pl.lit(piece.replace("\0", "{}"))]
-    texts = columns.select(pl.concat_str(spelled)).to_series().to_list()
-    return pl.Series([blake2b(text.encode(), digest_size=16).hexdigest() for text in texts])
+    texts = columns.select(pl.concat_str(spelled).cast(pl.Binary)).to_series().to_list()
+    return pl.Series([blake2b(text, digest_size=16).hexdigest() for text in texts])
 
 
 def _spelled(text: str) -> str:
@@ -269,9 +269,8 @@ def _rows(table: str, records: Iterable[kept.Record]) -> tuple[int, Iterable[Row
     return len(rows[table]), rows[table]
 
 
-def _sliced(columns: pl.DataFrame, rows: Any, now: float) -> Iterator[Row]:
-    for piece in columns.iter_slices(SLICE):
-        yield from rows(piece, now)
+def _sliced(columns: pl.DataFrame, rows: Callable[[pl.DataFrame, float], Iterator[Row]], now: float) -> Iterator[Row]:
+    return chain.from_iterable(rows(piece, now) for piece in columns.iter_slices(SLICE))
 
 
 def _match_rows(piece: pl.DataFrame, now: float) -> Iterator[Row]:
