@@ -14,6 +14,8 @@ from winsome.protocols import Contender, Scorer
 from winsome.records import Prompt, Response, Sampling, digest, response_key, total
 
 VERSION = 1
+AT_ONCE = 64
+"""Prompts in one call where the base takes them singly: its own limits say how many drafts are under way."""
 
 
 def best_of_n(*, base: Contender, scorer: Scorer, n: int = 4, name: str) -> BestOfN:
@@ -34,7 +36,7 @@ class BestOfN:
 
     def __init__(self, base: Contender, scorer: Scorer, n: int, name: str) -> None:
         self.base, self.scorer, self.draws, self.name = base, scorer, n, name
-        self.batch = max(2, base.batch)
+        self.batch = max(AT_ONCE, base.batch)
         self.selected_by: tuple[str, ...] = getattr(scorer, "weights", ())
         self.id = digest(["best_of_n", VERSION, base.id, scorer.id, n])
 

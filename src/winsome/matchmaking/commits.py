@@ -35,7 +35,8 @@ class Commits(Generic[T]):
     async def flush(self) -> None:
         """Wait until everything kept so far is on disk or has failed."""
         if self._writing is not None:
-            await self._writing
+            # waited for, not awaited: whoever is cancelled here must not cancel the commit
+            await asyncio.wait([self._writing])
 
     async def _write(self) -> None:
         while self._items:

@@ -100,7 +100,7 @@ class Judging:
 
         async def work() -> None:
             for window in windows:
-                if self.door.stopped and "budget" not in self.door.stopped:
+                if self.door.halted:
                     return
                 await self._window(window)
 
@@ -155,6 +155,9 @@ class Judging:
                 fill(ask, match.id, verdict, cached=False)
                 self.alarms.see(ask, verdict, lambda verdict=verdict: self._raw(verdict))
                 commits.keep(1, match, verdict)
+        except Exception as error:
+            self.door.stop(str(error))
+            raise
         finally:
             await commits.flush()
         if self.failure is not None:

@@ -13,16 +13,22 @@ from dataclasses import dataclass, field
 
 START = 8
 WINDOW = 60.0
+GLANCE = 0.25
+"""Seconds between two looks at whether waiting is over."""
 
 
 @dataclass
 class Limiter:
-    """Admits calls to one host. `limit` moves between 1 and `most`; times are in seconds of `clock`."""
+    """Admits calls to one host. `limit` moves between 1 and `most`; times are in seconds of `clock`.
+
+    Once `over` is true nobody waits for the host any more: there is nothing left to ask.
+    """
 
     most: int = 64
     rpm: int | None = None
     tpm: int | None = None
     clock: Callable[[], float] = time.monotonic
+    over: Callable[[], bool] = lambda: False
     limit: float = 0.0
     active: int = 0
     growing: bool = True
@@ -71,11 +77,11 @@ class Limiter:
                     raise
                 continue
             wait = self.pause()
-            if wait <= 0.0:
+            if wait <= 0.0 or self.over():
                 break
             self.active += 1
             try:
-                await asyncio.sleep(min(wait, 5.0))
+                await asyncio.sleep(min(wait, GLANCE))
             finally:
                 self.active -= 1
                 self._wake()

@@ -124,7 +124,7 @@ async def _seen(contender: Asked) -> Any:
             return await inner.probe()
         except (Transient, RateLimited) as error:
             wait = error.retry_after if isinstance(error, RateLimited) else None
-            await asyncio.sleep(wait or contender.door.delay(attempt))
+            await contender.door.pause(wait or contender.door.delay(attempt))
     try:
         return await inner.probe()
     except (Transient, RateLimited) as error:

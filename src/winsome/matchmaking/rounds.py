@@ -38,7 +38,13 @@ class Answering:
             needed[a][prompt] = needed[b][prompt] = None
         places = [place for place, numbers in enumerate(needed) if numbers]
         together = [place for place in places if self.contenders[place].batch == 1]
-        await asyncio.gather(*(self._one(place, list(needed[place])) for place in together))
+        ends = await asyncio.gather(
+            *(self._one(place, list(needed[place])) for place in together), return_exceptions=True
+        )
+        # raised when all have ended, so that one contender's error loses nothing that another has under way
+        for error in ends:
+            if error is not None:
+                raise error
         for place in places:
             if place not in together:
                 await self._one(place, list(needed[place]))
