@@ -24,7 +24,7 @@ demo: install
 	$(BIN)/winsome compare \
 	  'embedded:smollm2-135m' \
 	  'best_of_n?n=4&base=embedded:smollm2-135m&scorer=embedded:likelihood' \
-	  'embedded:smollm2-135m?system=Answer in one or two short sentences.' \
+	  'embedded:smollm2-135m?system=Answer tersely.' \
 	  --suite basics --judge embedded:judge --max-tokens 128 --seed 0
 	@echo "Open the report in a browser: $(BIN)/winsome report --open"
 
