@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -199,17 +199,17 @@ def test_sides_names_and_row_order_never_matter(rows: list[tuple[str, float, flo
     assert figures(random.sample(rows, len(rows))) == expected
 
 
-def test_bootstrap_and_bayes_agree_with_the_sandwich_and_repeat_by_seed() -> None:
-    found = arena(np.random.default_rng(7), 3000)
-    exact = bradley_terry(found)
-    for interval in ("bootstrap", "bayes"):
-        drawn, again = (bradley_terry(found, interval=interval, replicates=2000, seed=1) for _ in range(2))  # type: ignore[arg-type]
-        assert drawn == again
-        for row in drawn.rows:
-            other = exact.row(row.contender)
-            assert row.estimate == other.estimate
-            assert row.low == pytest.approx(other.low, abs=0.3 * (other.standard_error or 0))
-            assert row.high == pytest.approx(other.high, abs=0.3 * (other.standard_error or 0))
+@pytest.mark.parametrize("interval", ["bootstrap", "bayes"])
+def test_redraws_agree_with_the_sandwich_and_repeat_by_seed(interval: Literal["bootstrap", "bayes"]) -> None:
+    found = arena(np.random.default_rng(7), 900)
+    exact, drawn = bradley_terry(found), bradley_terry(found, interval=interval, replicates=500)
+    for row in drawn.rows:
+        other = exact.row(row.contender)
+        assert row.estimate == other.estimate
+        assert row.low == pytest.approx(other.low, abs=0.4 * (other.standard_error or 0))
+        assert row.high == pytest.approx(other.high, abs=0.4 * (other.standard_error or 0))
+    once, again = (bradley_terry(found, interval=interval, replicates=20, seed=1) for _ in range(2))
+    assert once == again
 
 
 def test_bootstrap_of_independent_rows_draws_cells() -> None:
