@@ -19,13 +19,13 @@ UP_TO_SIX = UP_TO_FOUR | {"training"} | METHODS
 UP_TO_SEVEN = UP_TO_SIX | {"recipes", "report"}
 
 MAY_IMPORT: dict[str, set[str]] = {
-    **{module: ZERO for module in ZERO},
-    **{room: ZERO for room in ONE},
-    **{room: ZERO | ONE for room in TWO},
-    **{room: ZERO | ONE | TWO for room in THREE},
+    **dict.fromkeys(ZERO, ZERO),
+    **dict.fromkeys(ONE, ZERO),
+    **dict.fromkeys(TWO, ZERO | ONE),
+    **dict.fromkeys(THREE, ZERO | ONE | TWO),
     "matchmaking": UP_TO_THREE,
     "training": UP_TO_FOUR,
-    **{room: UP_TO_FOUR for room in METHODS},
+    **dict.fromkeys(METHODS, UP_TO_FOUR),
     "games": UP_TO_FOUR | {"training"},
     "media": UP_TO_FOUR | {"training"},
     "recipes": UP_TO_SIX,

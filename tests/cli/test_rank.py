@@ -115,5 +115,5 @@ def test_the_flags_offer_the_methods_formats_and_exports_that_there_are() -> Non
     from winsome.matchmaking.verdict_files import FAMILIES
 
     assert rank.METHODS == METHODS
-    assert rank.FORMATS == tuple(FAMILIES)
-    assert rank.EXPORTS == tuple(NEEDS)
+    assert tuple(FAMILIES) == rank.FORMATS
+    assert tuple(NEEDS) == rank.EXPORTS
