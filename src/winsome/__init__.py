@@ -16,6 +16,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from winsome import standings as standings
+    from winsome.audit.cards import card as card
+    from winsome.audit.designs import designs as designs
+    from winsome.audit.difference import difference as difference
     from winsome.api import compare as compare
     from winsome.api import open as open
     from winsome.api import write_report as write_report
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     from winsome.standings.table import Standings as Standings
 
 _PLACES = {
+    "card": "winsome.audit.cards",
+    "difference": "winsome.audit.difference",
+    "designs": "winsome.audit.designs",
     "compare": "winsome.api",
     "generate": "winsome.matchmaking.generate",
     "judge": "winsome.matchmaking.judge",
@@ -77,7 +83,10 @@ __all__ = [
     "Verdict",
     "WinsomeError",
     "__version__",
+    "card",
     "compare",
+    "designs",
+    "difference",
     "generate",
     "judge",
     "open",

@@ -7,6 +7,12 @@ VERBS: dict[str, tuple[str, str]] = {
     "generate": ("winsome.cli.generate", "ask one contender and keep its answers in a file"),
     "judge": ("winsome.cli.judge", "let a judge compare recorded answers; the verdicts go to a file"),
     "rank": ("winsome.cli.rank", "standings from verdicts that exist already"),
+    "card": (
+        "winsome.cli.card",
+        "what a judge is worth against people: agreement, biases, calibration, cost",
+    ),
+    "plan": ("winsome.cli.plan", "how many prompts a difference needs, before money is spent"),
+    "diff": ("winsome.cli.diff", "why two figures differ, and by how much on what they share"),
     "report": ("winsome.cli.report", "write or open the report of a run"),
     "ledger": ("winsome.cli.ledger", "show, query, export, import, merge, verify, vacuum what is kept"),
     "models": ("winsome.cli.models", "list the embedded models, fetch their weights once"),

@@ -11,6 +11,7 @@ from winsome import specs
 from winsome.errors import BadInput
 from winsome.matchmaking.asks import Plan, battles_frame
 from winsome.matchmaking.door import Asked
+from winsome.matchmaking.judge_cards import card_of
 from winsome.matchmaking.judging import Judging
 from winsome.matchmaking.preflight import Estimate
 from winsome.matchmaking.run_folder import FORMAT, now, outcome_counts, reasons, versions, write
@@ -101,7 +102,8 @@ def concluded(found: Found, seconds: float) -> Comparison:
             "prompts": len(suite.prompts), "prompt_set": digest(sorted(prompt.id for prompt in suite.prompts)),
         },
         "contenders": [{"name": c.name, "id": c.id, "label": getattr(c.inner, "label", c.name)} for c in found.contenders],
-        "judge": {"name": judge.name, "id": judge.id, "label": _label(judge), "note": getattr(judge, "note", ""), "served_by": served},
+        "judge": {"name": judge.name, "id": judge.id, "label": _label(judge), "note": getattr(judge, "note", ""), "served_by": served,
+                  "card": card_of(judge.id)},
         "baseline": found.baseline,
         "orders": plan.orders,
         "repeats": plan.repeats,

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from winsome.matchmaking.judge_cards import card_of, read_card
 from winsome.records import OUTCOMES
 from winsome.report.diagnostics import diagnostics
 from winsome.report.figures import by_length, categories, lengths_of, matrix, neighbours
@@ -37,7 +38,7 @@ def of_run(run: Finished) -> dict[str, Any]:
         "matrix": matrix(run.battles),
         "length": by_length(run.battles, lengths_of(run.contests, run.asks)),
         "categories": categories(run.battles, standings.get("baseline")),
-        "judge": dict(record["judge"]),
+        "judge": {**record["judge"], "card": _card(run)},
         "diagnostics": diagnostics(run),
         "contenders": [dict(contender) for contender in record["contenders"]],
         "suite": dict(record.get("suite", {})),
@@ -71,6 +72,20 @@ def schema() -> dict[str, Any]:
 def _counts(record: Mapping[str, Any]) -> dict[str, Any]:
     outcomes = {outcome: int(record["counts"].get(outcome, 0)) for outcome in OUTCOMES}
     return {"contests": record["contests"], "asks": record.get("asks"), "outcomes": outcomes}
+
+
+def _card(run: Finished) -> Mapping[str, Any] | None:
+    """The card of the run's judge: the one linked then, else one that was made since; None for an unmeasured judge."""
+    judge = run.record["judge"]
+    linked = judge.get("card")
+    for place in (
+        linked,
+        card_of(judge.get("id", "")),
+        card_of(judge.get("id", ""), run.folder.parent.parent / "cards"),
+    ):
+        if place is not None and Path(place).is_file():
+            return read_card(place)
+    return None
 
 
 def _versions(record: Mapping[str, Any]) -> dict[str, str]:

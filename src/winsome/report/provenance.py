@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from winsome.report.card import section
 from winsome.report.markup import Markup, el, join, name
 from winsome.report.tables import Document, cell, how, per_cent, row, span, table, th
 
@@ -13,12 +14,12 @@ def judge(document: Document) -> Markup:
     about = document["judge"]
     card = about.get("card")
     known = (
-        el("p", "Card: ", name(card), class_="note")
+        section(card)
         if card
         else el(
             "p",
             el("span", "judge unmeasured", class_="tag warn"),
-            " Its agreement with people is not known here.",
+            " Its agreement with people is not known here; winsome card measures it.",
             class_="note",
         )
     )

@@ -1,0 +1,153 @@
+"""How many prompts, asks, tokens and dollars each design of a comparison needs to see a difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from winsome import specs
+from winsome.errors import BadInput
+from winsome.ledger.store import Ledger
+from winsome.matchmaking.door import Asked, Door
+from winsome.matchmaking.preflight import ANSWER_TOKENS, CHARACTERS_A_TOKEN
+from winsome.matchmaking.session import Session
+from winsome.protocols import Judge
+from winsome.standings import power
+from winsome.standings.battles import Battles
+from winsome.standings.power import Pilot
+
+if TYPE_CHECKING:
+    from winsome.contenders.prices import Price
+
+PROMPT_CHARACTERS = 600
+TEMPLATE_TOKENS = 300
+"""Assumed length of a prompt, and of what a judge's template adds, where no run says better."""
+
+Orders = Literal["both-orders", "one"]
+
+
+@dataclass(frozen=True)
+class JudgePrice:
+    """What one ask of a judge takes: calls (0 for judges without a model), tokens, and US dollars (None: unknown)."""
+
+    name: str
+    calls: int
+    tokens_in: float
+    tokens_out: float
+    money: float | None
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design that sees the difference: prompts, asks of the judge over all contenders, and what they take.
+
+    tokens: None where no judge was named; money in US dollars, None where unknown.
+    """
+
+    name: str
+    prompts: int
+    asks: int
+    calls: int
+    tokens: float | None
+    money: float | None
+    orders: int
+    repeats: int
+    variance: float
+
+
+def designs(
+    detect: float,
+    *,
+    power: float = 0.9,
+    level: float = 0.95,
+    orders: Orders | None = None,
+    repeats: int = 1,
+    contenders: int = 2,
+    pilot: Pilot | None = None,
+    price: JudgePrice | None = None,
+) -> list[Design]:
+    """The designs that tell a win rate of 50 + `detect` points from 50 with chance `power`; one of each order, or `orders`.
+
+    repeats: asks in each order. contenders: all that are told from one baseline together, itself counted. Without a pilot the
+    asks of a prompt say the same, so asking twice buys nothing. Raises BadInput for settings out of range.
+    """
+    wanted = (orders,) if orders is not None else ("one", "both-orders")
+    found: list[Design] = []
+    for kind in wanted:
+        shown = 2 if kind == "both-orders" else 1
+        found.append(_design(detect, power, level, shown, repeats, contenders, pilot, price))
+    return found
+
+
+def _design(
+    detect: float,
+    chance: float,
+    level: float,
+    orders: int,
+    repeats: int,
+    contenders: int,
+    pilot: Pilot | None,
+    price: JudgePrice | None,
+) -> Design:
+    plan = power.plan(
+        detect,
+        power=chance,
+        level=level,
+        per_prompt=orders * repeats,
+        pilot=pilot,
+        comparisons=contenders - 1,
+    )
+    asks = plan.asks * (contenders - 1)
+    name = ("both orders" if orders == 2 else "one order") + (f", {repeats} repeats" if repeats > 1 else "")
+    tokens = None if price is None else asks * (price.tokens_in + price.tokens_out)
+    money = None if price is None or price.money is None else asks * price.money
+    calls = asks if price is None else asks * price.calls
+    return Design(name, plan.prompts, asks, calls, tokens, money, orders, repeats, plan.variance)
+
+
+def pilot_of(folder: Path, contender: str | None = None) -> Pilot:
+    """Variance and correlation within a prompt of a finished run's asks.
+
+    contender: of more than two, who is taken against the run's baseline. Raises BadInput where the run does not say which.
+    """
+    import orjson
+    import polars as pl
+
+    from winsome.matchmaking.asks import battles_frame
+
+    try:
+        record = orjson.loads((folder / "run.json").read_bytes())
+        asks = pl.read_parquet(folder / "asks.parquet")
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        raise BadInput(
+            f"{folder}: is no finished run ({type(error).__name__}); name a run's folder"
+        ) from None
+    names = sorted({*asks["a"].to_list(), *asks["b"].to_list()})
+    if len(names) > 2:
+        baseline = record.get("baseline")
+        if baseline is None or contender is None:
+            raise BadInput(
+                f"{folder.name}: has {len(names)} contenders; name --contender, and run the pilot with a --baseline"
+            )
+        if contender not in names:
+            raise BadInput(f'{folder.name}: no contender "{contender}" (found: {", ".join(names)[:90]})')
+        pair = [baseline, contender]
+        asks = asks.filter(pl.col("a").is_in(pair) & pl.col("b").is_in(pair))
+    return power.pilot(Battles.from_frame(battles_frame(asks), name=folder.name))
+
+
+def price_of(judge: str, ledger: str | Path | None = None) -> JudgePrice:
+    """What one ask of `judge` takes, by its price and assumed lengths; what it was asked before is not looked at."""
+    with Ledger.open(ledger) as store:
+        session = Session(Door(store))
+        opened: Any = session.open(specs.parse(judge), Judge)
+        model = getattr(opened, "model", None)
+        if not isinstance(model, Asked):
+            return JudgePrice(opened.name, 0, 0.0, 0.0, 0.0)
+        price: Price | None = getattr(model.inner, "price", None)
+        tokens_in = PROMPT_CHARACTERS / CHARACTERS_A_TOKEN + 2 * ANSWER_TOKENS + TEMPLATE_TOKENS
+        money = 0.0 if not model.host else None
+        if price is not None:
+            money = price.of(round(tokens_in), ANSWER_TOKENS)
+        return JudgePrice(opened.name, 1, tokens_in, ANSWER_TOKENS, money)

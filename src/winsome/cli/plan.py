@@ -1,0 +1,116 @@
+"""winsome plan --detect 3%: how many prompts a difference needs."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError, Namespace
+from typing import TYPE_CHECKING, Any
+
+from winsome.cli import options, output
+from winsome.cli.parsing import Parser, share, whole_number
+
+if TYPE_CHECKING:
+    from winsome.audit.designs import Design
+
+EPILOG = "--detect 3% tells a win rate of 53% from 50%; a pilot is a run of two contenders, by folder or id."
+
+
+def add(parser: Parser) -> None:
+    parser.add_argument(
+        "--detect",
+        type=_points,
+        required=True,
+        metavar="P%",
+        help="points of win rate beyond 50, such as 3%%",
+    )
+    parser.add_argument(
+        "--power", type=share, default=0.9, metavar="P", help="chance to see it (default 0.9)"
+    )
+    parser.add_argument(
+        "--level", type=share, default=0.95, metavar="P", help="coverage of the interval (default 0.95)"
+    )
+    parser.add_argument(
+        "--pairs",
+        choices=("both-orders", "one"),
+        help="the orders in which a pair is shown (default: both designs are listed)",
+    )
+    parser.add_argument(
+        "--repeats", type=whole_number(), default=1, metavar="N", help="asks in each order (default 1)"
+    )
+    parser.add_argument(
+        "--contenders",
+        type=whole_number(2),
+        default=2,
+        metavar="N",
+        help="how many meet one baseline, itself counted (default 2)",
+    )
+    parser.add_argument(
+        "--pilot", metavar="RUN", help="a finished run: its variance and correlation are used"
+    )
+    parser.add_argument(
+        "--contender", metavar="NAME", help="of a pilot with more than two: who is told from the baseline"
+    )
+    parser.add_argument("--judge", metavar="NAME", help="who compares, for tokens and money")
+    options.everywhere(parser)
+
+
+def run(args: Namespace) -> int:
+    from winsome.audit.designs import designs, pilot_of, price_of
+
+    pilot = None
+    if args.pilot is not None:
+        from winsome.api import run_folder
+
+        pilot = pilot_of(run_folder(args.pilot), args.contender)
+    price = None if args.judge is None else price_of(args.judge, args.ledger)
+    found = designs(
+        args.detect,
+        power=args.power,
+        level=args.level,
+        orders=args.pairs,
+        repeats=args.repeats,
+        contenders=args.contenders,
+        pilot=pilot,
+        price=price,
+    )
+    if args.json:
+        output.emit(
+            {"pilot": None if pilot is None else vars(pilot), "designs": [vars(design) for design in found]}
+        )
+        return 0
+    _print(found, args, pilot)
+    return 0
+
+
+def _print(found: list[Design], args: Namespace, pilot: Any) -> None:
+    console = output.result()
+    console.print(
+        f"To tell a win rate of {50 + args.detect:g}% from 50% with power {args.power:g} at {100 * args.level:g}%:"
+    )
+    if pilot is not None:
+        console.print(
+            f"pilot: variance of one ask {pilot.variance:.3f}, correlation within a prompt {pilot.correlation:.2f} "
+            f"({pilot.asks:,} asks on {pilot.prompts:,} prompts)"
+        )
+    else:
+        console.print("no pilot: every ask a win or a loss, the asks of a prompt alike; the worst case")
+    table = output.table("design", "prompts", "asks", "calls", "tokens", "money")
+    for design in found:
+        tokens = "–" if design.tokens is None else f"{design.tokens / 1e6:.1f}M"
+        usd = "–" if design.money is None else output.money(design.money)
+        table.add_row(
+            design.name, f"{design.prompts:,}", f"{design.asks:,}", f"{design.calls:,}", tokens, usd
+        )
+    console.print(table)
+    if args.judge is None:
+        console.print("calls are those of the judge; --judge NAME adds tokens and money")
+
+
+def _points(text: str) -> float:
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = 0.0
+    value = value if text.endswith("%") or value >= 1.0 else 100.0 * value
+    if not 0.0 < value < 50.0:
+        raise ArgumentTypeError(f'"{text}" is no number of points between 0 and 50, such as 3%')
+    return value
