@@ -238,7 +238,10 @@ def key_of(prompt_id: str, contender_id: str, asked: Mapping[str, Any], sample: 
 
 @dataclass(frozen=True)
 class Response:
-    """One answer. `key` names what was asked; a failed answer is kept but is never found under its key."""
+    """One answer: `messages` are the assistant's turns, one to the prompt and one to each of its follow-ups.
+
+    `key` names what was asked; a failed answer is kept but is never found under its key.
+    """
 
     prompt: str
     contender: str

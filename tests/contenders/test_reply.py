@@ -192,3 +192,10 @@ def test_a_constrained_choice_is_taken_out_of_its_json() -> None:
     assert chosen('{"choice": "B"}') == "B"
     for text in ("B", '{"choice": 3}', '{"other": "B"}', "[", ""):
         assert chosen(text) == text
+
+
+def test_half_an_emoji_is_replaced_not_refused():
+    body = b'{"choices": [{"message": {"content": "ok \\ud83d"}, "finish_reason": "length"}], "model": "m \\ud83d\\ude00"}'
+    reply = parsed(body, "host")
+    assert reply["choices"][0]["message"]["content"] == "ok \ufffd"
+    assert reply["model"] == "m \U0001f600"

@@ -19,11 +19,11 @@ def shown(model, ids) -> str:
     return model.tokenizer.decode(ids)
 
 
-def test_system_texts_turns_and_prefix_stand_where_the_template_puts_them(network):
+def test_system_text_turns_and_prefix_stand_where_the_template_puts_them(network):
     model = local_model(network)
     prompt = Prompt((user("hi"), assistant("yes?"), user("why")), system="be kind", prefix="Because")
-    assert shown(model, prompt_ids(model, prompt, system="be brief")) == (
-        "<|im_start|>system\nbe brief\n\nbe kind<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n"
+    assert shown(model, prompt_ids(model, prompt)) == (
+        "<|im_start|>system\nbe kind<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n"
         "<|im_start|>assistant\nyes?<|im_end|>\n<|im_start|>user\nwhy<|im_end|>\n<|im_start|>assistant\nBecause"
     )
 

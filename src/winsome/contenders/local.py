@@ -38,38 +38,22 @@ BATCH = 256
 def embedded(
     address: str = "smollm2-135m",
     *,
-    system: str | None = None,
-    temperature: float | None = None,
-    top_p: float | None = None,
-    top_k: int | None = None,
-    max_tokens: int | None = None,
-    seed: int | None = None,
     dtype: Literal["auto", "float32", "bfloat16"] = "auto",
     slots: int = 64,
     name: str = "",
 ) -> LocalContender:
     """A model that ships in a package, as a contender; it never reaches the network.
 
-    `system` is text or @file and stands before a prompt's own system text. Raises Unsupported with the command to run
-    where the weights are missing.
+    `slots`: answers that are written at the same time. Raises Unsupported with the command to run where the weights are missing.
     """
     package(address, "causal")
     folder(address)
-    named = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
-    return LocalContender(
-        address, named, system=system, dtype=dtype, slots=slots, name=name or f"embedded:{address}"
-    )
+    return LocalContender(address, dtype=dtype, slots=slots, name=name or f"embedded:{address}")
 
 
 def hf(
     address: str,
     *,
-    system: str | None = None,
-    temperature: float | None = None,
-    top_p: float | None = None,
-    top_k: int | None = None,
-    max_tokens: int | None = None,
-    seed: int | None = None,
     dtype: Literal["auto", "float32", "bfloat16"] = "auto",
     template: str | None = None,
     slots: int = 64,
@@ -81,16 +65,7 @@ def hf(
     """
     if not address:
         raise BadInput("hf: names no model; write hf:NAME_OR_PATH")
-    named = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
-    return LocalContender(
-        address,
-        named,
-        system=system,
-        dtype=dtype,
-        template=template,
-        slots=slots,
-        name=name or f"hf:{address}",
-    )
+    return LocalContender(address, dtype=dtype, template=template, slots=slots, name=name or f"hf:{address}")
 
 
 @dataclass
@@ -99,39 +74,34 @@ class _Dialogue:
 
     prompt: Prompt
     sample: int
-    messages: list[Message] = field(default_factory=list[Message])
+    turns: list[Message] = field(default_factory=list[Message])
     usage: Usage = Usage()
     cut: bool = False
 
+    def longer(self) -> Prompt:
+        """The dialogue so far, ending with the follow-up that is to be answered next."""
+        said = [m for pair in zip(self.turns, self.prompt.follow_ups, strict=False) for m in pair]
+        return replace(self.prompt, messages=(*self.prompt.messages, *said), prefix="")
+
 
 class LocalContender:
-    """Local weights that answer. Settings in the name win over the caller's, which win over the defaults."""
+    """Local weights that answer, with DEFAULTS where the caller leaves a setting open."""
 
     batch = BATCH
 
     def __init__(
         self,
         weights: str,
-        named: Sampling,
         *,
-        system: str | None = None,
         dtype: Literal["auto", "float32", "bfloat16"] = "auto",
         template: str | None = None,
         slots: int = 64,
         name: str,
     ) -> None:
-        from winsome.models.draw import Draw
-
         if slots < 1:
             raise BadInput(f'"{name}": slots={slots} must be at least 1')
-        if named.max_tokens is not None and named.max_tokens < 1:
-            raise BadInput(f'"{name}": max_tokens={named.max_tokens} must be at least 1')
-        filled = named.over(DEFAULTS)
-        Draw(temperature=filled.temperature or 0.0, top_p=filled.top_p or 0.0, top_k=filled.top_k)
         self.name = name
         self._weights = weights
-        self._named = named
-        self._system = None if system is None else read_text(system)
         self._template = None if template is None else read_text(template)
         self._dtype: Literal["float32", "bfloat16"] = resolved_dtype(dtype)
         self._slots = slots
@@ -142,9 +112,7 @@ class LocalContender:
                 VERSION,
                 self._digest,
                 self._dtype,
-                self._system,
                 self._template,
-                named.asked(),
                 DEFAULTS.asked(),
             ]
         )
@@ -164,7 +132,7 @@ class LocalContender:
 
         model = self._model = self._model or load(self._weights, self._dtype)
         template_of(model, self._template)
-        settings = self._named.over(sampling).over(DEFAULTS)
+        settings = sampling.over(DEFAULTS)
         if settings.choices or settings.schema is not None:
             raise BadInput(
                 f'"{self.name}": answers held to choices or a schema need an endpoint that supports them'
@@ -206,18 +174,16 @@ class LocalContender:
                 return
             prompt_id = drawn.request.name.partition("/")[0]
             dialogue = dialogues[prompt_id, drawn.sample]
-            prefix = dialogue.prompt.prefix if not dialogue.messages else ""
-            dialogue.messages.append(assistant(prefix + drawn.text))
+            prefix = dialogue.prompt.prefix if not dialogue.turns else ""
+            dialogue.turns.append(assistant(prefix + drawn.text))
             dialogue.usage += Usage(1, len(drawn.request.ids), drawn.tokens, 0.0, drawn.seconds)
             dialogue.cut |= drawn.finish == "length"
-            turn = sum(message.role == "assistant" for message in dialogue.messages)
+            turn = len(dialogue.turns)
             if turn <= len(dialogue.prompt.follow_ups):
-                dialogue.messages.append(dialogue.prompt.follow_ups[turn - 1])
-                longer = replace(
-                    dialogue.prompt, messages=dialogue.prompt.messages + tuple(dialogue.messages), prefix=""
-                )
                 try:
-                    sampler.add(self._request(model, longer, turn, (drawn.sample,), max_tokens, prompt_id))
+                    sampler.add(
+                        self._request(model, dialogue.longer(), turn, (drawn.sample,), max_tokens, prompt_id)
+                    )
                 except WinsomeError as error:
                     yield self._failed(
                         dialogues.pop((prompt_id, drawn.sample)), sampling, f"turn {turn + 1}: {error}"
@@ -229,7 +195,7 @@ class LocalContender:
                 contender=self.name,
                 key=response_key(prompt_id, self.id, sampling, drawn.sample),
                 sample=drawn.sample,
-                messages=tuple(dialogue.messages),
+                messages=tuple(dialogue.turns),
                 finish="length" if dialogue.cut else "stop",
                 usage=dialogue.usage,
                 served_by=f"{self._weights} {self._dtype}",
@@ -248,7 +214,7 @@ class LocalContender:
     ) -> Request:
         from winsome.models.sampler import Request
 
-        ids = prompt_ids(model, prompt, system=self._system, template=self._template)
+        ids = prompt_ids(model, prompt, template=self._template)
         room = model.context - len(ids)
         if room < 1:
             raise BadInput(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +76,10 @@ def parsed(body: bytes, host: str) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
+        # half an emoji, cut off by the token limit, is a lone surrogate: JSON to most servers, but no text
+        with suppress(ValueError, RecursionError):
+            loose = json.dumps(json.loads(body), ensure_ascii=False)
+            return json.loads(loose.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
         what = "is empty" if not body.strip() else "is no JSON (cut, or not a chat server's)"
         raise Transient(f"{host}: the reply {what}") from None
 

@@ -161,7 +161,9 @@ class Asked:
         settings = sampling.asked()
         jobs: dict[str, Job] = {}
         for prompt in prompts:
-            asked = prompt if self.system is None else replace(prompt, system=self.system)
+            asked = (
+                prompt if self.system is None else replace(prompt, system=_joined(self.system, prompt.system))
+            )
             for sample in sampling.samples:
                 key = key_of(asked.id, self.inner.id, settings, sample)
                 if key not in jobs:
@@ -209,3 +211,8 @@ class Asked:
         else:
             first = replace(response, prompt=job.prompts[0].id, contender=self.name, key=job.key)
         return [first, *(replace(first, prompt=prompt.id) for prompt in job.prompts[1:])]
+
+
+def _joined(first: str, second: str | None) -> str:
+    """A contender's own system text before the prompt's."""
+    return first if second is None else f"{first}\n\n{second}"

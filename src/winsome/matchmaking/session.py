@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -18,7 +19,7 @@ from winsome.records import Sampling
 
 T = TypeVar("T")
 
-COMMON = ("system", "temperature", "top_p", "max_tokens", "seed")
+COMMON = ("system", "temperature", "top_p", "top_k", "max_tokens", "seed")
 """Settings that every contender takes; the door applies them, so that no kind has to."""
 
 
@@ -84,16 +85,27 @@ class Session:
         self.opened.clear()
 
 
+_NUMBERS: tuple[tuple[str, Callable[[str], float], Callable[[float], bool], str], ...] = (
+    ("temperature", float, lambda t: 0.0 <= t < math.inf, "from 0"),
+    ("top_p", float, lambda p: 0.0 < p <= 1.0, "above 0, at most 1"),
+    ("top_k", int, lambda k: k >= 1, "from 1"),
+    ("max_tokens", int, lambda n: n >= 1, "from 1"),
+    ("seed", int, lambda _: True, "without a fraction"),
+)
+
+
 def _common(spec: specs.Spec) -> tuple[Sampling, str | None]:
     """The door's settings in a contender's spec: how it samples, and its system text (`@file`: the file's text)."""
     given = {key: spec.settings[key] for key in COMMON if key in spec.settings}
     numbers: dict[str, Any] = {}
-    for key, convert in (("temperature", float), ("top_p", float), ("max_tokens", int), ("seed", int)):
+    for key, convert, allowed, wanted in _NUMBERS:
         if key in given:
             try:
                 numbers[key] = convert(str(given[key]))
             except ValueError:
-                raise BadInput(f'"{spec}": {key}={given[key]} is no number; give one') from None
+                raise BadInput(f'"{spec}": {key}={given[key]} is no number; give one {wanted}') from None
+            if not allowed(numbers[key]):
+                raise BadInput(f'"{spec}": {key}={given[key]} is out of range; give a number {wanted}')
     system = given.get("system")
     if isinstance(system, str) and system.startswith("@"):
         path = Path(system[1:])

@@ -45,21 +45,15 @@ def read_text(value: str) -> str:
         ) from None
 
 
-def turns(prompt: Prompt, system: str | None = None) -> list[dict[str, str]]:
-    """Role and content of each turn; `system` stands before the prompt's own system text.
-
-    Raises Unsupported where a turn holds something other than text.
-    """
-    texts = [text for text in (system, prompt.system) if text is not None]
-    head = [{"role": "system", "content": "\n\n".join(texts)}] if texts else []
+def turns(prompt: Prompt) -> list[dict[str, str]]:
+    """Role and content of each turn, the system text first; Unsupported where a turn holds something other than text."""
+    head = [] if prompt.system is None else [{"role": "system", "content": prompt.system}]
     return head + [_turn(message) for message in prompt.messages]
 
 
-def prompt_ids(
-    model: LocalModel, prompt: Prompt, *, system: str | None = None, template: str | None = None
-) -> list[int]:
+def prompt_ids(model: LocalModel, prompt: Prompt, *, template: str | None = None) -> list[int]:
     """Token ids up to where the answer begins: the rendered dialogue, the assistant's header and the prompt's prefix."""
-    return rendered_ids(model, turns(prompt, system), prefix=prompt.prefix, template=template)
+    return rendered_ids(model, turns(prompt), prefix=prompt.prefix, template=template)
 
 
 def rendered_ids(
