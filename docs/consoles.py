@@ -113,9 +113,11 @@ def settled(printed: str) -> str:
 
 
 def rewritten(page: str, printed: list[str]) -> str:
-    """The page with `printed` in place of what its commands printed."""
+    """The page with `printed` in place of what its commands printed, where more differs than what does in every run."""
     commands = [step for step in steps(page) if step.command]
     for step, output in reversed(list(zip(commands, printed, strict=True))):
+        if settled(output) == settled(step.printed):
+            continue
         lines = "".join(f"{line.rstrip()}\n" for line in output.strip("\n").splitlines())
         page = page[: step.start] + lines + page[step.end :]
     return page
