@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from winsome.judges.dialogue import required_reference
 from winsome.records import Match, Prompt, Verdict, digest, shares
@@ -20,6 +21,7 @@ class Rule:
     name: str
     id: str
     label: str
+    kind: str
     check: Check
     expected: Any = None
     sides: range = range(2, 3)
@@ -35,9 +37,10 @@ class Rule:
             yield Verdict(match.id, self.name, self.id, outcome, split, reason=reason)
 
     def _expected(self, prompt: Prompt) -> Any:
-        return required_reference(prompt, self.label) if self.expected is None else self.expected
+        return required_reference(prompt, self.kind) if self.expected is None else self.expected
 
 
 def rule(kind: str, version: int, name: str, check: Check, expected: Any, settings: Sequence[Any]) -> Rule:
     """The judge of `check`; `settings` are whatever else changes what passes."""
-    return Rule(name, digest([kind, version, expected, list(settings)]), kind, check, expected)
+    label = unquote(name.replace(kind, f"{kind}@{version}", 1))
+    return Rule(name, digest([kind, version, expected, list(settings)]), label, kind, check, expected)
