@@ -228,6 +228,8 @@ def _tell_end(found: Comparison, args: Namespace) -> None:
     """Warnings always; holes, notes and the way to the report unless quiet."""
     for warning in found.record["warnings"]:
         output.tell(f"warning: {warning}")
+    if found.record["judge"]["note"]:
+        output.tell(f"warning: {found.record['judge']['name']}: {found.record['judge']['note']}")
     if args.quiet:
         return
     for note in found.record["notes"]:
