@@ -12,6 +12,7 @@ import pytest
 from tests.judges.scripted import Scripted, always, answered, asked, matched, tokens, verdicts
 from winsome import specs
 from winsome.errors import BadInput, Unsupported
+from winsome.judges import KINDS
 from winsome.judges.pairwise import pairwise
 from winsome.judges.protocol import PROTOCOLS
 from winsome.judges.seats import alpaca_eval_seat
@@ -236,7 +237,7 @@ def test_protocols_are_named_with_the_nearest_hint() -> None:
 
 
 def test_every_kind_opens_what_it_names() -> None:
-    for kind, place in specs.kinds("Judge").items():
+    for kind, place in KINDS["Judge"].items():
         module, _, name = place.partition(":")
         assert name == kind
         assert specs.factory_of(specs.Spec(kind), "Judge") is not None, module
