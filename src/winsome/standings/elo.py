@@ -30,6 +30,7 @@ def elo(
 
     Each battle moves both sides by k x weight x (share - 1 / (1 + 10^((rating_b - rating_a) / 400))). Intervals come from
     `replicates` seeded redraws of the clusters, played in the same order (shuffled ones with passes > 1).
+    Where all redraws are alike (one cluster, ties alone) there is no interval, and a warning says so.
     Elo forgets and depends on the order: Bradley-Terry does neither. Raises BadInput for settings out of range.
     """
     check_level(level)
@@ -53,13 +54,20 @@ def elo(
     gap = spread[:, None, :] - spread[None, :, :]
     side = np.minimum((gap <= 0).sum(2), (gap >= 0).sum(2))
     p_values = np.minimum(1.0, 2.0 * (side + 1) / (replicates + 1))
+    # Redraws of one cluster, or of ties alone, are all the same: they say nothing of how sure a difference is.
+    p_values[np.ptp(gap, axis=2) <= 1e-12] = 1.0
     ranks = possible_ranks(ratings, decided_pairs(p_values, level))
     rows: list[Row] = []
+    notes: list[str] = []
     found = tally(battles, cluster)
     for code, name in enumerate(battles.names):
         rating, error = float(ratings[code]), float(errors[code])
         low, high = percentile_interval(spread[code], level)
-        figures = (rating, error, min(low, rating), max(high, rating))
+        if high - low <= 1e-12:
+            notes.append(f"{name}: the redraws have no spread, so there is no interval")
+            figures = (rating, None, None, None)
+        else:
+            figures = (rating, error, min(low, rating), max(high, rating))
         entered = int(found.n[code]), int(found.battles[code])
         rows.append(Row(name, *figures, *entered, found.counts(code), ranks[code]))
     order_note = "file order used" if passes == 1 else f"mean over {passes} shuffles, seed {seed}"
@@ -70,7 +78,7 @@ def elo(
         level=level,
         interval="bootstrap",
         dropped=dropped(battles),
-        warnings=(*battles.notes, *pooled(battles), order_note),
+        warnings=(*battles.notes, *pooled(battles), order_note, *notes),
     )
 
 

@@ -1,7 +1,7 @@
 """Verdicts in tables with named columns, Chatbot Arena's battles among them, read in bulk.
 
 model_a, model_b (or a and b, left and right) and winner or share; optional prompt_id (or question_id, uid), category, judge,
-annotator, aspect, order, repeat, weight, extent, outcome, and pairs of numbers such as length_a and length_b. Polars reads
+annotator, aspect, order, repeat, time, weight, extent, outcome, and pairs of numbers such as length_a and length_b. Polars reads
 the columns; where it fails or finds a hole, the records are read again one by one, so that the message names the place.
 """
 
@@ -42,7 +42,10 @@ WINNERS = {
 }  # fmt: skip
 """Word of `winner` -> share of the first side."""
 
-RENAMED = {"prompt_id": ("prompt_id", "question_id", "uid", "prompt", "id")}
+RENAMED = {
+    "prompt_id": ("prompt_id", "question_id", "uid", "prompt", "id"),
+    "time": ("time", "tstamp", "timestamp"),
+}
 TEXTS = ("category", "judge", "annotator", "worker", "aspect", "outcome", "language", "contest")
 NUMBERS = ("share", "weight", "extent", "order", "repeat", "asks")
 ARENA = ("anony", "conversation_a", "tstamp", "conv_a")
