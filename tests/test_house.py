@@ -285,3 +285,17 @@ def test_every_page_is_in_the_navigation() -> None:
 
     written = {p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")}
     assert written | set(PAGES) == set(leaves(config["nav"]))
+
+
+def test_every_public_name_is_in_the_python_reference() -> None:
+    import winsome
+    from winsome import errors
+
+    page = (ROOT / "docs" / "reference" / "api.md").read_text("utf-8")
+    entries = re.findall(r"^::: (\S+)$", page, re.MULTILINE)
+    for name in winsome.__all__:
+        if name not in ("__version__", "standings"):
+            whole = "winsome.errors" if hasattr(errors, name) else f".{name}"
+            assert any(entry.endswith(whole) for entry in entries), (
+                f"winsome.{name} is not in docs/reference/api.md"
+            )
