@@ -2,6 +2,7 @@
 
     kind:address?key=value&key=(nested?spec=1)&key=[a,b]      http://host:8000/v1#model?key=env:NAME
     path/to/answers.json                                      @contender.yaml      package.module:object?n=8
+    world:preset?seed=1#member?k=2                            a member of what stands before #, with settings of its own
 
 `%XX` escapes a character that means something here (`? & ( ) [ ] , %`). Only `open_spec` imports other rooms, and only the one
 that a spec names.
@@ -13,7 +14,7 @@ import difflib
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,11 @@ from urllib.parse import quote, unquote
 from winsome.errors import BadInput, Unsupported
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
-    "Contender": ("winsome.contenders", "winsome.decoding"),
-    "Judge": ("winsome.judges",),
-    "Scorer": ("winsome.scorers",),
+    "Contender": ("winsome.contenders", "winsome.decoding", "winsome.sandbox"),
+    "Judge": ("winsome.judges", "winsome.sandbox"),
+    "Scorer": ("winsome.scorers", "winsome.sandbox"),
     "Encoder": ("winsome.models",),
-    "Suite": ("winsome.suites",),
+    "Suite": ("winsome.suites", "winsome.sandbox"),
 }
 """Role -> rooms whose `KINDS` (role -> kind -> "module:object") may hold it."""
 
@@ -98,6 +99,11 @@ def parse(text: str | Mapping[str, Any] | Spec) -> Spec:
         return Spec(base.rstrip("/"), unquote(model), _settings(query, text))
     if text.lower().endswith(FILES) and "?" not in text and not re.match(r"[a-z_]+:", text):
         return Spec("recorded", text)
+    whole, hash_, member = text.partition("#")
+    if hash_ and "?" in whole and re.match(r"[a-z_]+:", whole):
+        inner = parse(whole)
+        name, query = _split_query(member)
+        return Spec(inner.kind, f"{str(inner).partition(':')[2]}#{name}", _settings(query, text))
     head, query = _split_query(text)
     kind, colon, address = head.partition(":")
     if "/" in kind or "\\" in kind or (not colon and kind.lower().endswith(FILES)):
@@ -222,12 +228,26 @@ def factory_of(spec: Spec, role: str) -> Callable[..., Any] | None:
     """The function that makes `spec` in `role`; None where no such kind exists there."""
     if "." in spec.kind and "://" not in spec.kind:
         return _own_code(spec)
-    scheme = spec.kind.partition("://")[0]
-    place = kinds(role).get(scheme)
+    place = kinds(role).get(_kind(spec))
     if place is None:
         return None
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _kind(spec: Spec) -> str:
+    """The entry of `KINDS` that a spec names: a member (world:labels#annotator) is a kind of its own, "world#annotator"."""
+    scheme, server, _ = spec.kind.partition("://")
+    _, hash_, member = spec.address.rpartition("#")
+    if hash_ and not server and any(kind.startswith(f"{scheme}#") for role in ROOMS for kind in kinds(role)):
+        return f"{scheme}#{member}"
+    return scheme
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names in one short line."""
+    text = ", ".join(sorted(names)) or "none"
+    return text if len(text) <= 90 else text[:90].rpartition(",")[0] + " .."
 
 
 def _own_code(spec: Spec) -> Callable[..., Any]:
@@ -241,12 +261,11 @@ def _own_code(spec: Spec) -> Callable[..., Any]:
 
 def unknown_kind(spec: Spec, role: str) -> BadInput:
     """The error for a kind that no room has, with the nearest name."""
-    known = sorted(kinds(role))
-    near = difflib.get_close_matches(spec.kind, known, 1, 0.5)
+    wanted = _kind(spec)
+    known = [kind for kind in sorted(kinds(role)) if ("#" in kind) == ("#" in wanted)]
+    near = difflib.get_close_matches(wanted, known, 1, 0.5)
     hint = f'; did you mean "{near[0]}"?' if near else ""
-    return BadInput(
-        f'"{masked(spec)}": no {role.lower()} kind "{spec.kind}"{hint} (known: {", ".join(known)})'
-    )
+    return BadInput(f'"{masked(spec)}": no {role.lower()} kind "{wanted}"{hint} (known: {_listed(known)})')
 
 
 def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
@@ -261,7 +280,7 @@ def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             raise BadInput(
-                f'"{masked(spec)}": no setting "{key}"{hint} (known: {", ".join(sorted(known)) or "none"})'
+                f'"{masked(spec)}": no setting "{key}"{hint} (known: {_listed(known)})'
             )
         arguments[key] = _converted(value, known[key], spec, run)
     for key, setting in known.items():

@@ -1,0 +1,127 @@
+"""What is known of a world and of its bases: samples, and figures measured here with their counts and intervals."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from winsome.protocols import Contender
+from winsome.records import Prompt, Response, Sampling
+from winsome.sandbox import knobs
+from winsome.sandbox.gold import gold
+from winsome.sandbox.lexicon import joined, length
+from winsome.sandbox.tiny_lm import LONGEST_ANSWER
+from winsome.sandbox.worlds import World
+from winsome.standings.intervals import wilson
+
+QUANTILE = 1.959963984540054
+"""Of the normal law at 95%."""
+SAMPLES = 3
+
+
+def world_card(world: World, n: int = 1000) -> dict[str, Any]:
+    """A world as JSON: its knobs that differ from the preset's defaults, and what `n` test prompts are like, with samples.
+
+    Samples show right answers: a card is for people, never an input of a step.
+    """
+    prompts = world.prompts(n, "test")
+    readings = [world.reading(prompt) for prompt in prompts]
+    answers = [
+        world.target(reading).right(Random(prompt.id)) if reading.clear else None
+        for prompt, reading in zip(prompts, readings, strict=True)
+    ]
+    lengths = [length(answer) for answer in answers if answer is not None]
+    return {
+        "world": world.name,
+        "id": world.id,
+        "knobs": knobs.unlike_default(world.knobs),
+        "prompts": n,
+        "clear": sum(reading.clear for reading in readings),
+        "categories": dict(Counter(prompt.facets["category"] for prompt in prompts).most_common()),
+        "languages": dict(Counter(prompt.facets["lang"] for prompt in prompts).most_common()),
+        "persons": [{"name": p.name, "group": p.group} for p in world.people],
+        "words": len(world.words),
+        "answer_words": {"least": min(lengths, default=0), "most": max(lengths, default=0)},
+        "judge": {
+            "name": f"{world.name}#gold",
+            "error": 0.0,
+            "depends_on_order": False,
+            "depends_on_names": False,
+        },
+        "samples": [
+            {
+                "category": prompt.facets["category"],
+                "turns": [message.text for message in prompt.messages],
+                "answer": None if answer is None else joined(reading.tongue.say(answer)),
+            }
+            for prompt, reading, answer in list(zip(prompts, readings, answers, strict=True))[: 4 * SAMPLES]
+        ],
+    }
+
+
+def measured(
+    world: World, contender: Contender, *, n: int = 1400, temperature: float = 0.0
+) -> dict[str, Any]:
+    """How often a contender's answers to `n` test prompts are right as a whole, by kind of task, with 95% Wilson intervals.
+
+    `weighted` is the mean over kinds. Tokens a CPU-second count every token drawn, prompts included in the time.
+    """
+    prompts = world.prompts(n, "test")
+    started = time.process_time()
+    answers = asyncio.run(_asked(contender, prompts, temperature))
+    seconds = time.process_time() - started
+    found: dict[str, list[bool]] = {}
+    samples: dict[str, list[dict[str, Any]]] = {}
+    for prompt in prompts:
+        response = answers[prompt.id]
+        right = gold(world, prompt, response.text).correct
+        kind = prompt.facets["category"]
+        found.setdefault(kind, []).append(right)
+        shown = samples.setdefault(kind, [])
+        if len(shown) < SAMPLES:
+            shown.append({"prompt": prompt.text, "answer": response.text, "right": right})
+    tokens = sum(response.usage.tokens_out for response in answers.values())
+    kinds = {kind: _share(rights) for kind, rights in sorted(found.items())}
+    return {
+        "prompts": n,
+        "temperature": temperature,
+        "kinds": kinds,
+        "weighted": round(sum(kind["right"] for kind in kinds.values()) / len(kinds), 4),
+        "cut_off": sum(response.finish == "length" for response in answers.values()),
+        "tokens": tokens,
+        "tokens_a_cpu_second": round(tokens / seconds, 1),
+        "samples": samples,
+    }
+
+
+def add_measures(place: Path, world: World, *, n: int = 1400) -> dict[str, Any]:
+    """The card of a base in `place` with its measured figures, greedy and at temperature 1, written to its card.json."""
+    import orjson
+
+    from winsome.contenders.local import LocalContender
+
+    contender = LocalContender(str(place), dtype="float32", slots=256, name=place.name)
+    file = place / "card.json"
+    card: dict[str, Any] = orjson.loads(file.read_bytes())
+    card["measured"] = {
+        "greedy": measured(world, contender, n=n, temperature=0.0),
+        "sampled": measured(world, contender, n=n, temperature=1.0),
+    }
+    file.write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2) + b"\n")
+    return card
+
+
+async def _asked(contender: Contender, prompts: Sequence[Prompt], temperature: float) -> dict[str, Response]:
+    sampling = Sampling(temperature=temperature, max_tokens=LONGEST_ANSWER, seed=0)
+    return {response.prompt: response async for response in contender.answer(prompts, sampling)}
+
+
+def _share(rights: Sequence[bool]) -> dict[str, float]:
+    mean = sum(rights) / len(rights)
+    low, high = wilson(mean, len(rights), QUANTILE)
+    return {"right": round(mean, 4), "low": round(low, 4), "high": round(high, 4), "n": len(rights)}

@@ -1,0 +1,213 @@
+"""Trains the bases of a world: first its documents, then demonstrations. One thread, bit for bit on one machine.
+
+python -m winsome.sandbox.make_bases world:instruction --size 0.2M --out src/winsome/sandbox/weights
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from winsome.sandbox import documents
+from winsome.sandbox.card import add_measures
+from winsome.sandbox.demonstrations import demonstrations
+from winsome.sandbox.lexicon import words
+from winsome.sandbox.tiny_lm import CONTEXT, SHAPES, cached, network
+from winsome.sandbox.tokenizer import ASSISTANT, END, tokenizer
+from winsome.sandbox.worlds import World
+
+VERSION = 1
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one size is trained. Updates of each phase; `batch` examples an update; the rate falls by a cosine to a tenth."""
+
+    documents: int
+    demonstrations: int
+    batch: int
+    rate: float
+    warmup: int = 300
+    decay: float = 0.01
+    clip: float = 1.0
+    seed: int = 0
+
+
+RECIPES: dict[str, Recipe] = {
+    "0.2M": Recipe(documents=600, demonstrations=1400, batch=64, rate=4e-3),
+    "1M": Recipe(documents=400, demonstrations=800, batch=64, rate=2e-3),
+    "3M": Recipe(documents=300, demonstrations=600, batch=64, rate=1.5e-3),
+}
+
+Example = tuple[list[int], list[int]]
+"""Token ids, and for each the label: itself, or IGNORED where no loss is taken."""
+
+
+def document_examples(world: World, tok: Any) -> Iterator[Example]:
+    """Documents, each ended; every token is learnt."""
+    ids = tok.get_vocab()
+    for document in documents.stream(world):
+        row = [ids[word] for word in words(document.text)] + [ids[END]]
+        yield row, row
+
+
+def demonstration_examples(world: World, tok: Any) -> Iterator[Example]:
+    """Dialogues as the chat template writes them; the answer and its end are learnt."""
+    ids = tok.get_vocab()
+    for prompt, answer in demonstrations(world):
+        row: list[int] = []
+        for role, text in [("system", prompt.system)] if prompt.system else []:
+            row += [ids[f"<{role}>"], *(ids[word] for word in words(text)), ids[END]]
+        for message in prompt.messages:
+            row += [ids[f"<{message.role}>"], *(ids[word] for word in words(message.text)), ids[END]]
+        row.append(ids[ASSISTANT])
+        learnt = [*(ids[word] for word in words(answer)), ids[END]]
+        yield row + learnt, [IGNORED] * len(row) + learnt
+
+
+def batches(examples: Iterator[Example], size: int, seed: int) -> Iterator[list[Example]]:
+    """Batches of examples of like length, so that little is padded, in a random order of lengths."""
+    rng = Random(seed)
+    while pool := list(islice(examples, 32 * size)):
+        pool.sort(key=lambda example: len(example[0]))
+        found = [pool[start : start + size] for start in range(0, len(pool), size)]
+        rng.shuffle(found)
+        yield from found
+
+
+def loss_of(model: Any, batch: Sequence[Example]) -> Any:
+    """The mean cross-entropy (nats) over the learnt tokens of a batch."""
+    import torch
+
+    length = max(len(ids) for ids, _ in batch)
+    ids = torch.zeros(len(batch), length, dtype=torch.long)
+    labels = torch.full((len(batch), length), IGNORED)
+    for place, (row, learnt) in enumerate(batch):
+        ids[place, : len(row)] = torch.tensor(row)
+        labels[place, : len(row)] = torch.tensor(learnt)
+    # Padding stands right of what is read, so plain causal attention never sees it.
+    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+    kept = labels[:, 1:] != IGNORED
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[kept]), labels[:, 1:][kept])
+
+
+def train(
+    world: World, size: str, recipe: Recipe, say: Callable[[str], None] = lambda _: None
+) -> tuple[Any, Any, dict[str, Any]]:
+    """The trained model (float32), its tokenizer, and what training took."""
+    import math
+
+    import torch
+
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    tok = tokenizer(world, CONTEXT)
+    model = network(size, len(tok), recipe.seed).train()
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98), eps=1e-8)
+    phases = (
+        ("documents", recipe.documents, document_examples(world, tok)),
+        ("demonstrations", recipe.demonstrations, demonstration_examples(world, tok)),
+    )
+    total, update, tokens, losses = recipe.documents + recipe.demonstrations, 0, 0, list[float]()
+    started = time.process_time()
+    for phase, updates, examples in phases:
+        for batch in islice(batches(examples, recipe.batch, recipe.seed), updates):
+            share = min(1.0, (update + 1) / recipe.warmup)
+            fall = 0.1 + 0.9 * (1 + math.cos(math.pi * update / total)) / 2
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.rate * share * fall
+            loss = loss_of(model, batch)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+            optimizer.step()
+            update += 1
+            tokens += sum(len(ids) for ids, _ in batch)
+            losses.append(float(loss.detach()))
+            if update % 100 == 0:
+                seconds = time.process_time() - started
+                mean = sum(losses[-100:]) / 100
+                say(
+                    f"{phase} {update}/{total} loss {mean:.4f} {tokens / seconds:.0f} tokens/CPU-s {seconds:.0f} s"
+                )
+    seconds = time.process_time() - started
+    return (
+        model.eval(),
+        tok,
+        {
+            "tokens": tokens,
+            "cpu_seconds": round(seconds, 1),
+            "last_loss": round(sum(losses[-100:]) / len(losses[-100:]), 4),
+        },
+    )
+
+
+def save(
+    world: World, size: str, recipe: Recipe, place: Path, trained: tuple[Any, Any, dict[str, Any]]
+) -> None:
+    """The folder of a base: float16 weights, configuration, tokenizer, card.json with all that made it."""
+    import orjson
+    import torch
+    import transformers
+
+    model, tok, took = trained
+    place.mkdir(parents=True, exist_ok=True)
+    model.half().save_pretrained(place)
+    tok.save_pretrained(place)
+    card = {
+        "world": world.name,
+        "base_id": world.base_id,
+        "size": size,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "vocabulary": len(tok),
+        "recipe": asdict(recipe) | {"version": VERSION},
+        "shape": asdict(SHAPES[size]),
+        "training": took,
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+        "processor": platform.machine(),
+    }
+    (place / "card.json").write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train and save the bases that are asked for."""
+    from winsome.sandbox.members import opened
+
+    parser = argparse.ArgumentParser(prog="python -m winsome.sandbox.make_bases", description=__doc__)
+    parser.add_argument("world", nargs="?", default="world:instruction")
+    parser.add_argument("--size", choices=list(SHAPES), action="append")
+    parser.add_argument("--out", type=Path, help="the folder of folders (default: the cache)")
+    parser.add_argument(
+        "--demonstrations", type=int, help="updates of the second phase (default: the recipe's)"
+    )
+    args = parser.parse_args(arguments)
+    world = opened(args.world)
+    for size in args.size or SHAPES:
+        recipe = RECIPES[size]
+        if args.demonstrations is not None:
+            recipe = replace(recipe, demonstrations=args.demonstrations)
+        place = args.out / f"{world.preset}-{size}" if args.out else cached(world, size)
+        save(world, size, recipe, place, train(world, size, recipe, _say))
+        card = add_measures(place, world)
+        _say(f"{place}: written; right, tasks weighted equally: {card['measured']['greedy']['weighted']}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

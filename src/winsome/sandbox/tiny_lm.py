@@ -1,0 +1,87 @@
+"""Tiny LLaMA-style models of a world: their shapes, and the folders in which trained ones lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from winsome.errors import BadInput, Unsupported
+from winsome.models.fetch import cache_folder
+from winsome.sandbox.worlds import World
+
+Size = Literal["0.2M", "1M", "3M"]
+CONTEXT = 256
+LONGEST_ANSWER = 48
+"""Tokens that an answer of a base may have: more than any right answer of the presets needs."""
+WEIGHTS = Path(__file__).with_name("weights")
+"""Bases that ship with the package."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """RMSNorm, rotary positions, SwiGLU, tied embeddings."""
+
+    width: int
+    layers: int
+    heads: int
+    inner: int
+
+
+SHAPES: dict[str, Shape] = {
+    "0.2M": Shape(64, 4, 4, 160),
+    "1M": Shape(128, 5, 4, 344),
+    "3M": Shape(192, 7, 6, 512),
+}
+
+
+def network(size: str, vocabulary: int, seed: int) -> Any:
+    """An untrained model of a size in float32, drawn from `seed`."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    shape = SHAPES[size]
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
+        intermediate_size=shape.inner,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        initializer_range=shape.width**-0.5 / 2,
+        bos_token_id=None,
+        eos_token_id=1,
+        pad_token_id=0,
+        attn_implementation="sdpa",
+    )
+    return LlamaForCausalLM(config)
+
+
+def folder(world: World, size: str) -> Path:
+    """The folder of a world's base: the one that ships, else the one made on this machine.
+
+    Raises BadInput for an unknown size, Unsupported with the command that makes a base where there is none.
+    """
+    if size not in SHAPES:
+        raise BadInput(f'{world.name}#base: no size "{size}" (known: {", ".join(SHAPES)})')
+    for place in (WEIGHTS / f"{world.preset}-{size}", cached(world, size)):
+        card = place / "card.json"
+        if card.is_file() and _made_for(card) == world.base_id:
+            return place
+    raise Unsupported(
+        f"{world.name}: its {size} base is not made yet; run: python -m winsome.sandbox.make_bases '{world.name}' --size {size}"
+    )
+
+
+def cached(world: World, size: str) -> Path:
+    """Where a base is kept that this machine made."""
+    return cache_folder() / "worlds" / f"{world.preset}-{world.base_id[:12]}-{size}"
+
+
+def _made_for(card: Path) -> str:
+    import orjson
+
+    return str(orjson.loads(card.read_bytes()).get("base_id", ""))
