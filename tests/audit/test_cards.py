@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import winsome
 from tests.audit.sheets import sheet, votes
-from winsome.audit.cards import card
+from winsome.audit.cards import card, recorded_card
 from winsome.audit.people import read_people
 from winsome.errors import BadInput
 from winsome.matchmaking.judge_cards import card_of, read_card
@@ -182,3 +183,47 @@ def test_limits_take_the_first_pairs(tmp_path: Path) -> None:
     assert len(people.pairs) == 4
     assert len(people.share) == len(people.annotator) == 12
     assert made(tmp_path / "h.csv", FAIR, limit=4)["against"]["pairs"] == 4
+
+
+def test_recorded_votes_of_a_judge_have_the_kappa_of_scikit_learn(shared_data: Path) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    folder = shared_data / "llmfao"
+    found = recorded_card(
+        folder / "gpt4_votes.csv",
+        against=folder / "crowd_votes.csv",
+        pairs=folder / "pairs.parquet",
+        ledger="l.sqlite",
+    ).record
+    votes_of = {name: pl.read_csv(folder / f"{name}_votes.csv") for name in ("crowd", "gpt4")}
+    both = votes_of["crowd"].join(votes_of["gpt4"].select("id", said="winner"), on="id")
+    agreed = found["agreement"]
+    assert agreed["cohen_kappa"]["estimate"] == pytest.approx(
+        metrics.cohen_kappa_score(both["winner"], both["said"])
+    )
+    assert agreed["same_label"]["estimate"] == pytest.approx((both["winner"] == both["said"]).mean())
+    assert (found["against"]["votes"], found["against"]["pairs"]) == (6204, 1479)
+    assert found["position"] is None
+    assert agreed["people"]["same_label"]["estimate"] > agreed["same_label"]["estimate"]
+
+
+def test_recorded_verdicts_follow_pairs_that_are_turned_round(tmp_path: Path) -> None:
+    rows = votes(10, annotators=1, ties=0.0)
+    turned = [
+        row | {"answer_a": row["answer_b"], "answer_b": row["answer_a"], "winner": {"model_a": "model_b"}.get(row["winner"], "model_a")}
+        for row in rows[:8]
+    ]  # fmt: skip
+    found = recorded_card(
+        sheet(tmp_path / "judge.csv", turned), against=sheet(tmp_path / "h.csv", rows), ledger="l.sqlite"
+    ).record
+    assert found["agreement"]["same_label"]["estimate"] == 1.0
+    assert found["outcomes"]["not asked"] == 2
+    other = sheet(tmp_path / "o.csv", [row | {"prompt": "another"} for row in rows])
+    with pytest.raises(BadInput, match="no pair in common"):
+        recorded_card(other, against=tmp_path / "h.csv", ledger="l.sqlite")
+
+
+def test_equal_answers_under_two_ids_are_two_pairs(tmp_path: Path) -> None:
+    pair = {"prompt": "q", "answer_a": "a good one", "answer_b": "one", "model_a": "x", "model_b": "y"}
+    pairs = sheet(tmp_path / "p.csv", [pair | {"id": n} for n in range(3)])
+    people = sheet(tmp_path / "v.csv", [{"id": n, "winner": "left"} for n in range(3)])
+    assert made(people, FAIR, pairs=pairs)["outcomes"]["judged"] == 3

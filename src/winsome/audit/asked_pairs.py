@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from winsome.audit.people import People
+from winsome.audit.people import Pair, People
 from winsome.errors import BadInput
 from winsome.matchmaking.asks import Plan, battles_frame
 from winsome.matchmaking.judging import Alarms, Judging
@@ -19,7 +19,7 @@ from winsome.matchmaking.rules import Answer, decided
 from winsome.matchmaking.schedule import Pairing
 from winsome.matchmaking.session import Session
 from winsome.protocols import Judge
-from winsome.records import Sampling, Suite, Usage, digest
+from winsome.records import Sampling, Suite, Usage, digest, shares
 from winsome.standings.battles import Battles
 from winsome.standings.combine import combine
 
@@ -94,3 +94,49 @@ async def ask_pairs(
         tuple(sorted(name for name in judging.served_by if name)),
         tuple(ask.usage for ask in plan.asks),
     )
+
+
+def recorded_pairs(people: People, verdicts: People) -> Asked:
+    """Verdicts that a judge gave elsewhere, in the form of those asked here; a pair judged twice is a repeat.
+
+    verdicts: the judge's, read as people's are. Nothing is known of seats and cost. Raises BadInput where no pair is shared.
+    """
+    import polars as pl
+
+    place = {_key(pair): n for n, pair in enumerate(people.pairs)}
+    of_pair = [place.get(_key(pair)) for pair in verdicts.pairs]
+    turned = [n is not None and pair.answers[0].content != people.pairs[n].answers[0].content
+              for n, pair in zip(of_pair, verdicts.pairs, strict=True)]  # fmt: skip
+    repeats, rows = [0] * len(people.pairs), list[dict[str, object]]()
+    for pair, share in zip(verdicts.pair.tolist(), verdicts.share.tolist(), strict=True):
+        number = of_pair[pair]
+        if number is not None:
+            rows.append(_row(number, repeats[number], 1.0 - share if turned[pair] else share, people))
+            repeats[number] += 1
+    if not rows:
+        raise BadInput(
+            f"{verdicts.name} and {people.name}: no pair in common; give verdicts on the same answers"
+        )
+    rows += [_row(n, 0, None, people) for n, count in enumerate(repeats) if not count]
+    frame = pl.DataFrame(
+        sorted(rows, key=lambda row: (row["position"], row["repeat"])), infer_schema_length=None
+    )
+    frame = frame.cast(
+        {"share": pl.Float64, "extent": pl.Float64, "category": pl.String, "verdict": pl.String}
+    )
+    battles = combine(Battles.from_frame(battles_frame(frame), name="the verdicts"))
+    return Asked(frame, battles, np.zeros(len(people.pairs), np.bool_), (), ())
+
+
+def _key(pair: Pair) -> tuple[str, str, frozenset[str]]:
+    return pair.id, pair.prompt.id, frozenset(answer.content for answer in pair.answers)
+
+
+def _row(number: int, repeat: int, share: float | None, people: People) -> dict[str, object]:
+    outcome = "not asked" if share is None else shares(share)[0]
+    return {
+        "position": number, "contest": str(number), "cluster": people.pairs[number].prompt.id, "a": SIDES[0], "b": SIDES[1],
+        "order": 0, "repeat": repeat, "seat_a": 0, "outcome": outcome, "share": share, "extent": None, "aspect": "",
+        "judge": "recorded", "category": None, "length_a": 0, "length_b": 0, "cached": True,
+        "verdict": None if share is None else "recorded",
+    }  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import orjson
 
 from winsome.audit import measures
-from winsome.audit.asked_pairs import Asked, ask_pairs
+from winsome.audit.asked_pairs import Asked, ask_pairs, recorded_pairs
 from winsome.audit.people import People, read_people
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
@@ -23,6 +23,7 @@ from winsome.matchmaking.preflight import Estimate
 from winsome.matchmaking.run_folder import now, versions
 from winsome.matchmaking.session import Session
 from winsome.protocols import Judge
+from winsome.records import digest
 from winsome.standings.intervals import check_level
 
 ClusterBy = Literal["prompt", "pair", "annotator"]
@@ -111,8 +112,43 @@ def card(
     return Card(record, None if cards is None else keep_card(record, Path(cards)))
 
 
+def recorded_card(
+    verdicts: str | Path,
+    *,
+    against: str | Path,
+    pairs: str | Path | None = None,
+    cluster: ClusterBy = "prompt",
+    level: float = 0.95,
+    ledger: str | Path | None = None,
+    cards: str | Path | None = CARDS,
+    command: str = "",
+) -> Card:
+    """The card of a judge whose verdicts are in a file of the same form as people's votes; nothing is asked.
+
+    Raises BadInput naming file, record and field, and where the two files share no pair.
+    """
+    check_level(level)
+    path = Path(verdicts)
+    with Ledger.open(ledger) as store:
+        people, said = read_people(against, pairs, store), read_people(path, pairs, store)
+    judge = Recorded(path.name, digest(["recorded", path.name]))
+    record = card_record(judge, people, recorded_pairs(people, said), 0.0, cluster=cluster, level=level)
+    record["cost"] = dict.fromkeys(record["cost"])
+    record["made"] = {"at": now(), "command": command, "seed": 0, **versions()}
+    return Card(record, None if cards is None else keep_card(record, Path(cards)))
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The name of a judge that is not here; where its answers were seated is not known."""
+
+    name: str
+    id: str
+    ordered: bool = False
+
+
 def card_record(
-    judge: Judge,
+    judge: Judge | Recorded,
     people: People,
     asked: Asked,
     seconds: float,

@@ -34,10 +34,11 @@ MODELS = (("model_a", "model_b"), ("model_x", "model_y"), ("generator_1", "gener
 
 @dataclass(frozen=True)
 class Pair:
-    """Two answers to one prompt."""
+    """Two answers to one prompt; `id` is the name that a table of pairs gives it."""
 
     prompt: Prompt
     answers: tuple[Response, Response]
+    id: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,23 +64,26 @@ class People:
         return People(self.name, self.pairs[:pairs], self.pair[kept], self.share[kept], annotator)
 
 
-Vote = tuple[Prompt, tuple[Response, Response], float, str | None]
+Vote = tuple[Pair, float, str | None]
 
 
 def of_votes(name: str, votes: Sequence[Vote]) -> People:
-    """People of votes, each (prompt, answers, share of the first, annotator); equal pairs are one, also when turned round."""
+    """People of votes, each (pair, share of its first answer, annotator).
+
+    Pairs of equal id, prompt and answers, word by word, are one, also when turned round.
+    """
     pairs: list[Pair] = []
-    places: dict[tuple[str, str, str], tuple[int, bool]] = {}
+    places: dict[tuple[str, str, str, str], tuple[int, bool]] = {}
     pair: list[int] = []
     shares: list[float] = []
-    for prompt, answers, share, _ in votes:
-        first, second = (answer.content for answer in answers)
-        found = places.get((prompt.id, first, second))
+    for given, share, _ in votes:
+        first, second = (answer.content for answer in given.answers)
+        found = places.get((given.id, given.prompt.id, first, second))
         if found is None:
             found = (len(pairs), False)
-            places[prompt.id, second, first] = (len(pairs), True)
-            places[prompt.id, first, second] = found
-            pairs.append(Pair(prompt, answers))
+            places[given.id, given.prompt.id, second, first] = (len(pairs), True)
+            places[given.id, given.prompt.id, first, second] = found
+            pairs.append(given)
         pair.append(found[0])
         shares.append(1.0 - share if found[1] else share)
     if not pairs:
@@ -129,7 +133,7 @@ def _sheet(path: Path) -> People:
             said(prompt, row["model_a"], row["answer_a"]),
             said(prompt, row["model_b"], row["answer_b"]),
         )
-        votes.append((prompt, answers, row["share"], row["annotator"]))
+        votes.append((Pair(prompt, answers), row["share"], row["annotator"]))
     return of_votes(path.name, votes)
 
 
@@ -147,13 +151,25 @@ def _by_match(path: Path, ledger: Ledger) -> People:
         if row["share"] is None:
             continue
         first, second = match.seated
-        votes.append((match.prompt, (first.response, second.response), row["share"], row["annotator"]))
+        votes.append((Pair(match.prompt, (first.response, second.response)), row["share"], row["annotator"]))
     return of_votes(path.name, votes)
 
 
 def _beside(votes: Source, pairs: Source) -> People:
     """Votes by id beside the table that holds the words."""
-    known = {label(pairs, place, "id"): _pair(pairs, place) for place in range(len(pairs.rows))}
+    known: dict[str, Pair] = {}
+    seen: set[tuple[str, str]] = set()
+    for place in range(len(pairs.rows)):
+        pair = _pair(pairs, place)
+        if pair.id in known:
+            wrong(pairs, place, f"has id {shown(pair.id)} once more; give every pair an id of its own")
+        names = [answer.id for answer in pair.answers]
+        if (names[0], names[1]) in seen:
+            # The same two answers under another id are another draw, or both would be one match.
+            again = tuple(said(pair.prompt, a.contender, a.text, place + 1) for a in pair.answers)
+            pair = Pair(pair.prompt, (again[0], again[1]), pair.id)
+        seen.add((names[0], names[1]))
+        known[pair.id] = pair
     found: list[Vote] = []
     for place, row in enumerate(votes.rows):
         id = label(votes, place, "id")
@@ -164,13 +180,12 @@ def _beside(votes: Source, pairs: Source) -> People:
                 f"has id {shown(id)}, which {pairs.path.name} lacks; add the pair or drop the record",
             )
         if row.get("winner") not in (None, ""):
-            prompt, answers = known[id]
             share = one_of(votes, place, "winner", WINNERS)
-            found.append((prompt, answers, share, optional(row, "annotator", "worker")))
+            found.append((known[id], share, optional(row, "annotator", "worker")))
     return of_votes(votes.path.name, found)
 
 
-def _pair(source: Source, place: int) -> tuple[Prompt, tuple[Response, Response]]:
+def _pair(source: Source, place: int) -> Pair:
     row = source.rows[place]
     words = next((name for name in WORDS if isinstance(row.get(name), str)), None)
     sides = next((pair for pair in ANSWERS if pair[0] in row and pair[1] in row), None)
@@ -187,10 +202,11 @@ def _pair(source: Source, place: int) -> tuple[Prompt, tuple[Response, Response]
         said(prompt, optional(row, name) or side, "" if row[side] is None else str(row[side]))
         for side, name in zip(sides, names, strict=True)
     ]
-    return prompt, (answers[0], answers[1])
+    return Pair(prompt, (answers[0], answers[1]), label(source, place, "id"))
 
 
-def said(prompt: Prompt, model: str, words: Any) -> Response:
-    """A recorded answer."""
-    key = response_key(prompt.id, model, Sampling(), 0)
-    return Response(prompt.id, model, key, messages=(assistant(str(words)),), provenance="recorded")
+def said(prompt: Prompt, model: str, words: Any, sample: int = 0) -> Response:
+    """A recorded answer, the `sample`th of its contender."""
+    key = response_key(prompt.id, model, Sampling(), sample)
+    turns = (assistant(str(words)),)
+    return Response(prompt.id, model, key, sample, messages=turns, provenance="recorded")

@@ -18,7 +18,9 @@ EPILOG = (
 
 def add(parser: Parser) -> None:
     parser.add_argument(
-        "judge", metavar="JUDGE", help="embedded:judge, an endpoint, a rule; or the path of a card to show"
+        "judge",
+        metavar="JUDGE",
+        help="embedded:judge, an endpoint, a rule; a file of its verdicts; or a card to show",
     )
     parser.add_argument("--against", metavar="FILE", help="what people said of pairs of answers")
     parser.add_argument("--pairs", metavar="FILE", help="the words that the votes' ids stand for")
@@ -91,6 +93,19 @@ def _made(args: Namespace) -> dict[str, object] | None:
 
     if args.against is None:
         raise BadInput("card needs people's votes: winsome card JUDGE --against FILE")
+    if Path(args.judge).is_file():
+        from winsome.audit.cards import recorded_card
+
+        kept = recorded_card(
+            args.judge,
+            against=args.against,
+            pairs=args.pairs,
+            cluster=args.cluster,
+            level=args.level,
+            ledger=args.ledger,
+            command=options.typed(args),
+        )
+        return dict(kept.record)
 
     def gate(estimate: Estimate) -> bool:
         if not args.quiet:

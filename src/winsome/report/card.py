@@ -114,6 +114,8 @@ def verdict(card: Card) -> str:
 def cost(card: Card) -> str:
     """What one verdict costs."""
     found = card["cost"]
+    if found["verdicts"] is None:
+        return "The verdicts were recorded elsewhere; what they cost is not known."
     usd = (
         "price unknown"
         if found["money"] is None
