@@ -26,6 +26,7 @@ METHODS = (
     "bt-davidson",
     "bt-rao-kupper",
     "elo",
+    "glicko2",
     "grade-mean",
     "wb-score",
     "wb-reward",

@@ -19,6 +19,7 @@ from winsome.standings import (
     bradley_terry,
     bradley_terry_ties,
     elo,
+    glicko2,
     grade_mean,
     length_controlled,
     style_controlled,
@@ -33,7 +34,7 @@ from winsome.standings.tabulate import with_groups
 from winsome.text.markdown import MARKS
 
 Method = Literal[
-    "win-rate", "lc", "bt", "bt-davidson", "bt-rao-kupper", "elo", "grade-mean", "wb-score", "wb-reward"
+    "win-rate", "lc", "bt", "bt-davidson", "bt-rao-kupper", "elo", "glicko2", "grade-mean", "wb-score", "wb-reward"
 ]
 Penalty = Literal["none", "l1", "l1-cv"]
 
@@ -66,6 +67,7 @@ TAKES: dict[Method, tuple[str, ...]] = {
     "bt-davidson": (*COMPARED, "anchor"),
     "bt-rao-kupper": (*COMPARED, "anchor"),
     "elo": (*COMPARED, "passes"),
+    "glicko2": ("by",),
     "grade-mean": (),
     "wb-score": (),
     "wb-reward": (*COMPARED, "baseline", "baseline_row"),
@@ -73,7 +75,7 @@ TAKES: dict[Method, tuple[str, ...]] = {
 """Method -> the settings that it takes beside level and seed."""
 
 METHODS: tuple[Method, ...] = tuple(TAKES)
-IN_ROW_ORDER: tuple[Method, ...] = ("elo",)
+IN_ROW_ORDER: tuple[Method, ...] = ("elo", "glicko2")
 """Methods whose figure depends on the order of the rows."""
 
 
@@ -210,9 +212,13 @@ def _refuse_missing(battles: Battles, control: Sequence[str]) -> None:
 
 def _rated(battles: Battles, method: Method, settings: Settings, in_time: bool) -> Standings:
     battles, cluster = without_absent(battles), settings.cluster or "prompt"
-    if method == "elo":
-        found = elo(
-            battles, passes=settings.passes or 1, cluster=cluster, level=settings.level, seed=settings.seed
+    if method in IN_ROW_ORDER:
+        found = (
+            glicko2(battles, level=settings.level)
+            if method == "glicko2"
+            else elo(
+                battles, passes=settings.passes or 1, cluster=cluster, level=settings.level, seed=settings.seed
+            )
         )
         told = [
             "order of the column time used" if in_time and w == "file order used" else w

@@ -41,13 +41,13 @@ def rank(
 ) -> Standings:
     """The standings of recorded verdicts: files (AlpacaEval, Arena-Hard, MT-Bench, Chatbot Arena, WildBench, tables), frames or Battles.
 
-    method: win-rate and lc (length-controlled) in per cent; bt, bt-davidson, bt-rao-kupper and elo in Arena points; grade-mean
+    method: win-rate and lc (length-controlled) in per cent; bt, bt-davidson, bt-rao-kupper, elo and glicko2 in Arena points; grade-mean
     and wb-score for single grades; wb-reward in [-1, 1]. None takes the format's own (`methods.own_figure`). Orders and repeats
     of a contest are combined first.
     control: covariates held equal, as in "length,markdown": of lc, and of bt as in Chatbot Arena. penalty, c, gamed: the L1
     fit of lc, and the path of AlpacaEval's df_gamed.csv, with which C is chosen as published; calibrated: whether lc may use
     the difficulties of AlpacaEval 2 where the verdicts are on it. anchor: {contender: rating} of bt, else the mean is 1000.
-    passes: seeded shuffles over which elo is averaged (1: one pass in the order of a column `time`, else of the file).
+    passes: seeded shuffles over which elo is averaged (1: one pass in the order of a column `time`, else of the file, as for glicko2).
     interval: sandwich, bootstrap, bayes, for win rates also wald. cluster: prompt, annotator or none. aspect, category: rows
     of this one alone. margin: length margin of WB-Reward counts. format forces how files are read.
     Raises BadInput naming file, record and field, and for settings that do not go together.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winsome.errors import BadInput
-from winsome.standings import Battles, Codes, Row, Standings, paired_difference, pairwise, win_rate
+from winsome.standings import Battles, Codes, Row, paired_difference, pairwise, win_rate
 from winsome.standings.battles import Bools, mirrored_outcome, outcome_of
 from winsome.standings.sides import by_category
 
@@ -37,17 +37,16 @@ def figure(battles: Battles, name: str) -> Figure:
     """
     try:
         standings = win_rate(battles)
-        return of_row(standings.row(name), standings)
+        return of_row(standings.row(name))
     except (BadInput, KeyError):
         return dict(NOTHING)
 
 
-def of_row(row: Row, standings: Standings) -> Figure:
-    few = row.estimate is None or any(
-        text.startswith(f"{row.contender}: few ") for text in standings.warnings
-    )
+def of_row(row: Row) -> Figure:
     names = ("estimate", "low", "high", "n", "battles")
-    return {name: getattr(row, name) for name in names} | {"few": few}
+    return {name: getattr(row, name) for name in names} | {
+        "few": row.estimate is None or row.few_clusters
+    }
 
 
 def matrix(battles: Battles) -> list[Figure]:
@@ -96,7 +95,7 @@ def categories(battles: Battles, baseline: str | None) -> list[Figure]:
         except BadInput:
             continue
         found += [
-            {"category": label, "contender": row.contender, **of_row(row, standings)}
+            {"category": label, "contender": row.contender, **of_row(row)}
             for row in standings.rows
             if row.estimate is not None
         ]

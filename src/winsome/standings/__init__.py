@@ -16,6 +16,7 @@ from winsome.standings.bradley_terry import bradley_terry
 from winsome.standings.columns import Codes
 from winsome.standings.combine import combine
 from winsome.standings.elo import elo
+from winsome.standings.glicko2 import glicko2
 from winsome.standings.grades import Grades, grade_mean, wildbench_reward, wildbench_score
 from winsome.standings.length_control import Calibration, length_controlled
 from winsome.standings.paired import PairedDifference, paired_difference
@@ -52,6 +53,7 @@ __all__ = [
     "e_values",
     "elo",
     "fleiss_kappa",
+    "glicko2",
     "grade_mean",
     "krippendorff_alpha",
     "length_controlled",

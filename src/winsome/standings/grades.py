@@ -78,7 +78,9 @@ def grade_mean(grades: Grades, *, lowest: float, highest: float, level: float = 
             warnings.append(f"{name}: few effective clusters ({mean.effective_clusters:.1f} of {mean.n})")
         low, high = (lowest + span * end for end in score_interval(mean, level))
         estimate, error = lowest + span * mean.mean, span * mean.standard_error
-        rows.append(Row(name, estimate, error, low, high, mean.n, read, counts, ranks[code]))
+        figures = (estimate, error, low, high)
+        few = mean.few_clusters
+        rows.append(Row(name, *figures, mean.n, read, counts, ranks[code], few_clusters=few))
     missing = int((~scored).sum())
     return Standings(
         method="grade-mean",

@@ -34,6 +34,7 @@ class PairedDifference:
     n: int
     p_value: float
     warnings: tuple[str, ...] = ()
+    few_clusters: bool = False
 
     def payload(self) -> dict[str, Any]:
         error = None if np.isnan(self.standard_error) else self.standard_error
@@ -92,6 +93,7 @@ def paired_difference(
         n=mean.n,
         p_value=score_p_value(mean),
         warnings=(few,) if mean.few_clusters else (),
+        few_clusters=mean.few_clusters,
     )
 
 

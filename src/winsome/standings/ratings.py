@@ -58,10 +58,13 @@ def tabulate_ratings(
     notes = [*battles.notes, *pooled(battles), *warnings]
     for code, name in enumerate(battles.names):
         n, entered = int(found.n[code]), int(found.battles[code])
-        if n < FEW_CLUSTERS:
+        few = n < FEW_CLUSTERS
+        if few:
             notes.append(f"{name}: few effective clusters ({n}): the interval is rough")
         figures = (float(ratings[code]), float(errors[code]), float(lows[code]), float(highs[code]))
-        rows.append(Row(name, *figures, n, entered, found.counts(code), ranks[code], extra or {}))
+        rows.append(
+            Row(name, *figures, n, entered, found.counts(code), ranks[code], extra or {}, few_clusters=few)
+        )
     return Standings(
         method=method,
         rows=tuple(sorted(rows, key=lambda row: (-(row.estimate or 0.0), row.contender))),

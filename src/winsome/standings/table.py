@@ -23,7 +23,8 @@ class Row:
 
     n: clusters (prompts) that entered; battles: rows that entered; counts: rows by outcome, seen from this contender,
     scored or not, so that they add up to the plan; ranks: the ranks that cannot be excluded, from 1;
-    extra: further columns of the method (discrete_win_rate ..); group: the value of `by`, empty for the whole.
+    extra: further columns of the method (discrete_win_rate ..); group: the value of `by`, empty for the whole;
+    few_clusters: too few prompts, or too few of the rarer outcome, for the interval to be trusted; a warning says which.
     """
 
     contender: str
@@ -37,6 +38,7 @@ class Row:
     ranks: tuple[int, ...] = ()
     extra: Mapping[str, Extra] = field(default_factory=dict[str, Extra])
     group: str = ""
+    few_clusters: bool = False
 
     def payload(self) -> dict[str, Any]:
         """The row as one flat JSON object; outcomes by name with `_` for the blank, null for a missing figure."""
@@ -48,6 +50,7 @@ class Row:
             "high": _finite(self.high),
             "n": self.n,
             "battles": self.battles,
+            "few_clusters": self.few_clusters,
         }
         if self.group:
             values["group"] = self.group

@@ -123,4 +123,5 @@ def _row(
 ) -> Row:
     used = view.take(view.scored)
     n = len(np.unique(used.cluster)) if figure.mean is None else figure.mean.n
-    return Row(name, *values, n, len(used.share), view.counts(), ranks, figure.extra, group)
+    few = figure.mean is not None and figure.mean.few_clusters
+    return Row(name, *values, n, len(used.share), view.counts(), ranks, figure.extra, group, few)
