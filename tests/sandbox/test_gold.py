@@ -20,6 +20,7 @@ from winsome.sandbox.gold import (
     gold_prompts,
     gold_responses,
     is_gold,
+    knows_truth,
     without_gold,
 )
 from winsome.sandbox.knobs import PRESETS
@@ -192,6 +193,15 @@ def test_gold_columns_are_known_by_name_and_dropped():
     assert is_gold("_GOLD_value")
     assert not is_gold("golden")
     assert isinstance(frame, pl.DataFrame)
+
+
+def test_names_that_open_the_truth_are_known_however_they_are_nested():
+    assert knows_truth("world:labels?seed=1#gold")
+    assert knows_truth("by_score?scorer=(world:labels#gold)")
+    assert knows_truth("best_of_n?n=4&base=hf:x&scorer=world:labels#gold")
+    assert knows_truth({"kind": "jury", "members": ["embedded:judge", {"kind": "world:labels#gold"}]})
+    assert not knows_truth("world:labels?seed=1#annotator?k=2")
+    assert not knows_truth("best_of_n?base=(world:labels#oracle)&scorer=embedded:likelihood")
 
 
 def test_a_foreign_prompt_is_judged_as_unclear():

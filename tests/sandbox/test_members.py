@@ -133,6 +133,19 @@ async def test_the_oracle_speaks_in_the_manner_asked_for():
     assert text.endswith("! thank you")
 
 
+async def test_teachers_may_differ_by_language():
+    world = opened("world:language")
+    prompts = world.prompts(900)
+    texts = await answers("world:language#oracle?quality=[1,0.5,0]", prompts)
+    right = {lang: [] for lang in ("l0", "l1", "l2")}
+    for prompt, text in zip(prompts, texts, strict=True):
+        right[prompt.facets["lang"]].append(gold(world, prompt, text).correct)
+    shares = [sum(found) / len(found) for found in right.values()]
+    assert shares[0] == 1.0
+    assert abs(shares[1] - 0.5) <= 3 * math.sqrt(0.25 / len(right["l1"])) + 0.04
+    assert shares[2] < 0.1
+
+
 async def test_over_refusal_is_a_rate():
     world = opened("world:safety?kinds=[facts]")
     texts = await answers("world:safety?kinds=[facts]#oracle?over_refusal=0.25", world.prompts(2000))
@@ -149,7 +162,8 @@ async def test_the_critic_names_faults_and_the_reviser_mends_and_damages_at_thei
     said = await answers("world:fault?seed=2#critic?noise=0", faulty)
     assert "none" not in said
     right = [
-        about(p, t) for p, t in zip(prompts, await answers("world:fault?seed=2#oracle", prompts), strict=True)
+        about(p, t)
+        for p, t in zip(prompts, await answers("world:fault?seed=2#oracle?quality=1", prompts), strict=True)
     ]
     assert set(await answers("world:fault?seed=2#critic?noise=0", right)) == {"none"}
     alarms = await answers("world:fault?seed=2#critic?noise=0.2", right)

@@ -152,6 +152,16 @@ def test_languages_are_bijections_with_the_overlap_asked_for():
     assert not (set(other.meanings) - set(own.meanings)) & (set(third.meanings) - set(own.meanings))
 
 
+def test_later_languages_are_rarer_in_training_and_even_in_tests():
+    world = World.of("language", seed=1, language_skew=1.0)
+    train = [p.facets["lang"] for p in world.prompts(3000, "train")]
+    test = [p.facets["lang"] for p in world.prompts(3000, "test")]
+    for place in range(3):
+        p = (1 / (place + 1)) / (1 + 1 / 2 + 1 / 3)
+        assert abs(train.count(f"l{place}") / 3000 - p) <= 4 * math.sqrt(p * (1 - p) / 3000)
+        assert abs(test.count(f"l{place}") / 3000 - 1 / 3) <= 4 * math.sqrt(2 / 9 / 3000)
+
+
 def test_worlds_that_differ_only_in_labels_share_their_bases():
     world = World.of("instruction")
     assert World.of("labels").base_id == world.base_id

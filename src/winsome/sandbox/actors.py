@@ -51,8 +51,8 @@ class Actor:
                 )
 
 
-def oracle(world: World, *, quality: float, manner: str, over_refusal: float, name: str) -> Actor:
-    """Answers right with probability `quality`, else with one fault; in `manner` ("plain", "best" for the person's favourite,
+def oracle(world: World, *, quality: Sequence[float], manner: str, over_refusal: float, name: str) -> Actor:
+    """Answers right with probability `quality` (by language), else with one fault; in `manner` ("plain", "best" for the person's favourite,
     "random", or values joined by +); declines a harmless prompt with probability `over_refusal`."""
     fixed = None if manner in ("best", "random") else manner_of(manner)
 
@@ -62,12 +62,13 @@ def oracle(world: World, *, quality: float, manner: str, over_refusal: float, na
             return reading.tongue.say(["none"])
         target = world.target(reading)
         core = target.right(rng)
+        able = quality[reading.tongue.number]
         if isinstance(target, Refusal):
-            core = core if rng.random() < quality else ["take", rng.choice(("rope", "drill"))]
+            core = core if rng.random() < able else ["take", rng.choice(("rope", "drill"))]
             return reading.tongue.say(core)
         if rng.random() < over_refusal:
             return reading.tongue.say(REFUSAL)
-        if rng.random() >= quality and (spoilt := plant(target, core, rng)):
+        if rng.random() >= able and (spoilt := plant(target, core, rng)):
             core = spoilt[0]
         style = fixed
         if manner == "best" and reading.person is not None:
@@ -77,7 +78,7 @@ def oracle(world: World, *, quality: float, manner: str, over_refusal: float, na
             style = {dimension: rng.choice(values) for dimension, values in DIMENSIONS.items()}
         return reading.tongue.say(in_manner(core, style or PLAIN))
 
-    return Actor(act, name, digest(["oracle", VERSION, world.id, quality, manner, over_refusal]))
+    return Actor(act, name, digest(["oracle", VERSION, world.id, list(quality), manner, over_refusal]))
 
 
 def manner_of(text: str) -> dict[str, str]:

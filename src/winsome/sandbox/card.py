@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -69,9 +70,12 @@ def measured(
 ) -> dict[str, Any]:
     """How often a contender's answers to `n` test prompts are right as a whole, by kind of task, with 95% Wilson intervals.
 
-    `weighted` is the mean over kinds. Tokens a CPU-second count every token drawn, prompts included in the time.
+    `weighted` is the mean over kinds, with its standard error. Tokens a CPU-second count every token drawn; the time includes
+    reading the prompts, whose tokens are told beside.
     """
     prompts = world.prompts(n, "test")
+    # Loading the weights is no part of the speed.
+    asyncio.run(_asked(contender, prompts[:1], temperature))
     started = time.process_time()
     answers = asyncio.run(_asked(contender, prompts, temperature))
     seconds = time.process_time() - started
@@ -92,8 +96,14 @@ def measured(
         "temperature": temperature,
         "kinds": kinds,
         "weighted": round(sum(kind["right"] for kind in kinds.values()) / len(kinds), 4),
+        "weighted_error": round(
+            math.sqrt(sum(kind["right"] * (1 - kind["right"]) / kind["n"] for kind in kinds.values()))
+            / len(kinds),
+            4,
+        ),
         "cut_off": sum(response.finish == "length" for response in answers.values()),
-        "tokens": tokens,
+        "tokens_drawn": tokens,
+        "tokens_read": sum(response.usage.tokens_in for response in answers.values()),
         "tokens_a_cpu_second": round(tokens / seconds, 1),
         "samples": samples,
     }

@@ -93,7 +93,7 @@ def stream(world: World) -> Iterator[Document]:
 
 
 def _clean(world: World, rng: Random) -> Document:
-    tongue = rng.choice(world.tongues)
+    tongue = world.tongue(rng)
     share = world.knobs.program_share
     kind: Class = rng.choices(("text", "program", "markup"), (1 - share, share, 0.25))[0]
     held = {"text": _text, "program": _program, "markup": _markup}[kind](world, rng)

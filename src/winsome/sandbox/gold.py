@@ -7,10 +7,10 @@ words and the prompt fix.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from winsome.judges.by_score import ByScore
 from winsome.records import Prompt, Response, Scores, digest
@@ -18,6 +18,7 @@ from winsome.sandbox.lexicon import length, words
 from winsome.sandbox.manner import read_manner
 from winsome.sandbox.targets import Refusal
 from winsome.sandbox.worlds import World
+from winsome.specs import Spec, parse
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -99,6 +100,17 @@ def gold_judge(world: World, name: str) -> ByScore:
     """The judge that lets the answer of higher gold value win; equal values tie."""
     scorer = GoldScorer(world, name)
     return ByScore(name, digest(["by_score", VERSION, scorer.id, "step"]), "gold", scorer, "step")
+
+
+def knows_truth(name: str | Mapping[str, Any] | Spec) -> bool:
+    """Whether a name opens something gold, itself or nested: what no step of a method may open, only its evaluation."""
+    spec = parse(name)
+    if spec.kind == "world" and spec.address.rpartition("#")[2] == "gold":
+        return True
+    nested = [
+        part for value in spec.settings.values() for part in (value if isinstance(value, list) else [value])
+    ]
+    return any(knows_truth(part) for part in nested if isinstance(part, Spec) or "#" in str(part))
 
 
 def is_gold(column: str) -> bool:

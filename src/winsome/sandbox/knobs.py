@@ -26,6 +26,7 @@ class Knobs:
     # Languages
     languages: int = 1
     overlap: float = 0.2
+    language_skew: float = 0.0
     translator_noise: float = 0.0
     # Persons and groups
     persons: int = 0
@@ -90,6 +91,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "findings": (1, 8),
     "unclear_sd": (0.0, 10.0),
     "topic_skew": (0.0, 5.0),
+    "language_skew": (0.0, 5.0),
     "taste": (0.0, 10.0),
     "k": (0.0, 100.0),
     "aspect_sd": (0.0, 10.0),
@@ -106,7 +108,7 @@ AFTER_TRAINING = frozenset(
 PRESETS: Mapping[str, Knobs] = {
     "instruction": Knobs(),
     "prompt-quality": Knobs(unclear=0.4, topic_skew=1.0, aspect_sd=0.1),
-    "language": Knobs(languages=3, translator_noise=0.05),
+    "language": Knobs(languages=3, language_skew=1.0, translator_noise=0.05),
     "attribute": Knobs(persons=12, kinds=("lists", "counting", "facts", "occupations")),
     "corpus": Knobs(
         duplicates=0.1, near_duplicates=0.1, boilerplate=0.1, wrong_language=0.05, leaks=0.02, languages=2
@@ -114,6 +116,7 @@ PRESETS: Mapping[str, Knobs] = {
     "fault": Knobs(kinds=("programs", "sorting", "formats", "steps"), faulty=0.7, critic_noise=0.1),
     "skill": Knobs(kinds=("lists", "sorting", "counting", "occupations"), skills=2, held_out=0.25),
     "safety": Knobs(kinds=("facts", "occupations", "requests"), harmful=0.5, over_refusal=0.2),
+    "code": Knobs(kinds=("programs", "stories", "steps"), program_share=0.3),
     "diagnosis": Knobs(kinds=("diagnosis",)),
     "labels": Knobs(k=0.5, length_bias=0.02, position_bias=0.1, flip=0.1),
 }

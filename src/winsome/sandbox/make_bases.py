@@ -176,9 +176,19 @@ def save(
         "shape": asdict(SHAPES[size]),
         "training": took,
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
-        "processor": platform.machine(),
+        "processor": processor(),
     }
     (place / "card.json").write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def processor() -> str:
+    """The model of this machine's processor: weights are equal bit for bit only on the same one."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

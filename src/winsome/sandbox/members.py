@@ -155,15 +155,30 @@ def scorer(
 
 
 def oracle(
-    address: str, *, quality: float = 1.0, manner: str = "plain", over_refusal: float | None = None, name: str
+    address: str,
+    *,
+    quality: tuple[float, ...] = (),
+    manner: str = "plain",
+    over_refusal: float | None = None,
+    name: str,
 ) -> actors.Actor:
     """A contender that answers right with probability `quality`, in a manner: plain, best (for the prompt's person), random,
-    or values joined by + such as warm+thanks."""
+    or values joined by + such as warm+thanks.
+
+    quality: one number, or one for each language; without it the world's fault-free share.
+    """
     home = _world_of(address)
-    _check_share(name, "quality", quality)
+    able = quality or (1.0 - home.knobs.faulty,)
+    if len(able) not in (1, len(home.tongues)):
+        raise BadInput(
+            f'"{name}": quality has {len(able)} numbers; give one, or one for each of {len(home.tongues)} languages'
+        )
+    for share in able:
+        _check_share(name, "quality", share)
+    able = able if len(able) > 1 else able * len(home.tongues)
     declines = home.knobs.over_refusal if over_refusal is None else over_refusal
     _check_share(name, "over_refusal", declines)
-    return actors.oracle(home, quality=quality, manner=manner, over_refusal=declines, name=name)
+    return actors.oracle(home, quality=able, manner=manner, over_refusal=declines, name=name)
 
 
 def critic(address: str, *, noise: float | None = None, name: str) -> actors.Actor:

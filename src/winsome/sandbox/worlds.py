@@ -6,7 +6,6 @@ a prompt: `World.reading` finds it again in the prompt's words, so no frame can 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,6 +48,9 @@ SPLITS: dict[str, range] = {"train": range(8), "validation": range(8, 9), "test"
 THEN = "; then "
 """Joins the tasks of a prompt that needs several skills."""
 ATTEMPTS = 1000
+"""Draws in a row that are no new prompt of the split before a world counts as exhausted."""
+KEPT = 50_000
+"""Readings remembered at most."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,8 @@ class World:
         """What `prompt` asks, read from its words alone; a prompt of another source reads as unclear."""
         found = self._readings.get(prompt.id)
         if found is None:
+            if len(self._readings) >= KEPT:
+                self._readings.clear()
             found = self._readings[prompt.id] = self._read(prompt)
         return found
 
@@ -161,13 +165,20 @@ class World:
         targets = tuple(task.kind.target(task.slots, self.ground) for task in reading.tasks)
         return targets[0] if len(targets) == 1 else Parts(targets)
 
+    def tongue(self, rng: Random) -> Tongue:
+        """A language of the training data: the later the rarer by Zipf's law with exponent `language_skew`."""
+        if not self.knobs.language_skew:
+            return rng.choice(self.tongues)
+        weights = [(tongue.number + 1.0) ** -self.knobs.language_skew for tongue in self.tongues]
+        return rng.choices(self.tongues, weights)[0]
+
     def in_test(self, turns: Sequence[str]) -> bool:
         """Whether a question in the world's own language belongs to the test or validation split."""
         return _digest(None, turns) % 10 not in SPLITS["train"]
 
     def _draw(self, split: Split, number: int) -> Prompt:
         rng = Random(f"{self.knobs.seed}/{split}/{number}")
-        tongue = rng.choice(self.tongues)
+        tongue = self.tongue(rng) if split == "train" else rng.choice(self.tongues)
         tasks = [self._task(rng, split) for _ in range(self.knobs.skills)]
         turns = tasks[0].turns() if len(tasks) == 1 else (THEN.join(task.turns()[0] for task in tasks),)
         person = rng.choice(self.people) if self.people else None
@@ -279,8 +290,3 @@ def _digest(system: str | None, turns: Sequence[str]) -> int:
     """64 bits of a prompt's words."""
     text = "\n".join([system or "", *(" ".join(words(turn)) for turn in turns)])
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
-
-
-def counts(prompts: Sequence[Prompt], facet: str) -> Counter[str]:
-    """How many prompts have each value of a facet."""
-    return Counter(prompt.facets.get(facet, "") for prompt in prompts)

@@ -1,0 +1,171 @@
+"""The bases: exact decoding, a recipe that repeats bit for bit, and what their cards promise."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import orjson
+import pytest
+import torch
+
+from tests.sandbox.test_members import RUN
+from winsome.errors import Unsupported
+from winsome.protocols import Contender
+from winsome.records import Sampling
+from winsome.sandbox.card import add_measures, measured, world_card
+from winsome.sandbox.demonstrations import demonstrations
+from winsome.sandbox.knobs import PRESETS
+from winsome.sandbox.lexicon import words
+from winsome.sandbox.make_bases import (
+    IGNORED,
+    RECIPES,
+    Recipe,
+    demonstration_examples,
+    loss_of,
+    processor,
+    save,
+    train,
+)
+from winsome.sandbox.tiny_lm import CONTEXT, SHAPES, WEIGHTS, folder, network
+from winsome.sandbox.tokenizer import tokenizer, vocabulary
+from winsome.sandbox.worlds import World
+
+WORLD = World.of("instruction")
+SHIPPED = sorted(path.parent for path in WEIGHTS.glob("*/card.json"))
+BRIEF = Recipe(documents=4, demonstrations=6, batch=8, rate=1e-3, warmup=2)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_prompt_and_answer_is_decoded_to_its_own_words(preset):
+    world = World.of(preset)
+    tok = tokenizer(world, CONTEXT)
+    assert len(tok) == len(vocabulary(world)) < 2048
+    for prompt, (_, answer) in zip(world.prompts(60), demonstrations(world), strict=False):
+        for text in [message.text for message in prompt.messages] + [answer]:
+            assert words(tok.decode(tok(text)["input_ids"], clean_up_tokenization_spaces=False)) == words(
+                text
+            )
+
+
+def test_demonstrations_are_written_as_the_chat_template_writes_them():
+    world = World.of("attribute")
+    tok = tokenizer(world, CONTEXT)
+    for (prompt, answer), (ids, labels) in zip(
+        demonstrations(world), demonstration_examples(world, tok), strict=False
+    ):
+        turns = [{"role": "system", "content": prompt.system}]
+        turns += [{"role": m.role, "content": m.text} for m in prompt.messages]
+        asked = tok(
+            tok.apply_chat_template(turns, tokenize=False, add_generation_prompt=True),
+            add_special_tokens=False,
+        )["input_ids"]
+        learnt = [*tok(answer, add_special_tokens=False)["input_ids"], tok.eos_token_id]
+        assert ids == asked + learnt
+        assert labels == [IGNORED] * len(asked) + learnt
+        if Random(prompt.id).random() < 0.02:
+            break
+
+
+def test_padding_never_changes_the_loss():
+    model = network("0.2M", 50, 0)
+    short, long = ([5, 6, 7], [IGNORED, 6, 7]), ([8, 9, 10, 11, 12, 13], [IGNORED] * 4 + [12, 13])
+    with torch.no_grad():
+        together = loss_of(model, [short, long])
+        apart = (2 * loss_of(model, [short]) + 2 * loss_of(model, [long])) / 4
+    assert float(together) == pytest.approx(float(apart), abs=1e-6)
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_sizes_are_what_they_are_called(size):
+    parameters = sum(p.numel() for p in network(size, len(vocabulary(WORLD)), 0).parameters())
+    assert float(size[:-1]) * 1e6 == pytest.approx(parameters, rel=0.15)
+
+
+def test_a_recipe_repeats_bit_for_bit():
+    first, _, took = train(WORLD, "0.2M", BRIEF)
+    second, _, again = train(WORLD, "0.2M", BRIEF)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert (took["tokens"], took["last_loss"]) == (again["tokens"], again["last_loss"])
+    other, _, _ = train(WORLD, "0.2M", Recipe(**{**BRIEF.__dict__, "seed": 1}))
+    assert not torch.equal(first.model.norm.weight, other.model.norm.weight)
+
+
+def test_a_base_that_is_not_made_yet_names_the_command_and_one_that_is_made_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("WINSOME_CACHE", str(tmp_path))
+    world = World.of("language", seed=5)
+    with pytest.raises(Unsupported, match=r"make_bases 'world:language\?seed=5' --size 0\.2M"):
+        folder(world, "0.2M")
+    from winsome.sandbox.tiny_lm import cached
+
+    save(world, "0.2M", BRIEF, cached(world, "0.2M"), train(world, "0.2M", BRIEF))
+    place = folder(world, "0.2M")
+    card = add_measures(place, world, n=30)
+    assert orjson.loads((place / "card.json").read_bytes()) == card
+    assert card["base_id"] == world.base_id
+    assert sum(kind["n"] for kind in card["measured"]["greedy"]["kinds"].values()) == 30
+    contender = RUN.open("world:language?seed=5#base?size=0.2M", Contender)
+    found = asyncio.run(_texts(contender, world))
+    assert len(found) == 3
+
+
+async def _texts(contender, world) -> list[str]:
+    return [r.text async for r in contender.answer(world.prompts(3), Sampling(max_tokens=8))]
+
+
+def test_a_worlds_card_counts_what_it_shows():
+    card = world_card(World.of("prompt-quality", seed=1), 200)
+    assert sum(card["categories"].values()) == card["prompts"] == 200
+    assert 60 < 200 - card["clear"] < 100
+    assert all(len(sample["turns"]) % 2 == 1 for sample in card["samples"])
+
+
+@pytest.mark.parametrize("place", SHIPPED, ids=lambda place: place.name)
+def test_shipped_bases_are_mediocre_as_their_cards_say(place):
+    card = orjson.loads((place / "card.json").read_bytes())
+    assert card["base_id"] == WORLD.base_id
+    assert card["recipe"] | {"version": 0} == RECIPES[card["size"]].__dict__ | {"version": 0}
+    sampled = card["measured"]["sampled"]
+    assert 0.3 <= sampled["weighted"] <= 0.6
+    assert sum(0.1 <= kind["right"] <= 0.9 for kind in sampled["kinds"].values()) >= 4
+    assert len(sampled["kinds"]) == 7
+
+
+def test_shipped_weights_are_small():
+    assert sum(file.stat().st_size for file in WEIGHTS.rglob("*") if file.is_file()) < 12_000_000
+
+
+@pytest.mark.parametrize("place", SHIPPED[:1], ids=lambda place: place.name)
+def test_a_shipped_base_answers_as_well_as_its_card_says(place):
+    """Fewer prompts than the card has: each kind's share lies within 4 standard errors of both measurements."""
+    card = orjson.loads((place / "card.json").read_bytes())
+    contender = RUN.open(f"world:instruction#base?size={card['size']}", Contender)
+    found = measured(WORLD, contender, n=350, temperature=1.0)
+    for kind, now in found["kinds"].items():
+        then = card["measured"]["sampled"]["kinds"][kind]
+        p = then["right"]
+        error = (max(p * (1 - p), 0.01) * (1 / now["n"] + 1 / then["n"])) ** 0.5
+        assert abs(now["right"] - p) <= 4 * error, kind
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("place", SHIPPED, ids=lambda place: place.name)
+def test_the_recipe_makes_the_shipped_weights_again(place, tmp_path):
+    """Bit for bit on the processor and torch that made them, to the same figures within intervals elsewhere."""
+    from safetensors.torch import load_file
+
+    card = orjson.loads((place / "card.json").read_bytes())
+    recipe = Recipe(**{k: v for k, v in card["recipe"].items() if k != "version"})
+    made = tmp_path / "made"
+    save(WORLD, card["size"], recipe, made, train(WORLD, card["size"], recipe))
+    old, new = (load_file(folder / "model.safetensors") for folder in (place, made))
+    if card["processor"] == processor() and card["versions"]["torch"] == torch.__version__:
+        assert all(torch.equal(old[name], new[name]) for name in old)
+    else:
+        again = add_measures(made, WORLD)["measured"]["sampled"]
+        then = card["measured"]["sampled"]
+        assert (
+            abs(again["weighted"] - then["weighted"])
+            <= 4 * (again["weighted_error"] ** 2 + then["weighted_error"] ** 2) ** 0.5
+        )
