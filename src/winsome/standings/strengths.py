@@ -77,7 +77,8 @@ def fit(wins: Floats, prior: float = 0.0, start: Floats | None = None) -> tuple[
         hessian = _information(battles, chance, strength, prior)
         if np.abs(gradient).max() <= TOLERANCE * scale:
             break
-        step = _solve(_pinned(hessian), gradient)
+        # A prior knows the mean, if weakly: pinning it too would make the way there take hundreds of steps.
+        step = _solve(hessian if prior > 0 else _pinned(hessian), gradient)
         length = 1.0
         while True:
             tried = strength + length * step
