@@ -8,7 +8,7 @@ from functools import cache
 from typing import Literal
 
 from sqlalchemy import Dialect
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite import dialect as sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from winsome.ledger.schema import KEY, METADATA, VERDICTS
@@ -31,7 +31,7 @@ class Statements:
 @cache
 def statements(name: Name) -> Statements:
     """The statements of a dialect."""
-    dialect: Dialect = sqlite.dialect() if name == "sqlite" else postgresql.dialect()
+    dialect = _dialect(name)
     mark = "?" if name == "sqlite" else "%s"
     quoted = dialect.identifier_preparer.quote
     insert: dict[str, str] = {}
@@ -50,6 +50,14 @@ def statements(name: Name) -> Statements:
     return Statements((*tables, *indexes.values()), insert, conflict, indexes)
 
 
+def _dialect(name: Name) -> Dialect:
+    if name == "sqlite":
+        return sqlite()
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.dialect()
+
+
 def _rule(table: str, quoted: object) -> str:
     if table == "runs":
         return "DO UPDATE SET record = excluded.record"
@@ -65,5 +73,5 @@ def _rule(table: str, quoted: object) -> str:
 @cache
 def columns(table: str) -> tuple[str, ...]:
     """The names of a table's columns, quoted where SQL needs it (alike in both dialects)."""
-    quoted = postgresql.dialect().identifier_preparer.quote
+    quoted = _dialect("sqlite").identifier_preparer.quote
     return tuple(quoted(column.name) for column in METADATA.tables[table].columns)

@@ -167,9 +167,7 @@ class Asked:
             for sample in sampling.samples:
                 key = key_of(asked.id, self.inner.id, settings, sample)
                 if key not in jobs:
-                    jobs[key] = Job((prompt,), asked, sample, key)
-                elif all(prompt.id != other.id for other in jobs[key].prompts):
-                    jobs[key] = replace(jobs[key], prompts=(*jobs[key].prompts, prompt))
+                    jobs[key] = Job(prompt, asked, sample, key)
         return list(jobs.values())
 
     async def answer(self, prompts: Sequence[Prompt], sampling: Sampling) -> AsyncIterator[Response]:
@@ -183,34 +181,28 @@ class Asked:
             found = self.door.ledger.answers([job.key for job in jobs])
             missing += [job for job in jobs if job.key not in found]
             kept = [(found[job.key], job) for job in jobs if job.key in found]
-            # answers bought for other prompts, which read the same under this system text: matches will name these
-            unnamed = [
-                prompt for response, job in kept for prompt in job.prompts if prompt.id != response.prompt
-            ]
+            # answers that were bought for other prompts, which read the same with the system text: matches will name these
+            unnamed = [job.prompt for response, job in kept if job.prompt.id != response.prompt]
             if unnamed:
                 await self.door.ledger.put(*unnamed)
             for response, job in kept:
-                for named in self.from_ledger(response, job):
-                    yield named
+                yield self.from_ledger(response, job)
         if missing:
             async with aclosing(Purchase(self, sampling).answers(missing)) as bought:
                 async for response in bought:
                     yield response
 
-    def from_ledger(self, response: Response, job: Job) -> list[Response]:
+    def from_ledger(self, response: Response, job: Job) -> Response:
         """A kept answer, counted as saved; its id is remembered in `kept`."""
         self.tally.keep(response)
         self.kept.add(response.id)
         return self.named(response, job)
 
-    def named(self, response: Response, job: Job) -> list[Response]:
-        """`response` under the names by which it was asked for: equal weights may serve several contenders, one answer
-        several prompts that read the same under this contender's system text."""
-        if (response.prompt, response.contender, response.key) == (job.prompts[0].id, self.name, job.key):
-            first = response
-        else:
-            first = replace(response, prompt=job.prompts[0].id, contender=self.name, key=job.key)
-        return [first, *(replace(first, prompt=prompt.id) for prompt in job.prompts[1:])]
+    def named(self, response: Response, job: Job) -> Response:
+        """`response` under the names by which it was asked for (equal weights may serve several names)."""
+        if response.prompt == job.prompt.id and response.contender == self.name and response.key == job.key:
+            return response
+        return replace(response, prompt=job.prompt.id, contender=self.name, key=job.key)
 
 
 def _joined(first: str, second: str | None) -> str:

@@ -49,21 +49,19 @@ class Alarms:
                 f"judge: {self.unread} of the first {FIRST_READ} replies cannot be read ({verdict.reason}); "
                 f'one was "{shown}": check model and protocol'
             )
-        if verdict.reason.startswith("label: "):
+        if self.labels.total() < FIRST_LABELS and verdict.reason.startswith("label: "):
             self.labels[verdict.reason] += 1
             self.seats.add(ask.seat_a)
-            label, most = self.labels.most_common(1)[0]
-            total = self.labels.total()
-            if (
-                total == FIRST_LABELS
-                and most >= 0.95 * total
-                and len(self.seats) > 1
-                and not self.allow_degenerate
-            ):
-                self._raise(
-                    f'judge: {most} of its first {total} labels over both seats are "{label[7:]}", so it does not '
-                    f"compare; try protocol=letter or another judge, or --allow-degenerate"
-                )
+            if self.labels.total() == FIRST_LABELS and not self.allow_degenerate:
+                self._compare_labels()
+
+    def _compare_labels(self) -> None:
+        label, most = self.labels.most_common(1)[0]
+        if most >= 0.95 * FIRST_LABELS and len(self.seats) > 1:
+            self._raise(
+                f'judge: {most} of its first {FIRST_LABELS} labels over both seats are "{label[7:]}", so it does not '
+                f"compare; try protocol=letter or another judge, or --allow-degenerate"
+            )
 
     def _raise(self, line: str) -> None:
         self.raised = BadInput(line)

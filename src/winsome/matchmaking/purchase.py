@@ -25,12 +25,9 @@ TRIES = 6
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One missing answer: the prompts that it answers, the prompt as it is asked (with the system text), and the draw.
+    """One missing answer: the prompt as its asker knows it, as it is asked (with the system text), and the draw."""
 
-    Prompts are several only where they read the same once the contender's own system text stands in.
-    """
-
-    prompts: tuple[Prompt, ...]
+    prompt: Prompt
     asked: Prompt
     sample: int
     key: str
@@ -100,9 +97,7 @@ class Purchase:
         answered = [job.key for job, response in bought if response.finish != "failed"]
         self.claimed.difference_update(answered)
         self.door.under_way.difference_update(answered)
-        self.out.put_nowait(
-            [response for job, response in bought for response in self.asked.named(response, job)]
-        )
+        self.out.put_nowait([response for _, response in bought])
 
     async def _feed(self, jobs: list[Job]) -> None:
         try:
@@ -143,7 +138,7 @@ class Purchase:
         found = self.door.ledger.answers([job.key for job in jobs]) if jobs else {}
         for job in jobs:
             if job.key in found:
-                self.out.put_nowait(self.asked.from_ledger(found[job.key], job))
+                self.out.put_nowait([self.asked.from_ledger(found[job.key], job)])
         return [job for job in jobs if job.key not in found]
 
     async def _ask(self) -> None:
@@ -226,19 +221,21 @@ class Purchase:
 
     def _keep(self, job: Job, response: Response) -> None:
         """Count what was bought and commit it in the background."""
-        named = self.asked.named(response, job)[0]
+        named = self.asked.named(response, job)
         self.tally.buy(named)
         if not self.asked.composed:
             self.door.budget.pay(named.usage.money)
-        self.commits.keep((job, named), *job.prompts, named)
+        self.commits.keep((job, named), job.prompt, named)
 
 
 def _failure(job: Job, name: str, error: str) -> Response:
-    return Response(job.prompts[0].id, name, job.key, job.sample, finish="failed", error=error)
+    return Response(job.prompt.id, name, job.key, job.sample, finish="failed", error=error)
 
 
 def _calls(jobs: Sequence[Job]) -> list[tuple[list[Prompt], range]]:
     """Calls that ask for exactly `jobs`: prompts that want the same run of draws go together."""
+    if len(jobs) == 1:
+        return [([jobs[0].asked], range(jobs[0].sample, jobs[0].sample + 1))]
     wanted: dict[str, tuple[Prompt, list[int]]] = {}
     for job in jobs:
         wanted.setdefault(job.asked.id, (job.asked, []))[1].append(job.sample)
