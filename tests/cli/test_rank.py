@@ -117,3 +117,76 @@ def test_the_flags_offer_the_methods_formats_and_exports_that_there_are() -> Non
     assert rank.METHODS == METHODS
     assert tuple(FAMILIES) == rank.FORMATS
     assert tuple(NEEDS) == rank.EXPORTS
+
+
+@pytest.mark.parametrize(
+    "form", ["alpaca_eval", "arena_hard", "arena_hard_v0.1", "mt_bench", "wildbench", "battles", "human"]
+)
+def test_verdicts_are_exported_so_that_the_figure_stays(form: str, tmp_path: Path) -> None:
+    rows = [
+        {
+            "instruction": f"Question {n}?",
+            "output_1": f"from y {n}",
+            "generator_1": "y",
+            "output_2": f"from x {n}",
+            "generator_2": "x",
+            "annotator": "j",
+            "preference": (1, 2, 1.5, 2)[n % 4],
+        }
+        for n in range(12)
+    ]
+    source = lines(tmp_path / "annotations.jsonl", rows)
+    done = typed("rank", str(source), "--export", form, "out.jsonl", "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "12 records -> out.jsonl" in done.err
+    again = typed("rank", "out.jsonl", "--method", "win-rate", "--baseline", "y", "--json", cwd=tmp_path)
+    assert again.code == 0, again.err
+    figures = [
+        next(row["estimate"] for row in found.json()["rows"] if row["contender"] == "x")
+        for found in (done, again)
+    ]
+    assert figures[0] == pytest.approx(figures[1])
+
+
+def test_single_grades_are_exported(tmp_path: Path) -> None:
+    rows = [{"session_id": str(n), "model_test": m, "score": n % 10 + 1} for n in range(20) for m in "xy"]
+    lines(tmp_path / "scores.jsonl", rows)
+    for form in ("wildbench", "mt_bench"):
+        done = typed("rank", "scores.jsonl", "--export", form, f"{form}.jsonl", "--json", cwd=tmp_path)
+        assert done.code == 0, done.err
+        again = typed("rank", f"{form}.jsonl", "--method", "grade-mean", "--json", cwd=tmp_path).json()
+        assert again["rows"][0]["estimate"] == pytest.approx(5.5)
+    refused = typed("rank", "scores.jsonl", "--export", "battles", "b.jsonl", cwd=tmp_path)
+    assert refused.code == 2
+    assert "single grades" in refused.err
+
+
+def test_a_report_is_written_and_fits_its_schema(shared_data: Path, tmp_path: Path) -> None:
+    import json
+
+    import jsonschema
+
+    from winsome.report.document import schema
+
+    source = str(shared_data / "alpaca_eval_2" / "alpaca-7b.annotations.json.gz")
+    for words in ((source, "--method", "lc"), (str(shared_data / "llmfao" / "gpt4_votes.csv"),)):
+        done = typed("rank", *words, "--report", "--json", cwd=tmp_path)
+        assert done.code == 0, done.err
+        page = Path(done.err.rpartition("report: ")[2].strip())
+        document = json.loads((tmp_path / page).with_suffix(".json").read_bytes())
+        jsonschema.validate(document, schema())
+        assert document["standings"]["rows"] == done.json()["rows"]
+        assert "judge unmeasured" in (tmp_path / page).read_text("utf-8")
+
+
+def test_ranking_805_rows_takes_less_than_800_ms_of_cpu(shared_data: Path, tmp_path: Path) -> None:
+    import resource
+
+    file = shared_data / "alpaca_eval_2" / "alpaca-7b.annotations.json.gz"
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert typed("rank", str(file), "--json", cwd=tmp_path, OMP_NUM_THREADS="1").code == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(spent) < 0.8
