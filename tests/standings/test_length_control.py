@@ -12,8 +12,9 @@ from scipy.special import expit
 
 from tests.standings.alpaca_eval import BASELINE, calibration, published
 from winsome.errors import BadInput
-from winsome.standings import Battles, length_controlled
+from winsome.standings import Battles, length_controlled, win_rate
 from winsome.standings.columns import Floats
+from winsome.standings.length_diagnostics import extrapolation
 from winsome.standings.logistic import Likelihood, choose_penalty, fit_l1, fit_newton
 
 
@@ -120,22 +121,94 @@ def test_a_fit_that_is_not_identified_has_no_figure_and_says_why() -> None:
     as_a = "length_a" if found.names[found.a[0]] == "x" else "length_b"
     longer = change(found, **{as_a: pl.lit(1000.0) + pl.int_range(40)})
     won = change(found, share=pl.lit(1.0), outcome=pl.lit("win"))
-    same = change(found, length_a=pl.lit(10.0), length_b=pl.lit(10.0))
     for case, words in (
         (longer, "one side of the baseline's length"),
         (won, "separation"),
-        (same, "one side|all differences are equal"),
-        (found.take(np.arange(2)), "too few|one side|separation"),
     ):
         standings = length_controlled(case, baseline="base")
         assert standings.row("x").estimate is None
         assert any(re.search(f"not identified.*({words})", warning) for warning in standings.warnings)
 
 
+def test_equal_lengths_leave_the_win_rate_and_no_coefficient() -> None:
+    found = change(simulated(np.random.default_rng(3), 40, 1.0, np.zeros(40)), length_a=pl.lit(9.0), length_b=pl.lit(9.0))
+    standings = length_controlled(found, baseline="base")
+    row, plain = standings.row("x"), win_rate(found, baseline="base").row("x")
+    assert (row.estimate, row.standard_error) == pytest.approx((plain.estimate, plain.standard_error))
+    assert row.extra["length_coefficient"] is None
+    assert any("length never differs" in warning for warning in standings.warnings)
+    marks = change(found, bold_a=pl.lit(1.0), bold_b=pl.lit(1.0), length_a=pl.int_range(40) * 1.0)
+    both = length_controlled(marks, baseline="base", covariates=["length", "bold"]).row("x")
+    assert both.estimate == pytest.approx(length_controlled(marks, baseline="base").row("x").estimate)
+
+
+def test_as_many_coefficients_as_prompts_have_a_figure_that_knows_what_one_prompt_knows() -> None:
+    found = Battles.from_frame(
+        pl.DataFrame(
+            {
+                "model_a": ["x", "x"], "model_b": ["base"] * 2, "share": [0.7, 0.4], "prompt_id": ["p", "q"],
+                "length_a": [10.0, 30.0], "length_b": [20.0, 15.0],
+            }
+        )
+    )  # fmt: skip
+    standings = length_controlled(found, baseline="base")
+    row = standings.row("x")
+    assert row.estimate is not None
+    assert 40 < row.estimate < 70
+    assert row.few_clusters
+    assert (row.high or 0) - (row.low or 0) > 95
+    assert any("few effective clusters" in warning for warning in standings.warnings)
+
+
+def test_one_verdict_with_the_calibration_of_its_suite_has_a_figure(shared_data: Path) -> None:
+    found, leaderboard = published(shared_data)
+    model = min(leaderboard)
+    first = found.take(np.flatnonzero((found.a == found.code_of(model)) | (found.b == found.code_of(model)))[:1])
+    row = length_controlled(first, baseline=BASELINE, calibration=calibration(shared_data), penalty="l1").row(model)
+    assert row.estimate is not None
+    assert (row.low, row.high, row.few_clusters) == (0.0, 100.0, True)
+
+
+@pytest.mark.parametrize("penalty", ["none", "l1"])
+def test_influence_is_the_largest_change_that_refits_find(shared_data: Path, penalty: Any) -> None:
+    found, leaderboard = published(shared_data)
+    model = sorted(leaderboard)[3]
+    part = found.take((found.a == found.code_of(model)) | (found.b == found.code_of(model)))
+    part = part.take(np.arange(0, len(part), 8))
+
+    def figure(rows: Battles) -> float:
+        row = length_controlled(rows, baseline=BASELINE, calibration=calibration(shared_data), penalty=penalty).row(model)
+        return row.estimate or 0.0
+
+    whole = figure(part)
+    changes = np.array([figure(part.take(np.arange(len(part)) != k)) - whole for k in range(len(part))])
+    row = length_controlled(part, baseline=BASELINE, calibration=calibration(shared_data), penalty=penalty).row(model)
+    most = int(np.argmax(np.abs(changes)))
+    assert part.cluster is not None
+    assert row.extra["influential_prompt"] == part.cluster.labels[part.cluster.values[most]]
+    # The step leaves out that the lengths' standard deviation changes too.
+    assert row.extra["influence"] == pytest.approx(changes[most], rel=0.08)
+
+
+def test_one_odd_prompt_is_named_where_it_moves_the_figure_by_more_than_its_error() -> None:
+    found = simulated(np.random.default_rng(8), 12, 0.0, np.full(12, 0.0))
+    weight = np.where(np.arange(12) == 5, 60.0, 1.0)
+    standings = length_controlled(change(found, weight=pl.Series(weight)), baseline="base")
+    assert standings.row("x").extra["influential_prompt"] == "5"
+    assert any("without prompt '5' the figure moves" in warning for warning in standings.warnings)
+
+
+def test_the_flag_says_which_side() -> None:
+    gap = np.where(np.arange(100) < 2, 5.0, -5.0)
+    assert extrapolation(gap) == "98% of the answers are longer: extrapolation"
+    assert extrapolation(-gap, "bold") == "98% of the answers have less bold: extrapolation"
+    assert extrapolation(np.where(np.arange(100) < 10, 5.0, -5.0)) is None
+
+
 def test_mostly_longer_answers_are_flagged(shared_data: Path) -> None:
     found, _ = published(shared_data)
     standings = length_controlled(found, baseline=BASELINE, calibration=calibration(shared_data))
-    assert any("extrapolation" in warning and "less length" in warning for warning in standings.warnings)
+    assert any("answers are shorter: extrapolation" in warning for warning in standings.warnings)
 
 
 def test_mistakes_are_told_in_one_line(shared_data: Path) -> None:

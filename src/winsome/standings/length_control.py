@@ -20,14 +20,12 @@ from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats, dense, sums
 from winsome.standings.intervals import ClusteredMean, check_level
+from winsome.standings.length_diagnostics import doubts, extrapolation, prompt_at, without_each
 from winsome.standings.logistic import Likelihood, choose_penalty, fit_l1, fit_newton
 from winsome.standings.sides import ClusterBy, Sided, check_rankable, sided
 from winsome.standings.table import Extra, Standings
 from winsome.standings.tabulate import Figure, tabulate, with_groups
 from winsome.standings.win_rate import means
-
-EXTRAPOLATION = 0.95
-"""From this share of longer (or shorter) answers on, the figure at equal length is an extrapolation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +61,10 @@ def length_controlled(
     """Win rates in per cent against `baseline` at equal `covariates`, with score intervals from the fit's sandwich.
 
     Each row carries win_rate and discrete_win_rate, length_coefficient with its error (negative: longer answers win),
-    longer (the share of answers longer than the baseline's) and lc_standard_error, the published
-    std(prediction) / sqrt(n), which leaves the error of the fit out. penalty: none; l1 with `c`, the inverse strength of
+    longer and shorter (shares of the answers, against the baseline's), extrapolation (the words of the flag where nearly all
+    are on one side, else None), influence (the largest change of the figure, in points, when one prompt is dropped, by one
+    step of the fit) with influential_prompt, and lc_standard_error, the published std(prediction) / sqrt(n), which leaves
+    the error of the fit out. A covariate that never differs enters no fit and has no coefficient. penalty: none; l1 with `c`, the inverse strength of
     scikit-learn; l1-cv picks it by 5-fold cross-validation from ten values in 1e-4 .. 1e4 (needs the gamed labels).
     A contender has no estimate, and a warning says so, where its fit is not identified: separation, or every answer on
     one side of the baseline's length and no gamed rows. Raises BadInput for a covariate or a difficulty that is missing.
@@ -96,14 +96,23 @@ def length_controlled(
             hard = None if difficulty is None else difficulty[used.row]
             gap = gaps[used.row] * np.where(used.first, -1.0, 1.0)[:, None]
             try:
-                figures[code] = Figure(*_fitted(used, gap, hard, covariates, calibration, penalty, c))
+                mean, extra, changes = _fitted(used, gap, hard, covariates, calibration, penalty, c)
             except _NotIdentified as reason:
                 figures[code] = Figure(None)
                 notes.append(
                     f"{part.names[code]}: not identified, no figure at equal {covariates[0]}: {reason}"
                 )
                 continue
-            notes += _extrapolation(part.names[code], gap[:, 0], covariates[0])
+            flags = [extrapolation(gap[:, place], name) for place, name in enumerate(covariates)]
+            most = int(np.argmax(np.abs(changes)))
+            extra |= {
+                "extrapolation": flags[0],
+                "influence": float(100 * changes[most]),
+                "influential_prompt": prompt_at(part, used, most),
+            }
+            figures[code] = Figure(mean, None, extra)
+            notes += [f"{part.names[code]}: {flag}" for flag in flags if flag is not None]
+            notes += doubts(part.names[code], mean, extra)
         return tabulate(
             part,
             "lc",
@@ -131,8 +140,8 @@ def _fitted(
     calibration: Calibration | None,
     penalty: str,
     c: float,
-) -> tuple[ClusteredMean, None, dict[str, Extra]]:
-    """The figure of one contender, its default interval and its further columns.
+) -> tuple[ClusteredMean, dict[str, Extra], Floats]:
+    """The figure of one contender, its further columns, and by how much it changes without each prompt [prompts].
 
     gap: [rows, covariates], baseline's value minus the contender's; difficulty: [rows].
     """
@@ -147,7 +156,9 @@ def _fitted(
         raise _NotIdentified(
             "every answer is on one side of the baseline's length and there are no gamed rows"
         )
-    design = _design(gap, difficulty)
+    # With gamed rows a length that never differs still has its coefficient, from them.
+    kept = [place for place in range(len(covariates)) if calibration is not None or gap[:, place].any()]
+    design = _design(gap[:, kept], difficulty)
     likelihood = Likelihood(design, used.weight, design.T @ (used.weight * used.share))
     if calibration is not None:
         likelihood = likelihood.with_rows(*_gamed_rows(calibration, design.shape[1]))
@@ -163,30 +174,29 @@ def _fitted(
         raise _NotIdentified(
             "a side won wherever its answer was longer or shorter, or won everything (separation)"
         )
-    mean, errors, prediction = _at_equal(used, design, likelihood, weights, len(covariates))
+    mean, errors, prediction, changes = _at_equal(used, design, likelihood, weights, len(kept), penalty)
     raw, discrete = means(used)
     extra: dict[str, Extra] = {
         "win_rate": 100 * raw.mean,
         "discrete_win_rate": 100 * discrete,
-        "lc_standard_error": float(100 * prediction.std(ddof=1) / np.sqrt(len(prediction))),
+        "lc_standard_error": float(100 * prediction.std(ddof=1) / np.sqrt(len(prediction)))
+        if len(prediction) > 1
+        else None,
     }
     for place, name in enumerate(covariates):
-        extra[f"{name}_coefficient"], extra[f"{name}_coefficient_error"] = (
-            float(weights[place]),
-            float(errors[place]),
-        )
-    extra["longer"] = float((gap[:, 0] < 0).mean())
+        at = kept.index(place) if place in kept else None
+        extra[f"{name}_coefficient"] = None if at is None else float(weights[at])
+        extra[f"{name}_coefficient_error"] = None if at is None else float(errors[at])
+    extra["longer"], extra["shorter"] = float((gap[:, 0] < 0).mean()), float((gap[:, 0] > 0).mean())
     if penalty != "none":
         extra["c"] = c
-    return mean, None, extra
+    return mean, extra, changes
 
 
 def _design(gap: Floats, difficulty: Floats | None) -> Floats:
-    """[rows, p]: tanh of each standardised gap, the difficulty where there is one, and 1."""
+    """[rows, p]: tanh of each standardised gap (its sign where all are equal), the difficulty where there is one, and 1."""
     spread = gap.std(0, ddof=1) if len(gap) > 1 else np.zeros(gap.shape[1])
-    if not spread.all():
-        raise _NotIdentified("all differences are equal")
-    columns = [np.tanh(gap / spread)]
+    columns = [np.where(spread > 0, np.tanh(gap / np.where(spread > 0, spread, 1.0)), np.sign(gap))]
     columns += [] if difficulty is None else [difficulty[:, None]]
     return np.concatenate([*columns, np.ones((len(gap), 1))], axis=1)
 
@@ -211,9 +221,10 @@ def _gamed_rows(calibration: Calibration, features: int) -> tuple[Floats, Floats
 
 
 def _at_equal(
-    used: Sided, design: Floats, likelihood: Likelihood, weights: Floats, covariates: int
-) -> tuple[ClusteredMean, Floats, Floats]:
-    """The mean prediction at equal covariates, the coefficients' sandwich errors [p], and the predictions [rows].
+    used: Sided, design: Floats, likelihood: Likelihood, weights: Floats, covariates: int, penalty: str
+) -> tuple[ClusteredMean, Floats, Floats, Floats]:
+    """The mean prediction at equal covariates, the coefficients' sandwich errors [p], the predictions [rows], and the change
+    of the mean without each prompt [prompts].
 
     A row moves the mean through its own prediction and through the fit; both are summed by cluster. The gamed rows are
     taken as known. p coefficients cost p degrees of freedom where a mean costs one.
@@ -223,19 +234,29 @@ def _at_equal(
     prediction = expit(equal @ weights)
     share_of_weight = used.weight / used.weight.sum()
     mean = float(share_of_weight @ prediction)
-    bread = np.linalg.inv(likelihood.information(weights))
-    scores = design * (used.weight * (used.share - expit(design @ weights)))[:, None]
+    information, chance = likelihood.information(weights), expit(design @ weights)
+    bread = np.linalg.inv(information)
+    scores = design * (used.weight * (used.share - chance))[:, None]
     slope = equal.T @ (share_of_weight * prediction * (1.0 - prediction))
     influence = share_of_weight * (prediction - mean) + scores @ bread @ slope
     raw, _ = means(used)
     local, clusters = dense(used.cluster)
+    free = np.ones(len(weights)) if penalty == "none" else (weights != 0.0).astype(np.float64)
+    without = without_each(
+        design, equal, used.weight, used.share, chance, prediction, information, free, local, clusters
+    )
+    changes = np.nan_to_num(without - mean)
     if clusters <= design.shape[1]:
-        raise _NotIdentified(f"{clusters} prompts are too few for {design.shape[1]} coefficients")
+        # Nothing is left over to tell the spread: the figure is taken to know what one prompt knows.
+        sign = np.where(np.arange(clusters) % 2, -1.0, 1.0)
+        residuals = sign * np.sqrt(mean * (1.0 - mean) * (1.0 - raw.weights) / clusters)
+        none = np.full(len(weights), np.nan)
+        return ClusteredMean(mean, raw.clusters, raw.weights, residuals, raw.rarer), none, prediction, changes
     scale = np.sqrt((clusters - 1) / (clusters - design.shape[1]))
     by_cluster = np.stack([sums(local, column, clusters) for column in scores.T], axis=1)
     errors = scale * np.sqrt(np.diag(bread @ (by_cluster.T @ by_cluster) @ bread))
     residuals = scale * sums(local, influence, clusters)
-    return ClusteredMean(mean, raw.clusters, raw.weights, residuals, raw.rarer), errors, prediction
+    return ClusteredMean(mean, raw.clusters, raw.weights, residuals, raw.rarer), errors, prediction, changes
 
 
 def _difficulty(battles: Battles, calibration: Calibration) -> Floats:
@@ -254,12 +275,3 @@ def _difficulty(battles: Battles, calibration: Calibration) -> Floats:
             f"row {row + 1}: prompt {name!r} has no difficulty in the calibration; use it for its suite only"
         )
     return found
-
-
-def _extrapolation(name: str, gap: Floats, covariate: str) -> list[str]:
-    for side, part in (("more", float((gap < 0).mean())), ("less", float((gap > 0).mean()))):
-        if part >= EXTRAPOLATION:
-            return [
-                f"{name}: {100 * part:.0f}% of the answers have {side} {covariate} than the baseline's: extrapolation"
-            ]
-    return []
