@@ -98,7 +98,7 @@ def test_rows_without_keys_stand_for_themselves_and_are_counted() -> None:
     frame = pl.DataFrame({"model_a": ["x", "x"], "model_b": ["y", "y"], "share": [1.0, 0.0]})
     folded = combine(Battles.from_frame(frame))
     assert len(folded) == 2
-    assert folded.notes[0].startswith("2 rows have no prompt, order or repeat")
+    assert folded.notes[0].startswith("2 rows have no ")
 
 
 def test_covariates_are_means_on_their_own_side() -> None:

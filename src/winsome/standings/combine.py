@@ -23,7 +23,8 @@ def combine(asks: Battles) -> Battles:
     Raises BadInput where two rows have one (prompt, pair, judge, repeat, order) key.
     """
     if asks.cluster is None or (asks.order is None and asks.repeat is None and asks.contest is None):
-        note = f"{len(asks)} rows have no prompt, order or repeat: each is taken as a contest of its own"
+        lacking = "prompt" if asks.cluster is None else "order or repeat"
+        note = f"{len(asks)} rows have no {lacking}: each is taken as a contest of its own"
         return replace(asks, notes=(*asks.notes, note))
     flip = asks.a > asks.b
     contest, contests = _contests(asks, flip)
