@@ -21,6 +21,7 @@ from winsome.standings import (
     elo,
     glicko2,
     grade_mean,
+    judge_noise,
     length_controlled,
     style_controlled,
     wildbench_score,
@@ -34,7 +35,16 @@ from winsome.standings.tabulate import with_groups
 from winsome.text.markdown import MARKS
 
 Method = Literal[
-    "win-rate", "lc", "bt", "bt-davidson", "bt-rao-kupper", "elo", "glicko2", "grade-mean", "wb-score", "wb-reward"
+    "win-rate",
+    "lc",
+    "bt",
+    "bt-davidson",
+    "bt-rao-kupper",
+    "elo",
+    "glicko2",
+    "grade-mean",
+    "wb-score",
+    "wb-reward",
 ]
 Penalty = Literal["none", "l1", "l1-cv"]
 
@@ -120,7 +130,7 @@ def _by_method(found: Recorded, method: Method, settings: Settings) -> Standings
         found = with_marks(found)
     battles = found.contests
     if method == "win-rate":
-        return _win_rate(battles, settings)
+        return _with_judge_noise(_win_rate(battles, settings), found.asks, settings)
     if method == "lc":
         return _length_controlled(found, battles, settings)
     if method == "wb-reward":
@@ -149,6 +159,25 @@ def _win_rate(battles: Battles, settings: Settings) -> Standings:
         baseline_row=settings.baseline_row,
         seed=settings.seed,
     )
+
+
+def _with_judge_noise(standings: Standings, asks: Battles | None, settings: Settings) -> Standings:
+    """With repeats, what prompts, orders and repeats each contribute to a row's standard error, in points."""
+    repeated = asks is not None and asks.repeat is not None and bool((asks.repeat != asks.repeat[0]).any())
+    one_opponent = settings.baseline is not None or len(standings.rows) == 2
+    if asks is None or not repeated or not one_opponent or settings.cluster not in (None, "prompt"):
+        return standings
+    if asks.cluster is None or (asks.weight != asks.weight[0]).any():
+        return standings
+
+    def told(row: Row) -> Row:
+        if row.contender == settings.baseline or row.n < 2 or row.estimate is None:
+            return row
+        noise = judge_noise(asks, row.contender, baseline=settings.baseline)
+        parts = {"prompt_error": noise.prompt_error, "order_error": noise.order_error}
+        return replace(row, extra={**row.extra, **parts, "repeat_error": noise.repeat_error})
+
+    return replace(standings, rows=tuple(map(told, standings.rows)))
 
 
 def _length_controlled(found: Recorded, battles: Battles, settings: Settings) -> Standings:
@@ -217,7 +246,11 @@ def _rated(battles: Battles, method: Method, settings: Settings, in_time: bool) 
             glicko2(battles, level=settings.level)
             if method == "glicko2"
             else elo(
-                battles, passes=settings.passes or 1, cluster=cluster, level=settings.level, seed=settings.seed
+                battles,
+                passes=settings.passes or 1,
+                cluster=cluster,
+                level=settings.level,
+                seed=settings.seed,
             )
         )
         told = [

@@ -18,6 +18,7 @@ from winsome.standings.combine import combine
 from winsome.standings.elo import elo
 from winsome.standings.glicko2 import glicko2
 from winsome.standings.grades import Grades, grade_mean, wildbench_reward, wildbench_score
+from winsome.standings.judge_noise import JudgeNoise, judge_noise
 from winsome.standings.length_control import Calibration, length_controlled
 from winsome.standings.paired import PairedDifference, paired_difference
 from winsome.standings.pairwise import Pairwise, pairwise
@@ -35,6 +36,7 @@ __all__ = [
     "Calibration",
     "Codes",
     "Grades",
+    "JudgeNoise",
     "PairedDifference",
     "Pairwise",
     "Pilot",
@@ -55,6 +57,7 @@ __all__ = [
     "fleiss_kappa",
     "glicko2",
     "grade_mean",
+    "judge_noise",
     "krippendorff_alpha",
     "length_controlled",
     "paired_difference",
