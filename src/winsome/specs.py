@@ -31,16 +31,25 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
 }
 """Role -> rooms whose `KINDS` (role -> kind -> "module:object") may hold it."""
 
+BRIDGES = (("Scorer", "by_score", "scorer"), ("Contender", "pairwise", "model"))
+"""How what is no judge judges: role, the kind of judge, and that kind's setting which takes it."""
+
 FILES = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".json.gz", ".jsonl.gz", ".csv.gz")
 INJECTED = ("run", "name")
 """Keyword parameters that the opener fills in: never settings."""
 
-_SAFE = " !\"'*+-./:;<=>@\\^_`{|}~$"
+_MEANT = {ord(c): quote(c, safe="") for c in (*"?&()[],%#", *map(chr, (*range(32), *range(127, 160))))}
+"""Characters that mean something in a name, or that nobody sees, as they are written in a value."""
+
+_DEEPEST = 20
+"""Specs within specs; a name that goes deeper is a mistake."""
+
+_SECRET = re.compile(r"(?:^|_)(?:key|secret|password|token)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A parsed name. Values are strings, numbers, booleans, lists or nested specs."""
+    """A parsed name. Values are strings, lists or nested specs, however they were written down."""
 
     kind: str
     address: str = ""
@@ -48,10 +57,14 @@ class Spec:
 
     def __str__(self) -> str:
         """The canonical form: settings sorted, so equal specs are equal strings."""
-        if "://" in self.kind:
-            head = f"{self.kind}#{self.address}" if self.address else self.kind
-        else:
-            head = f"{self.kind}:{self.address}" if self.address else self.kind
+        mark = "#" if "://" in self.kind else ":"
+        of, hash_, member = self.address.rpartition("#")
+        # what stands before a member's # is the canonical text of a name already
+        # and a # that no ? precedes needs no escape: world:labels#gold is written as it is read.
+        address = (
+            f"{of if '?' in of else _escaped(of)}#{_escaped(member)}" if hash_ else _escaped(self.address)
+        )
+        head = f"{self.kind}{mark}{address}" if address else self.kind
         pairs = "&".join(f"{key}={_written(self.settings[key])}" for key in sorted(self.settings))
         return f"{head}?{pairs}" if pairs else head
 
@@ -69,7 +82,7 @@ def stem(file: str) -> str:
 
 def masked(spec: Spec | str) -> str:
     """`spec` as it may be shown: a secret written into it by mistake is left out."""
-    return re.sub(r"((?:key|secret|password|token)=)(?!env:)[^&)#\s]+", r"\1..", str(spec))
+    return re.sub(r"(?i)((?:key|secret|password|token)=)(?!env:)[^&)#\s]+", r"\1..", str(spec))
 
 
 def _written(value: Any) -> str:
@@ -77,9 +90,19 @@ def _written(value: Any) -> str:
         return f"({value})"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(_written(v) for v in value) + "]"  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, bool):
-        return str(value).lower()
-    return quote(str(value), safe=_SAFE)
+    return _escaped(_plain_text(value))
+
+
+def _plain_text(value: Any) -> str:
+    """A value of a mapping as a name has it: true, 0.5, none."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _escaped(text: str) -> str:
+    inner = text.strip()
+    start = text.index(inner)
+    ends = text[:start], text[start + len(inner) :]
+    return quote(ends[0], safe="") + inner.translate(_MEANT) + quote(ends[1], safe="")
 
 
 def parse(text: str | Mapping[str, Any] | Spec) -> Spec:
@@ -91,20 +114,21 @@ def parse(text: str | Mapping[str, Any] | Spec) -> Spec:
     text = text.strip()
     if not text:
         raise BadInput("empty name: give a contender or judge such as embedded:smollm2-135m or answers.json")
-    if text.startswith("@") and text.endswith((".yaml", ".yml")):
-        return _from_mapping(_read_yaml(Path(text[1:])))
+    head, query = _split_query(text)
+    if head.startswith("@") and head.endswith((".yaml", ".yml")):
+        written = _from_mapping(_read_yaml(Path(head[1:])))
+        return Spec(written.kind, written.address, {**written.settings, **_settings(query, text)})
     if text.startswith(("http://", "https://")):
-        base, _, rest = text.partition("#")
-        model, query = _split_query(rest)
-        return Spec(base.rstrip("/"), unquote(model), _settings(query, text))
+        return _server(text)
+    if re.match(r"[A-Za-z]:[\\/]", text):
+        return Spec("recorded", head, _settings(query, text))
     if text.lower().endswith(FILES) and "?" not in text and not re.match(r"[a-z_]+:", text):
         return Spec("recorded", text)
-    whole, hash_, member = text.partition("#")
-    if hash_ and "?" in whole and re.match(r"[a-z_]+:", whole):
+    whole, member = _cut(text, "#")
+    if member and "?" in whole and re.match(r"[a-z_]+:", whole):
         inner = parse(whole)
         name, query = _split_query(member)
         return Spec(inner.kind, f"{str(inner).partition(':')[2]}#{name}", _settings(query, text))
-    head, query = _split_query(text)
     kind, colon, address = head.partition(":")
     if "/" in kind or "\\" in kind or (not colon and kind.lower().endswith(FILES)):
         return Spec("recorded", head, _settings(query, text))
@@ -115,22 +139,38 @@ def parse(text: str | Mapping[str, Any] | Spec) -> Spec:
     return Spec(kind, unquote(address), _settings(query, text))
 
 
+def _server(text: str) -> Spec:
+    base, rest = _cut(text, "#")
+    if not rest:
+        base, query = _split_query(base)
+        return Spec(base.rstrip("/"), "", _settings(query, text))
+    if "?" in base:
+        raise BadInput(
+            f'"{masked(text)}": settings stand after the model; write http://host:8000/v1#model?key=value'
+        )
+    model, query = _split_query(rest)
+    return Spec(base.rstrip("/"), unquote(model), _settings(query, text))
+
+
 def _from_mapping(mapping: Mapping[str, Any]) -> Spec:
     if "kind" not in mapping:
         raise BadInput(
             f'a spec written as a mapping needs "kind" (found: {", ".join(map(str, mapping)) or "nothing"})'
         )
     settings = {str(k): _nested(v) for k, v in mapping.items() if k not in ("kind", "address")}
-    head = parse(str(mapping["kind"]))
+    kind = str(mapping["kind"])
+    if kind.startswith("@"):
+        raise BadInput(f'kind "{kind}" is a file; name a kind such as http or best_of_n')
+    head = parse(kind)
     return Spec(head.kind, str(mapping.get("address", head.address)), {**head.settings, **settings})
 
 
 def _nested(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _from_mapping(value)  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_nested(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
-    return value
+    return value if isinstance(value, Spec) else _plain_text(value)
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
@@ -142,33 +182,43 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
         raise BadInput(
             f"{path}: cannot be read ({error.strerror}); give the path of a YAML file after @"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: is not YAML ({error}); write kind: and its settings, one a line") from None
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}: line {mark.line + 1}" if mark else f"{path}:"
+        raise BadInput(f"{where} is not YAML; write kind: and its settings, one a line") from None
     if not isinstance(loaded, Mapping):
         raise BadInput(f"{path}: holds no mapping; write kind: and its settings, one a line")
     return loaded  # pyright: ignore[reportUnknownVariableType]
 
 
 def _split_query(text: str) -> tuple[str, str]:
+    return _cut(text, "?")
+
+
+def _cut(text: str, mark: str) -> tuple[str, str]:
+    """What stands before and after the first `mark` outside all brackets; nothing after where there is none."""
     depth = 0
     for i, character in enumerate(text):
         depth += (character in "([") - (character in ")]")
-        if character == "?" and depth == 0:
+        if character == mark and depth == 0:
             return text[:i], text[i + 1 :]
     return text, ""
 
 
 def _split(text: str, separator: str, whole: str) -> list[str]:
     """Pieces of `text` between separators that stand outside all brackets."""
-    pieces, depth, start = list[str](), 0, 0
+    pieces, opened, start, matched = list[str](), list[str](), 0, True
     for i, character in enumerate(text):
-        depth += (character in "([") - (character in ")]")
-        if depth < 0:
-            break
-        if character == separator and depth == 0:
+        if character in "([":
+            opened.append(character)
+        elif character in ")]":
+            matched = matched and bool(opened) and opened.pop() + character in ("()", "[]")
+        elif character == separator and not opened:
             pieces.append(text[start:i])
             start = i + 1
-    if depth != 0:
+        if len(opened) > _DEEPEST:
+            raise BadInput(f'"{masked(whole)[:60]}..": brackets within brackets, more than {_DEEPEST} deep')
+    if opened or not matched:
         raise BadInput(f'"{masked(whole)}": brackets do not match (was it cut by the shell? quote the name)')
     return [*pieces, text[start:]] if text else []
 
@@ -179,7 +229,7 @@ def _settings(query: str, whole: str) -> dict[str, Any]:
         key, equals, value = piece.partition("=")
         if not equals or not key:
             raise BadInput(
-                f'"{masked(whole)}": "{piece}" is no key=value (was it cut by the shell? quote the name)'
+                f'"{masked(whole)}": "{masked(piece)}" is no key=value (was it cut by the shell? quote the name)'
             )
         if key in settings:
             raise BadInput(f'"{masked(whole)}": "{key}" is given twice; keep one')
@@ -226,7 +276,7 @@ def kinds(role: str) -> dict[str, str]:
 
 def factory_of(spec: Spec, role: str) -> Callable[..., Any] | None:
     """The function that makes `spec` in `role`; None where no such kind exists there."""
-    if "." in spec.kind and "://" not in spec.kind:
+    if _is_own(spec):
         return _own_code(spec)
     place = kinds(role).get(_kind(spec))
     if place is None:
@@ -250,13 +300,20 @@ def _listed(names: Iterable[str]) -> str:
     return text if len(text) <= 90 else text[:90].rpartition(",")[0] + " .."
 
 
+def _is_own(spec: Spec) -> bool:
+    return "." in spec.kind and "://" not in spec.kind
+
+
 def _own_code(spec: Spec) -> Callable[..., Any]:
+    name = f"{spec.kind}:{spec.address}"
     try:
-        return getattr(importlib.import_module(spec.kind), spec.address)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadInput(
-            f"{spec.kind}:{spec.address} cannot be imported ({error}); check module and object"
-        ) from None
+        made = getattr(importlib.import_module(spec.kind), spec.address)
+    except Exception as error:  # whatever a module of somebody's own raises
+        why = f"{type(error).__name__}: {error}"
+        raise BadInput(f"{name} cannot be imported ({why[:100]}); check module and object") from None
+    if not callable(made):
+        raise BadInput(f"{name} is a {type(made).__name__}; name a function or class that makes the object")
+    return made
 
 
 def unknown_kind(spec: Spec, role: str) -> BadInput:
@@ -279,8 +336,10 @@ def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             hint = f'; did you mean "{near[0]}"?' if near else ""
+            raise BadInput(f'"{masked(spec)}": no setting "{key}"{hint} (known: {_listed(known)})')
+        if isinstance(value, str) and _SECRET.search(key) and value and not value.startswith("env:"):
             raise BadInput(
-                f'"{masked(spec)}": no setting "{key}"{hint} (known: {_listed(known)})'
+                f"{spec.kind}: {key}= takes no secret, names travel: export it and write {key}=env:NAME"
             )
         arguments[key] = _converted(value, known[key], spec, run)
     for key, setting in known.items():
@@ -304,58 +363,70 @@ def _address(spec: Spec) -> str:
     """What a kind gets as its address: base#model of a server, nothing for own code (the object is the kind)."""
     if "://" in spec.kind:
         return f"{spec.kind}#{spec.address}"
-    return "" if "." in spec.kind else spec.address
+    return "" if _is_own(spec) else spec.address
 
 
 def _converted(value: Any, setting: Setting, spec: Spec, run: Any) -> Any:
-    annotation = setting.annotation.replace(" ", "")
-    options = [option for option in annotation.split("|") if option != "None"]
-    if value in ("none", "None") and len(options) < len(annotation.split("|")):
+    options = _split(setting.annotation.replace(" ", ""), "|", setting.annotation)
+    if "None" in options and value in (None, "none", "None"):
         return None
+    options = [option for option in options if option != "None"]
     role = next((option for option in options if option in ROOMS), None)
     if role is not None:
         from winsome import protocols, records
 
         return run.open(value, getattr(protocols, role, None) or getattr(records, role))
-    if annotation.startswith(("tuple[", "Sequence[", "list[")):
-        inner = re.sub(r"^\w+\[|,\.\.\.|\]$", "", annotation)
+    if options[0].startswith(("tuple[", "Sequence[", "list[")):
+        inner = options[0].partition("[")[2].removesuffix("]").removesuffix(",...")
         items = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
         return tuple(_converted(item, Setting(setting.name, inner, None), spec, run) for item in items)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if options[0].startswith("Literal["):
-        allowed = re.findall(r"[\"']([^\"']*)[\"']", annotation)
-        if str(value) not in allowed:
-            raise BadInput(f'"{masked(spec)}": {setting.name}={value} is none of {", ".join(allowed)}')
-        return str(value)
     for option in options:
         try:
             return _plain(value, option)
         except ValueError:
             continue
-    raise BadInput(f'"{masked(spec)}": {setting.name}={value} is no {" or ".join(options)}')
+    wanted = (
+        f"none of {', '.join(_allowed(options[0]))}" if _allowed(options[0]) else f"no {' or '.join(options)}"
+    )
+    raise BadInput(f'"{masked(spec)}": {setting.name}={value} is {wanted}')
+
+
+_TRUTH = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
 
 
 def _plain(value: Any, annotation: str) -> Any:
+    """`value` as its annotation has it; ValueError where it is something else."""
+    text = str(value)
+    if isinstance(value, list):
+        raise ValueError
     if annotation == "bool":
-        if isinstance(value, bool):
-            return value
-        truth = {
-            "true": True,
-            "1": True,
-            "yes": True,
-            "on": True,
-            "false": False,
-            "0": False,
-            "no": False,
-            "off": False,
-        }
-        if str(value).lower() not in truth:
+        if text.lower() not in _TRUTH:
             raise ValueError
-        return truth[str(value).lower()]
+        return _TRUTH[text.lower()]
     if annotation == "int":
-        return int(str(value))
+        return int(text)
     if annotation == "float":
-        return float(str(value))
-    return str(value)
+        number = float(text)
+        if number != number:
+            raise ValueError
+        return number
+    if annotation.startswith("Literal[") and text not in _allowed(annotation):
+        raise ValueError
+    return text
+
+
+def _allowed(annotation: str) -> list[str]:
+    """The words that a Literal allows; none for any other annotation."""
+    return re.findall(r"[\"']([^\"']*)[\"']", annotation) if annotation.startswith("Literal[") else []
 
 
 def open_spec(spec: Spec, role: str, run: Any) -> Any:
@@ -365,7 +436,7 @@ def open_spec(spec: Spec, role: str, run: Any) -> Any:
     """
     factory = factory_of(spec, role)
     if factory is None and role == "Judge":
-        for other, bridge, key in (("Scorer", "by_score", "scorer"), ("Contender", "pairwise", "model")):
+        for other, bridge, key in BRIDGES:
             if factory_of(spec, other) is not None:
                 return open_spec(Spec(bridge, "", {key: spec}), role, run)
     if factory is None:
@@ -373,4 +444,28 @@ def open_spec(spec: Spec, role: str, run: Any) -> Any:
         if elsewhere:
             raise Unsupported(f'"{masked(spec)}" is a {" and a ".join(elsewhere)}, not a {role.lower()}')
         raise unknown_kind(spec, role)
-    return call(factory, spec, run)
+    opened = call(factory, spec, run)
+    return _fitting(opened, spec, role, run) if _is_own(spec) else opened
+
+
+_OFFERED = {
+    "Contender": ("name", "id", "batch", "answer"),
+    "Judge": ("name", "id", "sides", "ordered", "judge"),
+    "Scorer": ("name", "id", "partial", "score"),
+    "Encoder": ("name", "id", "encode"),
+    "Suite": ("full_name", "prompts"),
+}
+
+
+def _fitting(opened: Any, spec: Spec, role: str, run: Any) -> Any:
+    """What own code made, if it offers what its role needs; as a Judge its bridge where it rates or answers instead."""
+    lacks = [name for name in _OFFERED[role] if not hasattr(opened, name)]
+    if not lacks:
+        return opened
+    if role == "Judge":
+        for other, bridge, key in BRIDGES:
+            if all(hasattr(opened, name) for name in _OFFERED[other]):
+                return open_spec(Spec(bridge, "", {key: spec}), role, run)
+    raise BadInput(
+        f'"{masked(spec)}" is no {role.lower()}: what it makes has no {", ".join(lacks)}; add them'
+    )
