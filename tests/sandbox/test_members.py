@@ -57,6 +57,13 @@ def test_names_have_one_canonical_form(text, canonical):
     assert specs.parse(canonical) == spec
 
 
+def test_a_member_may_stand_nested_in_any_name():
+    spec = specs.parse("own:thing?n=2&scorer=(world:labels?seed=1#gold)&base=(world:labels#oracle)")
+    assert (spec.kind, spec.address) == ("own", "thing")
+    assert spec.settings["scorer"] == specs.parse("world:labels?seed=1#gold")
+    assert specs.parse(str(spec)) == spec
+
+
 def test_members_meet_the_frames_protocols():
     assert isinstance(RUN.open("world:instruction?n=5", Suite), Suite)
     for judge in ("gold", "annotator", "annotators?members=3"):

@@ -86,10 +86,6 @@ class GoldScorer:
     def label(self) -> str:
         return "gold"
 
-    @property
-    def note(self) -> str:
-        return "Knows what is right by the world's rules: exact, the same in both orders, blind to names."
-
     async def score(self, prompts: Sequence[Prompt], responses: Sequence[Response]) -> Scores:
         """The exact value of every answer."""
         pairs = zip(prompts, responses, strict=True)
