@@ -10,7 +10,7 @@ import polars as pl
 from winsome.errors import BadInput
 from winsome.records import OUTCOMES
 from winsome.standings.battles import CODE, Battles, outcome_of
-from winsome.standings.columns import Codes, Floats
+from winsome.standings.columns import Codes, Floats, Ints
 
 WINNERS = {
     "model_a": 1.0, "a": 1.0, "left": 1.0, "win": 1.0,
@@ -30,6 +30,7 @@ NAMED = {
 """Optional columns of names -> fields of Battles."""
 
 COUNTED = ("order", "repeat", "asks")
+FEW = 10_000
 
 
 def from_frame(frame: pl.DataFrame, *, name: str = "battles") -> Battles:
@@ -47,7 +48,7 @@ def from_frame(frame: pl.DataFrame, *, name: str = "battles") -> Battles:
         raise BadInput(f"{name}: no verdicts; give a file with at least one row")
     sides = [_names(frame, column, name, needed=True) for column in ("model_a", "model_b")]
     labels = pl.concat([side.unique() for side in sides]).unique().sort()
-    a, b = (side.cast(pl.Enum(labels)).to_physical().cast(pl.Int32).to_numpy() for side in sides)
+    a, b = (_places(side, labels) for side in sides)
     share = _share(frame, name)
     optional: dict[str, Any] = {
         target: _codes(_names(frame, column, name, needed=False))
@@ -106,19 +107,28 @@ def _names(frame: pl.DataFrame, column: str, name: str, *, needed: bool) -> pl.S
             f'{name}: column "{column}" holds {frame[column].dtype}; give names as text'
         ) from error
     if needed:
-        _refuse(
-            values.is_null() | (values.str.strip_chars() == ""),
-            frame[column],
-            name,
-            "is empty; name the contender",
-        )
+        blank = [word for word in values.unique() if word is None or not word.strip()]
+        if blank:
+            bad = values.is_in(blank, nulls_equal=True)
+            _refuse(bad, frame[column], name, "is empty; name the contender")
     return values
 
 
 def _codes(values: pl.Series) -> Codes:
     labels = values.drop_nulls().unique().sort()
-    places = values.cast(pl.Enum(labels)).to_physical().cast(pl.Int32).fill_null(-1)
-    return Codes(places.to_numpy(), labels.to_list())
+    return Codes(_places(values, labels), labels.to_list())
+
+
+def _places(values: pl.Series, labels: pl.Series) -> Ints:
+    """[rows] the place of each value among `labels`, -1 for null."""
+    if len(labels) <= FEW:
+        places = values.cast(pl.Enum(labels)).to_physical()
+    else:
+        # With many labels a join takes a third of the time of an Enum.
+        table = pl.DataFrame({"label": labels, "place": np.arange(len(labels), dtype=np.int32)})
+        found = values.rename("label").to_frame().join(table, on="label", how="left", maintain_order="left")
+        places = found["place"]
+    return places.cast(pl.Int32).fill_null(-1).to_numpy()
 
 
 def _floats(frame: pl.DataFrame, column: str, name: str) -> Floats:

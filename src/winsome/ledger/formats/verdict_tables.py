@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from winsome.ledger.formats.complaints import listed, refuse, shown
 from winsome.ledger.formats.fields import label, number
+from winsome.ledger.formats.flat_lines import each_distinct, flat_lines
 from winsome.ledger.formats.reading import (
     BLANK,
     Row,
@@ -118,7 +119,7 @@ def _fast(path: Path, columns: dict[str, str]) -> pl.DataFrame | None:
     names = [frame[name] for name in ("model_a", "model_b")]
     whole = all(name.null_count() == 0 for name in names)
     plain = not any(dtype.is_nested() or dtype == pl.Binary for dtype in frame.dtypes)
-    return frame if whole and plain and not any(_nested(name) for name in names) else None
+    return frame if whole and plain else None
 
 
 def _nested(names: pl.Series) -> bool:
@@ -150,12 +151,17 @@ def _fast_lines(path: Path, columns: dict[str, str]) -> pl.DataFrame | None:
 
     if head(path).lstrip(BLANK)[:1] == b"[":
         return None
+    frame = flat_lines(path, list(columns))
+    if frame is not None:
+        return frame
     schema = {name: pl.Float64 if _kind(here) == "number" else pl.String for name, here in columns.items()}
     try:
         frame = pl.read_ndjson(_source(path), schema=schema)
     except (pl.exceptions.PolarsError, ValueError, OSError):
         return None
-    return frame if frame.height == _counted(path)[0] else None
+    sides = [name for name, here in columns.items() if here in ("model_a", "model_b")]
+    torn = frame.height != _counted(path)[0] or any(_nested(frame[name]) for name in sides)
+    return None if torn else frame
 
 
 def _source(path: Path) -> Path | io.BytesIO:
@@ -201,17 +207,22 @@ def _finished(path: Path, frame: pl.DataFrame, columns: dict[str, str], *, arena
 
     for name in frame.columns:
         if _kind(name) == "text":
-            frame = frame.with_columns(pl.col(name).cast(pl.String))
+            # Times may be words or numbers, and 1.5 million numbers as words would cost as much as reading them.
+            if name != "time" or not frame[name].dtype.is_numeric():
+                frame = frame.with_columns(pl.col(name).cast(pl.String))
         elif not frame[name].dtype.is_numeric():
             frame = frame.with_columns(_numbers(path, frame[name]))
+    names: set[str] = set()
     for name in ("model_a", "model_b"):
         # Names are few and rows are many, so the names are looked at first.
-        blank = [word for word in frame[name].unique() if not word.strip()]
+        found: list[str] = frame[name].unique().to_list()
+        blank = [word for word in found if not word.strip()]
         if blank:
             place = frame[name].is_in(blank).arg_max() or 0
             refuse(path, f'record {place + 1} has no name in "{name}"; name the contender')
+        names.update(found)
     if "winner" in frame.columns:
-        frame = _shares(path, frame)
+        frame = _shares(path, frame, names)
     voter = next(
         (name for name in ("worker", "judge") if name in frame.columns and (arena or name == "worker")), None
     )
@@ -235,17 +246,19 @@ def _numbers(path: Path, values: pl.Series) -> pl.Series:
     return figures
 
 
-def _shares(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with `share` in place of `winner`, which names a side or the contender itself."""
+def _shares(path: Path, frame: pl.DataFrame, names: set[str]) -> pl.DataFrame:
+    """The frame with `share` in place of `winner`, which names a side or one of the contenders `names`."""
     import polars as pl
 
-    words = frame["winner"].replace({"": None})
-    shares = words.replace_strict(WINNERS, default=None, return_dtype=pl.Float64)
-    sides = {*frame["model_a"].unique(), *frame["model_b"].unique()}
-    if not sides.isdisjoint(words.unique().to_list()):
+    def share(words: pl.Series) -> pl.Series:
+        return words.replace_strict(WINNERS, default=None, return_dtype=pl.Float64)
+
+    words = frame["winner"]
+    shares = each_distinct(words, share)
+    used = set(words.unique())
+    if not used.isdisjoint(names):
         shares = _named(path, frame, words, shares)
-    unknown = shares.is_null() & words.is_not_null()
-    if unknown.any():
+    if not used <= WINNERS.keys() | {None, ""} and (unknown := shares.is_null() & (words != "")).any():
         place = unknown.arg_max() or 0
         found = shown(frame["winner"][place])
         refuse(
