@@ -60,7 +60,7 @@ def _question(source: Source, place: int) -> Prompt:
         return (
             table_prompts(Source(source.path, [row]))[0] if row.get("prompt") else _no_prompt(source, place)
         )
-    first, *rest = turns_of(source, place, row["turns"])
+    first, *rest = turns_of(source, place, row.get("turns"))
     return prompt_of(first, row, follow_ups=tuple(user(turn) for turn in rest))
 
 
@@ -95,9 +95,9 @@ def choices(source: Source, place: int) -> list[Answer]:
     """The choices of an answer in FastChat's form, without the question's words."""
     row = source.rows[place]
     item, model = label(source, place, *ID), label(source, place, "model_id", "model")
-    values = items(row["choices"])
+    values = items(row.get("choices"))
     if not values or not all(isinstance(choice, dict) for choice in values):
-        wrong(source, place, f'has {shown(row["choices"])} in "choices"; give a list of objects with turns')
+        wrong(source, place, f'has {shown(row.get("choices"))} in "choices"; give a list of objects with turns')
     return [
         Answer(place + 1, turns_of(source, place, mapping(choice).get("turns")), None, item, model, sample)
         for sample, choice in enumerate(values)
@@ -134,9 +134,9 @@ def _games(source: Source, place: int, baseline: str | None) -> list[Row]:
     against = baseline or optional(row, "baseline") or BASELINES.get(category or "arena-hard-v0.1")
     if against is None:
         wrong(source, place, f'names no "baseline" and category {shown(category)} has none; add the field')
-    games = items(row["games"])
+    games = items(row.get("games"))
     if not games:
-        wrong(source, place, f'has {shown(row["games"])} in "games"; give a list of objects with score')
+        wrong(source, place, f'has {shown(row.get("games"))} in "games"; give a list of objects with score')
     if len(games) > 2:
         wrong(
             source,

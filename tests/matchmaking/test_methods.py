@@ -1,0 +1,55 @@
+"""What the methods add beside a figure, from recorded verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import winsome
+from winsome.errors import BadInput
+
+
+def repeated(rng: np.random.Generator, prompts: int = 80, repeats: int = 3) -> pl.DataFrame:
+    """Asks of x against y in both orders, each asked several times; the judge decides half of them by a coin."""
+    rows = []
+    for prompt in range(prompts):
+        chance = 0.25 + 0.5 * (rng.random() < 0.6)
+        for order in (0, 1):
+            for repeat in range(repeats):
+                won = rng.random() < chance
+                sides = ("x", "y") if order == 0 else ("y", "x")
+                winner = "model_a" if won == (order == 0) else "model_b"
+                rows.append((*sides, winner, f"p{prompt}", order, repeat))
+    return pl.DataFrame(rows, ["model_a", "model_b", "winner", "prompt_id", "order", "repeat"], orient="row")
+
+
+def test_repeats_tell_the_judges_noise_in_every_row() -> None:
+    standings = winsome.rank(repeated(np.random.default_rng(0)), method="win-rate", baseline="y")
+    row = standings.row("x").payload()
+    # The chance is 1/4 or 3/4: a repeat's variance is 3/16, of six repeats of 80 prompts.
+    assert row["repeat_error"] == pytest.approx(100 * np.sqrt(3 / 16 / (6 * 80)), rel=0.1)
+    parts = (row["prompt_error"], row["order_error"], row["repeat_error"])
+    assert np.sqrt(np.square(parts).sum()) == pytest.approx(row["standard_error"], rel=0.1)
+    assert "repeat_error" not in standings.row("y").extra
+    once = repeated(np.random.default_rng(0), repeats=1)
+    assert "repeat_error" not in winsome.rank(once, method="win-rate", baseline="y").row("x").extra
+
+
+def test_glicko2_goes_by_the_time_column_and_says_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    frame = repeated(rng).drop("order", "repeat").with_columns(prompt_id=pl.int_range(480).cast(pl.String))
+    frame = frame.with_columns(time=pl.int_range(480).cast(pl.Float64))
+    there = winsome.rank(frame, method="glicko2")
+    back = winsome.rank(frame.reverse(), method="glicko2")
+    assert there.rows == back.rows
+    assert "order of the column time used" in there.warnings
+    assert "file order used" in winsome.rank(frame.drop("time"), method="glicko2").warnings
+    assert "volatility" in there.row("x").payload()
+
+
+def test_glicko2_takes_no_cluster() -> None:
+    with pytest.raises(BadInput, match="glicko2 takes no --cluster"):
+        winsome.rank(repeated(np.random.default_rng(2)), method="glicko2", cluster="none")
