@@ -89,7 +89,7 @@ def _table(shown: Mapping[str, Any], width: int) -> Table:
         table.add_row(
             Text(row["contender"]),
             ranks(row),
-            Text(_number(row["estimate"], digits_shown), style="bold"),
+            Text(_number(row["estimate"], digits_shown) + "!" * bool(row.get("extrapolation")), style="bold"),
             *((_bar(row, axis, cells, reference),) if cells else ()),
             "baseline" if reference else _span(row, digits_shown),
             "/".join(f"{row[name]}" for name in ("win", "tie", "loss")),

@@ -158,7 +158,7 @@ def _fitted(
         )
     # With gamed rows a length that never differs still has its coefficient, from them.
     kept = [place for place in range(len(covariates)) if calibration is not None or gap[:, place].any()]
-    design = _design(gap[:, kept], difficulty)
+    design = _design(gap[:, kept], difficulty, dense(used.cluster)[1])
     likelihood = Likelihood(design, used.weight, design.T @ (used.weight * used.share))
     if calibration is not None:
         likelihood = likelihood.with_rows(*_gamed_rows(calibration, design.shape[1]))
@@ -193,9 +193,10 @@ def _fitted(
     return mean, extra, changes
 
 
-def _design(gap: Floats, difficulty: Floats | None) -> Floats:
+def _design(gap: Floats, difficulty: Floats | None, prompts: int) -> Floats:
     """[rows, p]: tanh of each standardised gap (its sign where all are equal), the difficulty where there is one, and 1."""
-    spread = gap.std(0, ddof=1) if len(gap) > 1 else np.zeros(gap.shape[1])
+    # Of prompts, not of rows: copies of a prompt's rows leave the scale, and so the figure, where it is.
+    spread = gap.std(0) * np.sqrt(prompts / (prompts - 1)) if prompts > 1 else np.zeros(gap.shape[1])
     columns = [np.where(spread > 0, np.tanh(gap / np.where(spread > 0, spread, 1.0)), np.sign(gap))]
     columns += [] if difficulty is None else [difficulty[:, None]]
     return np.concatenate([*columns, np.ones((len(gap), 1))], axis=1)
