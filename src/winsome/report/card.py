@@ -111,6 +111,11 @@ def verdict(card: Card) -> str:
     return f"{said}; two people agree on {100 * ceiling['estimate']:.1f}%." if ceiling else f"{said}."
 
 
+def also(card: Card) -> list[str]:
+    """A sentence for each further set of votes that a card was measured against."""
+    return [f"Also against {head(other)}: {verdict(other)}" for other in card.get("others", ())]
+
+
 def cost(card: Card) -> str:
     """What one verdict costs."""
     found = card["cost"]
@@ -170,7 +175,7 @@ class CardPage:
             yield Padding(_rich(("the judge says", "votes agree", level, "n"), rows), (0, 0, 1, 0))
         if card["groups"]:
             yield Padding(_rich(("", "accuracy", level, "n"), list(_groups(card))), (0, 0, 1, 0))
-        for line in (left_out(card), cost(card), verdict(card)):
+        for line in (left_out(card), cost(card), verdict(card), *also(card)):
             if line:
                 yield Text(line)
 
@@ -218,6 +223,7 @@ def section(card: Card) -> Markup:
     heads = (th("", ""), th("", "num"), th(level, "num"), th("n", "num"))
     return join(
         el("p", verdict(card), " ", name(left_out(card)), class_="note"),
+        [el("p", name(line), class_="note") for line in also(card)],
         table(f"Card: {head(card)}", ("figure", *heads[1:]), rows, "stack card"),
         table("Calibration", ("the judge says", th("votes agree", "num"), *heads[2:]), bins, "stack card")
         if bins
