@@ -1,35 +1,47 @@
-"""All benchmarks, or those named, one after the other, each in a process of its own.
+"""All benchmarks, or those named, one after the other, each in a process of its own; small unless --full, with its figures on screen.
 
-python -m benchmarks [NAME ..]
+    python -m benchmarks [--full] [NAME ..]
+
+What needs published data or another Python is run by hand; benchmarks/README.md and its own docstring say how.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 
-BENCHMARKS: dict[str, tuple[str, ...]] = {
-    "startup": ("benchmarks.startup",),
-    "runner": ("benchmarks.runner",),
-    "ledger": ("benchmarks.ledger",),
-    "standings": ("benchmarks.standings_speed",),
-    "sampler": ("benchmarks.sampler",),
+BENCHMARKS: dict[str, tuple[str, str]] = {
+    "startup": ("benchmarks.startup", "--runs 3"),
+    "runner": ("benchmarks.runner", "--verdicts 1000"),
+    "ledger": ("benchmarks.ledger", "--verdicts 20000 --runs 1"),
+    "files": ("benchmarks.files", "--battles 100000 --runs 3"),
+    "standings": ("benchmarks.standings_speed", "--battles 50000 --runs 3"),
+    "sampler": ("benchmarks.sampler", "--prompts 8 --max-tokens 32"),
+    "report": ("benchmarks.report", "--matches 1000"),
 }
-"""Name -> module and arguments. What needs published data or another Python is run by hand; its docstring says how."""
+"""Name -> module, and the arguments of its small run; the full run is the module's default."""
 
 
-def main(names: list[str]) -> int:
-    """Run them; the exit code is that of the last one that failed."""
-    unknown = [name for name in names if name not in BENCHMARKS]
+def main() -> int:
+    """The exit code of the last benchmark that failed, else 0."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--full", action="store_true", help="at the size of the table in README.md")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in BENCHMARKS]
     if unknown:
-        print(f"no benchmark {unknown[0]} (known: {', '.join(BENCHMARKS)})", file=sys.stderr)
-        return 2
+        parser.error(f"no benchmark {unknown[0]}; choose from {', '.join(BENCHMARKS)}")
     code = 0
-    for name in names or BENCHMARKS:
-        print(f"\n== {name}", flush=True)
-        code = subprocess.run([sys.executable, "-m", *BENCHMARKS[name]], check=False).returncode or code
+    for name in given.names or BENCHMARKS:
+        module, small = BENCHMARKS[name]
+        words = [] if given.full else small.split()
+        print(f"\n== {name} {' '.join(words)}".rstrip(), flush=True)
+        code = subprocess.run([sys.executable, "-m", module, *words], check=False).returncode or code
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -122,11 +122,12 @@ def arm(name: str, path: Path, runs: int) -> dict[str, Any]:
     return {"cold": seconds[0], "warm": warm, "peak_mb": peak / 1024, "result": mark.hexdigest()}
 
 
-def measured(name: str, path: Path, runs: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.files", "--arm", name, str(path), "--runs", str(runs)]
+def apart(*words: object) -> Any:
+    """What this program prints when it is run with `words` in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.files", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ONE_THREAD, check=False)
     if done.returncode:
-        raise SystemExit(f"{name} {path.name}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
+        raise SystemExit(f"{words}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
     return json.loads(done.stdout)
 
 
@@ -138,14 +139,21 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--arm", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.arm:
         print(json.dumps(arm(given.arm[0], Path(given.arm[1]), given.runs)))
         return
+    if given.write:
+        print(json.dumps([str(path) for path in write(given.write, given.battles)]))
+        return
     table: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for path in write(Path(folder), given.battles):
-            ours, theirs = (measured(name, path, given.runs) for name in ("winsome", "pandas"))
+        # Written apart: a process starts with its parent's peak of memory.
+        for path in map(Path, apart("--write", folder, "--battles", given.battles)):
+            ours, theirs = (
+                apart("--arm", side, path, "--runs", given.runs) for side in ("winsome", "pandas")
+            )
             if ours["result"] != theirs["result"]:
                 raise SystemExit(f"{path.name}: the two sides found different codes: no comparison")
             line = {"file": path.name, "battles": given.battles}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winsome.ledger.formats.flat_lines import flat_lines
@@ -60,6 +60,7 @@ def test_a_line_of_another_layout_is_left_to_the_parser(tmp_path: Path, line: st
     assert flat_lines(path, NAMES) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=8))
 def test_no_text_is_changed(tmp_path_factory: pytest.TempPathFactory, texts: list[str]):
     texts = [text.encode("utf-8", "replace").decode() for text in texts]

@@ -46,8 +46,10 @@ def from_frame(frame: pl.DataFrame, *, name: str = "battles") -> Battles:
             raise BadInput(f'{name}: no column "{column}" (found: {found[:90]}); rename the column')
     if frame.height == 0:
         raise BadInput(f"{name}: no verdicts; give a file with at least one row")
-    sides = [_names(frame, column, name, needed=True) for column in ("model_a", "model_b")]
+    sides = [_names(frame, column, name, needed=False) for column in ("model_a", "model_b")]
     labels = pl.concat([side.unique() for side in sides]).unique().sort()
+    for side in sides:
+        _refuse_blank(side, labels, frame, name)
     a, b = (_places(side, labels) for side in sides)
     share = _share(frame, name)
     optional: dict[str, Any] = {
@@ -107,11 +109,16 @@ def _names(frame: pl.DataFrame, column: str, name: str, *, needed: bool) -> pl.S
             f'{name}: column "{column}" holds {frame[column].dtype}; give names as text'
         ) from error
     if needed:
-        blank = [word for word in values.unique() if word is None or not word.strip()]
-        if blank:
-            bad = values.is_in(blank, nulls_equal=True)
-            _refuse(bad, frame[column], name, "is empty; name the contender")
+        _refuse_blank(values, values.unique(), frame, name)
     return values
+
+
+def _refuse_blank(values: pl.Series, labels: pl.Series, frame: pl.DataFrame, name: str) -> None:
+    """Looks at the few distinct `labels` before the rows."""
+    blank = [word for word in labels if word is None or not word.strip()]
+    if blank:
+        bad = values.is_null() | values.is_in(blank)
+        _refuse(bad, frame[values.name], name, "is empty; name the contender")
 
 
 def _codes(values: pl.Series) -> Codes:
