@@ -368,7 +368,7 @@ def engine_of(where: str | Path | None) -> Engine:
 
     path = Path(text.removeprefix("sqlite:///")).expanduser()
     if path.is_dir():
-        raise BadInput(f"{path}: is a folder; name a file such as {path / 'ledger.sqlite'}")
+        raise BadInput(f"{path}: is a folder; name a file in it, such as ledger.sqlite")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
