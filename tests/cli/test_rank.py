@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import resource
 import subprocess
@@ -150,6 +151,17 @@ def test_verdicts_are_exported_so_that_the_figure_stays(form: str, tmp_path: Pat
     assert figures[0] == pytest.approx(figures[1])
 
 
+def test_both_turns_are_exported(tmp_path: Path) -> None:
+    rows = [
+        {"question_id": 81, "model_1": "x", "model_2": "y", "g1_winner": w, "g2_winner": w, "judge": ["j", "p"], "turn": turn}
+        for turn, w in ((1, "model_1"), (2, "tie"))
+    ]  # fmt: skip
+    lines(tmp_path / "pairs.jsonl", rows)
+    assert typed("rank", "pairs.jsonl", "--export", "mt_bench", "out.jsonl", cwd=tmp_path).code == 0
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert [{name: row[name] for name in rows[0]} for row in written] == rows
+
+
 def test_single_grades_are_exported(tmp_path: Path) -> None:
     rows = [{"session_id": str(n), "model_test": m, "score": n % 10 + 1} for n in range(20) for m in "xy"]
     lines(tmp_path / "scores.jsonl", rows)
@@ -164,8 +176,6 @@ def test_single_grades_are_exported(tmp_path: Path) -> None:
 
 
 def test_a_report_is_written_and_fits_its_schema(shared_data: Path, tmp_path: Path) -> None:
-    import json
-
     import jsonschema
 
     from winsome.report.document import schema

@@ -262,6 +262,50 @@ def test_markdown_is_counted_where_the_file_holds_the_answers(published: dict[st
     assert {"length_coefficient", "markdown_coefficient"} <= set(row.extra)
 
 
+def test_style_is_counted_in_words_conversations_and_arena_metadata(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    plain, words, talks, counts = [], [], [], []
+    for n in range(80):
+        row = {
+            "model_a": "x",
+            "model_b": "y",
+            "winner": rng.choice(["model_a", "model_b", "tie"]),
+            "prompt_id": str(n),
+        }
+        bold, size = rng.integers(0, 5, 2), rng.integers(1, 60, 2)
+        texts = ["**b** " * int(b) + "w" * int(s) for b, s in zip(bold, size, strict=True)]
+        lengths = [len(text) for text in texts]
+        plain.append(
+            row
+            | {"length_a": lengths[0], "length_b": lengths[1], "bold_a": int(bold[0]), "bold_b": int(bold[1])}
+        )
+        words.append(row | {"response_a": texts[0], "response_b": texts[1]})
+        said = [[{"role": "user", "content": "q"}, {"role": "assistant", "content": text}] for text in texts]
+        talks.append(row | {"conversation_a": said[0], "conversation_b": said[1]})
+        counts.append(
+            row
+            | {
+                "conv_metadata": {
+                    f"{name}_{side}": value
+                    for place, side in enumerate("ab")
+                    for name, value in (
+                        (f"sum_assistant_{side}_tokens", lengths[place]),
+                        ("bold_count", {"**": int(bold[place]), "__": 0}),
+                        ("header_count", {"h1": 0}),
+                        ("list_count", {"ordered": 0, "unordered": 0}),
+                    )
+                }
+                | {f"sum_assistant_{side}_tokens": lengths[place] for place, side in enumerate("ab")}
+            }
+        )
+    figures = [
+        winsome.rank(jsonl(tmp_path / f"{name}.jsonl", rows), control="length,bold").rows
+        for name, rows in (("plain", plain), ("words", words), ("talks", talks), ("counts", counts))
+    ]  # fmt: skip
+    assert figures[0][0].extra["bold_coefficient"] != 0
+    assert figures[0] == figures[1] == figures[2] == figures[3]
+
+
 def test_elo_goes_by_the_time_column_and_says_so(tmp_path: Path) -> None:
     path = arena(tmp_path / "battles.jsonl")
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]

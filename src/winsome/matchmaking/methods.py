@@ -11,7 +11,8 @@ import numpy as np
 
 from winsome.errors import BadInput
 from winsome.matchmaking import calibration
-from winsome.matchmaking.verdict_files import Recorded, in_order_of_time, with_marks, without_absent
+from winsome.matchmaking.style_columns import with_style
+from winsome.matchmaking.verdict_files import Recorded, in_order_of_time, without_absent
 from winsome.standings import (
     Battles,
     Row,
@@ -32,7 +33,6 @@ from winsome.standings.intervals import IntervalKind, check_level
 from winsome.standings.length_control import Calibration
 from winsome.standings.sides import ClusterBy
 from winsome.standings.tabulate import with_groups
-from winsome.text.markdown import MARKS
 
 Method = Literal[
     "win-rate",
@@ -126,8 +126,7 @@ def _by_method(found: Recorded, method: Method, settings: Settings) -> Standings
     settings = replace(settings, baseline=base)
     if method in IN_ROW_ORDER:
         found = in_order_of_time(found)
-    if any(name in MARKS for name in settings.control):
-        found = with_marks(found)
+    found = with_style(found, settings.control)
     battles = found.contests
     if method == "win-rate":
         return _with_judge_noise(_win_rate(battles, settings), found.asks, settings)

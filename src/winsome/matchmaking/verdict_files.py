@@ -35,7 +35,8 @@ FAMILIES = {
 class Recorded:
     """Verdicts as they were read. `asks` are battles before `combine`; `grades` stand instead for single grades.
 
-    baseline: the one that the format measures against, None where it has none. frame: the rows as read, None for Battles.
+    baseline: the one that the format measures against, None where it has none. frame: the rows as read, None for Battles; its
+    `record` is the place of each row in the files at `paths`, one below the other.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Recorded:
     scale: tuple[float, float] = (0.0, 1.0)
     baseline: str | None = None
     frame: pl.DataFrame | None = None
+    paths: tuple[Path, ...] = ()
     in_time: bool = False
 
     @property
@@ -100,10 +102,10 @@ def recorded(
         )
     if baseline is None and found in AGAINST_B:
         baseline = _common_baseline(frame, named, category)
-    if found == "mt_bench_pairs" and aspect is None and "aspect" in frame.columns:
-        # Both turns are one figure, as published; a turn is a contest of its own within the prompt's cluster.
-        frame = frame.rename({"aspect": "contest"})
-    return _of_frame(frame, named, found, baseline, aspect, category)
+    if found == "battles":
+        frame = frame.with_row_index("record")
+    read = _of_frame(frame, named, found, baseline, aspect, category)
+    return replace(read, paths=tuple(map(Path, paths)))
 
 
 def _format(path: str | Path, wanted: str | None) -> tuple[str, str | None]:
@@ -137,7 +139,11 @@ def _of_frame(
     for column, value in (("aspect", aspect), ("category", category)):
         if value is not None:
             frame = _only(frame, column, value, name)
-    return Recorded(name, format, Battles.from_frame(frame, name=name), baseline=baseline, frame=frame)
+    columns = frame
+    if format == "mt_bench_pairs" and aspect is None and "aspect" in frame.columns:
+        # Both turns are one figure, as published; a turn is a contest of its own within the prompt's cluster.
+        columns = frame.rename({"aspect": "contest"})
+    return Recorded(name, format, Battles.from_frame(columns, name=name), baseline=baseline, frame=frame)
 
 
 def _only(frame: pl.DataFrame, column: str, value: str, name: str) -> pl.DataFrame:
@@ -203,25 +209,6 @@ def in_order_of_time(found: Recorded) -> Recorded:
     key = number if number.null_count() == found.frame["time"].null_count() else found.frame["time"]
     frame = found.frame.with_columns(key.alias("time")).sort("time", maintain_order=True, nulls_last=True)
     return replace(found, frame=frame, asks=Battles.from_frame(frame, name=found.name), in_time=True)
-
-
-def with_marks(found: Recorded) -> Recorded:
-    """The same verdicts with the markdown marks of both answers as covariates, where the file holds the answers' words."""
-    import polars as pl
-
-    from winsome.text.markdown import MARKS, markdown_marks
-
-    frame = found.frame
-    if frame is None or not {"answer_a", "answer_b"} <= set(frame.columns):
-        return found
-    for side in "ab":
-        counted = [markdown_marks(words or "") for words in frame[f"answer_{side}"].to_list()]
-        frame = frame.with_columns(
-            pl.Series(f"{mark}_{side}", [marks[mark] for marks in counted], dtype=pl.Float64)
-            for mark in MARKS
-            if f"{mark}_{side}" not in frame.columns
-        )
-    return replace(found, frame=frame, asks=Battles.from_frame(frame, name=found.name))
 
 
 def without_absent(battles: Battles) -> Battles:

@@ -80,7 +80,7 @@ def _ordered(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _battles(path: Path, frame: pl.DataFrame) -> int:
-    words = [name for name in ("prompt", "answer_a", "answer_b") if name in frame.columns]
+    words = [name for name in ("prompt", "answer_a", "answer_b", "record") if name in frame.columns]
     return verdict_tables.write_battles(path, frame.drop(words))
 
 
