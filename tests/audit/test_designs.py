@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from winsome.audit.designs import designs, pilot_of, price_of
+from winsome.audit.designs import designs, paired_design, pilot_of, price_of
 from winsome.errors import BadInput
 from winsome.standings import win_rate
 from winsome.standings.battles import battles
@@ -111,3 +111,33 @@ def test_settings_out_of_range(given: dict[str, float]) -> None:
     detect = given.pop("detect")
     with pytest.raises(BadInput):
         designs(detect, **given)
+
+
+def test_two_contenders_on_the_same_prompts_need_fewer_than_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    rows = []
+    for prompt in range(120):
+        hard = rng.random()
+        for name, shift in (("a", 0.05), ("b", -0.05)):
+            share = float(np.clip(hard + shift + rng.normal(0, 0.05), 0, 1))
+            rows.append(
+                {
+                    "a": name, "b": "base", "share": share, "outcome": "win" if share > 0.5 else "loss" if share < 0.5 else "tie",
+                    "order": 0, "repeat": 0, "contest": f"{prompt}{name}", "cluster": str(prompt), "judge": "j",
+                    "category": None, "aspect": "", "extent": None, "length_a": 1, "length_b": 2,
+                }
+            )  # fmt: skip
+    folder = tmp_path / "run"
+    folder.mkdir()
+    pl.DataFrame(rows).write_parquet(folder / "asks.parquet")
+    (folder / "run.json").write_text('{"baseline": "base", "orders": 1, "repeats": 1}')
+    paired = paired_design(folder, "a", "b", 3.0)
+    wide = np.array([row["share"] for row in rows]).reshape(-1, 2)
+    spread = (wide[:, 0] - wide[:, 1]).std(ddof=1)
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.9)
+    assert paired.prompts == pytest.approx((z * spread / 0.03) ** 2, rel=0.1)
+    assert paired.asks == 2 * paired.prompts
+    (apart,) = designs(3.0, orders="one", pilot=pilot_of(folder, "a"))
+    assert paired.prompts < apart.prompts / 3
+    with pytest.raises(BadInput, match="needs a run with a --baseline"):
+        paired_design(folder, "a", "base", 3.0)

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal
 from winsome import specs
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
+from winsome.matchmaking.asks import battles_frame
 from winsome.matchmaking.door import Asked, Door
 from winsome.matchmaking.preflight import ANSWER_TOKENS, CHARACTERS_A_TOKEN
 from winsome.matchmaking.session import Session
 from winsome.protocols import Judge
-from winsome.standings import power
+from winsome.standings import power as planning
 from winsome.standings.battles import Battles
+from winsome.standings.combine import combine
+from winsome.standings.paired import paired_difference
 from winsome.standings.power import Pilot
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from winsome.contenders.prices import Price
 
 PROMPT_CHARACTERS = 600
@@ -90,7 +95,7 @@ def _design(
     pilot: Pilot | None,
     price: JudgePrice | None,
 ) -> Design:
-    plan = power.plan(
+    plan = planning.plan(
         detect,
         power=chance,
         level=level,
@@ -111,18 +116,9 @@ def pilot_of(folder: Path, contender: str | None = None) -> Pilot:
 
     contender: of more than two, who is taken against the run's baseline. Raises BadInput where the run does not say which.
     """
-    import orjson
     import polars as pl
 
-    from winsome.matchmaking.asks import battles_frame
-
-    try:
-        record = orjson.loads((folder / "run.json").read_bytes())
-        asks = pl.read_parquet(folder / "asks.parquet")
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise BadInput(
-            f"{folder}: is no finished run ({type(error).__name__}); name a run's folder"
-        ) from None
+    record, asks = _finished(folder)
     names = sorted({*asks["a"].to_list(), *asks["b"].to_list()})
     if len(names) > 2:
         baseline = record.get("baseline")
@@ -134,7 +130,60 @@ def pilot_of(folder: Path, contender: str | None = None) -> Pilot:
             raise BadInput(f'{folder.name}: no contender "{contender}" (found: {", ".join(names)[:90]})')
         pair = [baseline, contender]
         asks = asks.filter(pl.col("a").is_in(pair) & pl.col("b").is_in(pair))
-    return power.pilot(Battles.from_frame(battles_frame(asks), name=folder.name))
+    return planning.pilot(Battles.from_frame(battles_frame(asks), name=folder.name))
+
+
+def _finished(folder: Path) -> tuple[dict[str, Any], pl.DataFrame]:
+    """run.json and asks.parquet of a run."""
+    import orjson
+    import polars as pl
+
+    try:
+        return orjson.loads((folder / "run.json").read_bytes()), pl.read_parquet(folder / "asks.parquet")
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        raise BadInput(
+            f"{folder}: is no finished run ({type(error).__name__}); name a run's folder"
+        ) from None
+
+
+def paired_design(
+    folder: Path,
+    first: str,
+    second: str,
+    detect: float,
+    *,
+    power: float = 0.9,
+    level: float = 0.95,
+    price: JudgePrice | None = None,
+) -> Design:
+    """The prompts at which two contenders that meet one baseline on the same prompts are told apart by `detect` points.
+
+    The pilot in `folder` says how much of their difference is noise: what is hard or easy for both cancels, so it needs fewer
+    prompts than two figures apart. Raises BadInput where the two share no prompt against the run's baseline.
+    """
+    record, asks = _finished(folder)
+    baseline = record.get("baseline")
+    if baseline is None or baseline in (first, second):
+        raise BadInput(f"{folder.name}: a paired design needs a run with a --baseline other than the two")
+    battles = combine(Battles.from_frame(battles_frame(asks), name=folder.name))
+    found = paired_difference(battles, first, second, baseline=baseline, level=level)
+    # (1 + d) / 2 lies in [0, 1]; a difference of `detect` points moves its mean by half of that.
+    variance = max((found.standard_error / 200.0) ** 2 * found.n, 1e-6)
+    shown = record.get("orders") or 1
+    repeats = record.get("repeats") or 1
+    plan = planning.plan(
+        detect / 2.0,
+        power=power,
+        level=level,
+        per_prompt=shown * repeats,
+        pilot=Pilot(variance, 1.0, found.n, found.n),
+    )
+    asked = 2 * plan.asks
+    tokens = None if price is None else asked * (price.tokens_in + price.tokens_out)
+    money = None if price is None or price.money is None else asked * price.money
+    name = f"paired, {first} and {second} against {baseline}"
+    calls = asked if price is None else asked * price.calls
+    return Design(name, plan.prompts, asked, calls, tokens, money, shown, repeats, plan.variance)
 
 
 def price_of(judge: str, ledger: str | Path | None = None) -> JudgePrice:

@@ -49,19 +49,42 @@ def add(parser: Parser) -> None:
     parser.add_argument(
         "--contender", metavar="NAME", help="of a pilot with more than two: who is told from the baseline"
     )
+    parser.add_argument(
+        "--rival",
+        metavar="NAME",
+        help="with --pilot and --contender: tell the two apart, both against the run's baseline",
+    )
     parser.add_argument("--judge", metavar="NAME", help="who compares, for tokens and money")
     options.everywhere(parser)
 
 
 def run(args: Namespace) -> int:
-    from winsome.audit.designs import designs, pilot_of, price_of
+    from winsome.audit.designs import designs, paired_design, pilot_of, price_of
+    from winsome.errors import BadInput
 
+    if args.rival is not None and (args.pilot is None or args.contender is None):
+        raise BadInput(
+            "--rival needs --pilot RUN and --contender NAME: their difference is planned from a run"
+        )
+    price = None if args.judge is None else price_of(args.judge, args.ledger)
     pilot = None
     if args.pilot is not None:
         from winsome.api import run_folder
 
-        pilot = pilot_of(run_folder(args.pilot), args.contender)
-    price = None if args.judge is None else price_of(args.judge, args.ledger)
+        folder = run_folder(args.pilot)
+        if args.rival is not None:
+            pair = paired_design(
+                folder,
+                args.contender,
+                args.rival,
+                args.detect,
+                power=args.power,
+                level=args.level,
+                price=price,
+            )
+            _show([pair], args, None)
+            return 0
+        pilot = pilot_of(folder, args.contender)
     found = designs(
         args.detect,
         power=args.power,
@@ -72,21 +95,28 @@ def run(args: Namespace) -> int:
         pilot=pilot,
         price=price,
     )
+    _show(found, args, pilot)
+    return 0
+
+
+def _show(found: list[Design], args: Namespace, pilot: Any) -> None:
     if args.json:
         output.emit(
             {"pilot": None if pilot is None else vars(pilot), "designs": [vars(design) for design in found]}
         )
-        return 0
-    _print(found, args, pilot)
-    return 0
+    else:
+        _print(found, args, pilot)
 
 
 def _print(found: list[Design], args: Namespace, pilot: Any) -> None:
     console = output.result()
-    console.print(
-        f"To tell a win rate of {50 + args.detect:g}% from 50% with power {args.power:g} at {100 * args.level:g}%:"
-    )
-    if pilot is not None:
+    aim = f"a win rate of {50 + args.detect:g}% from 50%"
+    if args.rival is not None:
+        aim = f"{args.contender} from {args.rival} where their win rates differ by {args.detect:g} points"
+    console.print(f"To tell {aim} with power {args.power:g} at {100 * args.level:g}%:")
+    if args.rival is not None:
+        console.print("from the pilot's paired differences: what is hard or easy for both cancels")
+    elif pilot is not None:
         console.print(
             f"pilot: variance of one ask {pilot.variance:.3f}, correlation within a prompt {pilot.correlation:.2f} "
             f"({pilot.asks:,} asks on {pilot.prompts:,} prompts)"
