@@ -41,7 +41,9 @@ class Figure:
 
     @property
     def row(self) -> str:
-        rates = f"{self.n / self.wall:>11,.0f}/s {self.n / self.cpu:>11,.0f}/s {1e6 * self.cpu / self.n:>8.1f} us"
+        rates = (
+            f"{self.n / self.wall:>11,.0f}/s {self.n / self.cpu:>11,.0f}/s {1e6 * self.cpu / self.n:>8.1f} us"
+        )
         return f"{self.what:<58}{self.n:>10,} {self.wall:>8.2f} s {self.cpu:>8.2f} s {rates}   {self.target}"
 
 
@@ -74,7 +76,9 @@ def bundles(n: int, size: int = 3_000) -> list[Bundle]:
     left = Response(asked.id, "a", response_key(asked.id, "a", Sampling(), 0), messages=(assistant("yes"),))
     for i in range(n):
         prompt = Prompt((user(f"{i} " + "which of these is better? " * (size // 26)),))
-        reply = Response(prompt.id, "judge", response_key(prompt.id, "judge", Sampling(), 0), messages=(assistant("A"),))
+        reply = Response(
+            prompt.id, "judge", response_key(prompt.id, "judge", Sampling(), 0), messages=(assistant("A"),)
+        )
         key = response_key(asked.id, "b", Sampling(), i)
         right = Response(asked.id, "b", key, sample=i, messages=(assistant(f"no {i}"),))
         match = Match(asked, (Side("a", left, 0), Side("b", right, 1)), cluster=asked.id)
@@ -119,25 +123,54 @@ def measure(where: Callable[[], str], verdicts: int, label: str) -> list[Figure]
         made = bundles(few)
         ledger.put_many([made[0][0]])
         single = [record for bundle in made for record in bundle]
-        figures.append(timed(f"{label}: put_many, records of all kinds", len(single), "", lambda: ledger.put_many(single)))
+        figures.append(
+            timed(
+                f"{label}: put_many, records of all kinds", len(single), "", lambda: ledger.put_many(single)
+            )
+        )
         more = [Verdict(b[3].id, "j", f"j{k}", "win", (1.0, 0.0)) for k in range(5) for b in made]
-        figures.append(timed(f"{label}: put_many, verdicts", len(more), ">= 20,000/s", lambda: ledger.put_many(more)))
+        figures.append(
+            timed(f"{label}: put_many, verdicts", len(more), ">= 20,000/s", lambda: ledger.put_many(more))
+        )
     table = frame(verdicts)
     with Ledger.open(where()) as ledger:
         figures.append(
-            timed(f"{label}: import_frame, verdicts", verdicts, ">= 50,000/s", lambda: ledger.import_frame(table, judge="j"))
+            timed(
+                f"{label}: import_frame, verdicts",
+                verdicts,
+                ">= 50,000/s",
+                lambda: ledger.import_frame(table, judge="j"),
+            )
         )
         few_columns = ["match", "judge", "outcome", "share"]
         target = "< 5 s a million"
-        figures.append(timed(f"{label}: 4 columns of verdicts", verdicts, target, lambda: ledger.frame("verdicts", few_columns)))
-        figures.append(timed(f"{label}: all 20 columns of verdicts", verdicts, target, lambda: ledger.frame("verdicts")))
+        figures.append(
+            timed(
+                f"{label}: 4 columns of verdicts",
+                verdicts,
+                target,
+                lambda: ledger.frame("verdicts", few_columns),
+            )
+        )
+        figures.append(
+            timed(f"{label}: all 20 columns of verdicts", verdicts, target, lambda: ledger.frame("verdicts"))
+        )
         asks = list(ledger.frame("matches", ["shown", "repeat"]).head(20_000).iter_rows())
         judge = ledger.frame("verdicts", ["judge_id"])["judge_id"][0]
-        figures.append(timed(f"{label}: judged, look-ups in one call", len(asks), "", lambda: ledger.judged(judge, asks)))
+        figures.append(
+            timed(f"{label}: judged, look-ups in one call", len(asks), "", lambda: ledger.judged(judge, asks))
+        )
         keys = ledger.frame("responses", ["key"])["key"].head(5_000).to_list()
-        one = timed(f"{label}: answers, one key a call", len(keys), "", lambda: [ledger.answers([key]) for key in keys])
+        one = timed(
+            f"{label}: answers, one key a call",
+            len(keys),
+            "",
+            lambda: [ledger.answers([key]) for key in keys],
+        )
         figures.append(one)
-        figures.append(timed(f"{label}: answers, look-ups in one call", len(keys), "", lambda: ledger.answers(keys)))
+        figures.append(
+            timed(f"{label}: answers, look-ups in one call", len(keys), "", lambda: ledger.answers(keys))
+        )
     return figures
 
 
@@ -159,10 +192,14 @@ def places(folder: Path, url: str | None) -> dict[str, Callable[[], str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--verdicts", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--postgres", help="postgresql://user@host/postgres of a server where databases may be made")
+    parser.add_argument(
+        "--postgres", help="postgresql://user@host/postgres of a server where databases may be made"
+    )
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     runs: dict[str, list[Figure]] = {}
@@ -175,14 +212,24 @@ def main() -> None:
                     file.unlink()
     medians = [sorted(figures, key=lambda f: f.cpu)[len(figures) // 2] for figures in runs.values()]
     medians = [
-        Figure(f.what, f.n, statistics.median(r.wall for r in figures), statistics.median(r.cpu for r in figures), f.target)
+        Figure(
+            f.what,
+            f.n,
+            statistics.median(r.wall for r in figures),
+            statistics.median(r.cpu for r in figures),
+            f.target,
+        )
         for f, figures in zip(medians, runs.values(), strict=True)
     ]
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {arguments.runs} runs"
     if arguments.json:
-        json.dump({"machine": machine, "figures": [asdict(figure) for figure in medians]}, sys.stdout, indent=1)
+        json.dump(
+            {"machine": machine, "figures": [asdict(figure) for figure in medians]}, sys.stdout, indent=1
+        )
         return
-    print(f"{machine}\n{'':<58}{'n':>10} {'wall':>10} {'CPU':>10} {'by wall':>13} {'by CPU':>13} {'CPU each':>11}")
+    print(
+        f"{machine}\n{'':<58}{'n':>10} {'wall':>10} {'CPU':>10} {'by wall':>13} {'by CPU':>13} {'CPU each':>11}"
+    )
     for figure in medians:
         print(figure.row)
 

@@ -40,7 +40,9 @@ class Server:
     def start(self) -> None:
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c shared_buffers=32MB"
         log = self.folder / "log"
-        _as_user([self.binaries / "pg_ctl", "-D", self.folder / "data", "-o", options, "-l", log, "-w", "start"])
+        _as_user(
+            [self.binaries / "pg_ctl", "-D", self.folder / "data", "-o", options, "-l", log, "-w", "start"]
+        )
 
     def stop(self) -> None:
         _as_user([self.binaries / "pg_ctl", "-D", self.folder / "data", "-m", "immediate", "-w", "stop"])
@@ -65,7 +67,20 @@ def start(binaries: Path) -> Server:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = Server(binaries, folder, port)
-    _as_user([binaries / "initdb", "-D", folder / "data", "-U", "winsome", "-A", "trust", "-E", "UTF8", "--locale=C"])
+    _as_user(
+        [
+            binaries / "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            "winsome",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ]
+    )
     server.start()
     return server
 
@@ -79,5 +94,11 @@ def remove(server: Server) -> None:
 def _as_user(command: list[str | Path]) -> None:
     user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
     subprocess.run(
-        command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", timeout=120, **user
+        command,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        timeout=120,
+        **user,
     )

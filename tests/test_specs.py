@@ -90,7 +90,10 @@ def test_read(text: str, spec: Spec) -> None:
 
 
 def test_words_stay_readable_in_names() -> None:
-    assert str(Spec("x", "", {"system": "Réponds en 日本語, vite & bien?"})) == "x?system=Réponds en 日本語%2C vite %26 bien%3F"
+    assert (
+        str(Spec("x", "", {"system": "Réponds en 日本語, vite & bien?"}))
+        == "x?system=Réponds en 日本語%2C vite %26 bien%3F"
+    )
 
 
 def test_a_yaml_file_is_the_name_it_spells(tmp_path: Path) -> None:
@@ -173,7 +176,10 @@ def test_values_are_read_by_their_annotation() -> None:
     assert (found["tags"], found["numbers"]) == (("a", "b"), (1, 2))
     assert opened("own?tags=none")["tags"] is None
     assert opened("own?numbers=7")["numbers"] == (7,)
-    assert specs.call(own, parse({"kind": "own", "share": None, "count": 2, "flag": True}), None)["share"] is None
+    assert (
+        specs.call(own, parse({"kind": "own", "share": None, "count": 2, "flag": True}), None)["share"]
+        is None
+    )
     assert opened("own:where?count=2")["name"] == "own:where?count=2"
 
 

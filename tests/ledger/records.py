@@ -39,8 +39,13 @@ def answer(prompt: Prompt, contender: str, words: str, **more: object) -> Respon
 def contest(n: int, judge: str = "judge", size: int = 0) -> Contest:
     """The n-th contest; `size` more characters in the prompt."""
     prompt = Prompt((user(f"question {n} " + "x" * size),), for_judges={"reference_answer": str(n)})
-    left, right = answer(prompt, "left", f"yes {n}"), answer(prompt, "right", f"no {n}", usage=Usage(1, 9, 2, None, 0.25))
+    left, right = (
+        answer(prompt, "left", f"yes {n}"),
+        answer(prompt, "right", f"no {n}", usage=Usage(1, 9, 2, None, 0.25)),
+    )
     match = Match(prompt, (Side("left", left, 1), Side("right", right, 0)), order=1, cluster=prompt.id)
     outcome, scores = shares((n % 5) / 4)
-    verdict = Verdict(match.id, judge, f"id of {judge}", outcome, scores, reason=f"because {n}", evidence=(left.id,))
+    verdict = Verdict(
+        match.id, judge, f"id of {judge}", outcome, scores, reason=f"because {n}", evidence=(left.id,)
+    )
     return Contest(prompt, (left, right), match, verdict)

@@ -26,14 +26,18 @@ from winsome.records import (
     user,
 )
 
-words = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8) | st.sampled_from(['"', "\\", "{}", "\n", "é", "\0"])
+words = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8) | st.sampled_from(
+    ['"', "\\", "{}", "\n", "é", "\0"]
+)
 rows = st.lists(
     st.tuples(words, words, words, st.none() | words, st.none() | words, st.none() | st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.integers(0, 1), words),
     min_size=1, max_size=8,
 )  # fmt: skip
 
 
-def as_records(row: tuple[str, str, str, str | None, str | None, float | None, int, str], repeat: int, judge: str) -> tuple[Match, Verdict]:
+def as_records(
+    row: tuple[str, str, str, str | None, str | None, float | None, int, str], repeat: int, judge: str
+) -> tuple[Match, Verdict]:
     """A row as records, made one by one."""
     words_, a, b, answer_a, answer_b, share, order, annotator = row
     prompt = Prompt((user(words_),))
@@ -41,9 +45,15 @@ def as_records(row: tuple[str, str, str, str | None, str | None, float | None, i
     for name, answer in ((a, answer_a), (b, answer_b)):
         key = response_key(prompt.id, name, Sampling(), 0)
         if answer is None:
-            responses.append(Response(prompt.id, name, key, finish="failed", error="words not recorded", provenance="recorded"))
+            responses.append(
+                Response(
+                    prompt.id, name, key, finish="failed", error="words not recorded", provenance="recorded"
+                )
+            )
         else:
-            responses.append(Response(prompt.id, name, key, messages=(assistant(answer),), provenance="recorded"))
+            responses.append(
+                Response(prompt.id, name, key, messages=(assistant(answer),), provenance="recorded")
+            )
     sides = (Side(a, responses[0], order % 2), Side(b, responses[1], (order + 1) % 2))
     match = Match(prompt, sides, order=order, repeat=repeat, cluster=prompt.id)
     outcome, scores = ("unparsed", ()) if share is None else shares(share)
@@ -68,11 +78,23 @@ def test_bulk_ids_and_records_equal_those_made_one_by_one(ledger: Ledger, given_
 
 
 def frame(**more: list[object]) -> pl.DataFrame:
-    return pl.DataFrame({"model_a": ["x", "x", "y"], "model_b": ["y", "z", "z"], "winner": ["model_a", "tie", "model_b"], **more})
+    return pl.DataFrame(
+        {
+            "model_a": ["x", "x", "y"],
+            "model_b": ["y", "z", "z"],
+            "winner": ["model_a", "tie", "model_b"],
+            **more,
+        }
+    )
 
 
 def test_an_import_is_complete_and_repeatable(ledger: Ledger) -> None:
-    table = frame(prompt_id=["1", "1", "2"], category=["math", None, "code"], extent=[1.5, None, 2.0], reason=["r", "", "s"])
+    table = frame(
+        prompt_id=["1", "1", "2"],
+        category=["math", None, "code"],
+        extent=[1.5, None, 2.0],
+        reason=["r", "", "s"],
+    )
     first = ledger.import_frame(table, judge="people", name="arena.csv")
     assert first.new == {"prompts": 2, "responses": 5, "matches": 3, "verdicts": 3}
     again = ledger.import_frame(table, judge="people", name="arena.csv")
@@ -89,7 +111,12 @@ def test_an_import_is_complete_and_repeatable(ledger: Ledger) -> None:
 
 def test_rows_without_a_prompt_stay_apart(ledger: Ledger) -> None:
     table = pl.concat([frame(), frame()])
-    assert ledger.import_frame(table, judge="people").new == {"prompts": 6, "responses": 12, "matches": 6, "verdicts": 6}
+    assert ledger.import_frame(table, judge="people").new == {
+        "prompts": 6,
+        "responses": 12,
+        "matches": 6,
+        "verdicts": 6,
+    }
 
 
 def test_equal_rows_become_repeats(ledger: Ledger) -> None:
@@ -109,17 +136,31 @@ CASES = [
     ({"model_a": ["x"]}, 'no column "model_b"'),
     ({"model_a": ["x"], "model_b": ["y"]}, 'no column "share" or "winner"'),
     ({"model_a": ["x", None], "model_b": ["y", "y"], "share": [1, 0]}, 'record 2, field "model_a"'),
-    ({"model_a": ["x"], "model_b": ["y"], "share": [1.5]}, 'record 1, field "share": \'1.5\' lies outside [0, 1]'),
+    (
+        {"model_a": ["x"], "model_b": ["y"], "share": [1.5]},
+        "record 1, field \"share\": '1.5' lies outside [0, 1]",
+    ),
     ({"model_a": ["x"], "model_b": ["y"], "share": ["much"]}, "give a number"),
     ({"model_a": ["x"], "model_b": ["y"], "winner": ["X"]}, "is unknown; use model_a, model_b or tie"),
     ({"model_a": ["x"], "model_b": ["y"], "share": [1.0], "outcome": ["victory"]}, "is no outcome"),
-    ({"model_a": ["x"] * 2, "model_b": ["y"] * 2, "share": [1.0] * 2, "prompt": ["p"] * 2, "repeat": [0, 0]}, "number the repeats"),
+    (
+        {
+            "model_a": ["x"] * 2,
+            "model_b": ["y"] * 2,
+            "share": [1.0] * 2,
+            "prompt": ["p"] * 2,
+            "repeat": [0, 0],
+        },
+        "number the repeats",
+    ),
     ({"model_a": [], "model_b": [], "share": []}, "no verdicts"),
 ]
 
 
 @pytest.mark.parametrize(("columns", "said"), CASES)
-def test_bad_frames_are_refused_in_one_line_and_leave_nothing(ledger: Ledger, columns: dict[str, list[object]], said: str) -> None:
+def test_bad_frames_are_refused_in_one_line_and_leave_nothing(
+    ledger: Ledger, columns: dict[str, list[object]], said: str
+) -> None:
     with pytest.raises(BadInput) as caught:
         ledger.import_frame(pl.DataFrame(columns), judge="j", name="file.csv")
     assert said in str(caught.value)

@@ -27,7 +27,14 @@ def test_a_sound_ledger_is_sound(ledger: Ledger) -> None:
     ledger.put_blob(b"bytes", "file", "text/plain")
     found = ledger.verify()
     assert found.problems == ()
-    assert found.counts == {"prompts": 20, "responses": 40, "matches": 20, "verdicts": 20, "notes": 20, "blobs": 1}
+    assert found.counts == {
+        "prompts": 20,
+        "responses": 40,
+        "matches": 20,
+        "verdicts": 20,
+        "notes": 20,
+        "blobs": 1,
+    }
 
 
 ONE = contest(1)
@@ -114,7 +121,10 @@ def test_merge_copies_what_is_missing(ledger: Ledger, tmp_path: Path) -> None:
 
 
 def test_postgresql_merges_into_sqlite(server: postgres.Server, tmp_path: Path) -> None:
-    with Ledger.open(server.new(f"t{uuid.uuid4().hex[:12]}")) as source, Ledger.open(tmp_path / "l.sqlite") as target:
+    with (
+        Ledger.open(server.new(f"t{uuid.uuid4().hex[:12]}")) as source,
+        Ledger.open(tmp_path / "l.sqlite") as target,
+    ):
         source.put_many(record for n in range(8) for record in contest(n).records)
         target.merge(source)
         assert target.verify().sound

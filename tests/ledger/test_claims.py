@@ -82,7 +82,9 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 
 def test_two_processes_ask_exactly_the_distinct_questions(where: str) -> None:
     processes = [
-        subprocess.Popen([sys.executable, "-c", WORKER, where, owner, "300"], stdout=subprocess.PIPE, cwd=ROOT)
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, where, owner, "300"], stdout=subprocess.PIPE, cwd=ROOT
+        )
         for owner in ("one", "two")
     ]
     asked = [json.loads(process.communicate(timeout=120)[0]) for process in processes]

@@ -101,7 +101,9 @@ def test_two_processes_write_one_ledger(where: str) -> None:
         assert ledger.verify().sound
 
 
-@pytest.mark.skipif(os.getuid() != 0 or shutil.which("mount") is None, reason="mounting a small disk needs root")
+@pytest.mark.skipif(
+    os.getuid() != 0 or shutil.which("mount") is None, reason="mounting a small disk needs root"
+)
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -166,7 +168,9 @@ def test_another_writer_is_waited_for(tmp_path: Path) -> None:
         other.close()
 
 
-def test_a_writer_that_never_ends_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_that_never_ends_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("winsome.ledger.sqlite.WAIT", 0.1)
     Ledger.open(tmp_path / "l.sqlite").close()
     other = sqlite3.connect(tmp_path / "l.sqlite", isolation_level=None)
@@ -236,7 +240,12 @@ def test_a_server_that_stays_away_is_told_in_one_line(own_server: postgres.Serve
     with pytest.raises(Fatal, match="no server for 1 s") as caught:
         writer.run({"meta": [("a", "b")]})
     assert len(str(caught.value)) <= 200
-    for read in (lambda: ledger.frame("verdicts"), lambda: ledger.query("SELECT 1"), ledger.verify, ledger.vacuum):
+    for read in (
+        lambda: ledger.frame("verdicts"),
+        lambda: ledger.query("SELECT 1"),
+        ledger.verify,
+        ledger.vacuum,
+    ):
         with pytest.raises(Fatal, match="no server ") as caught:
             read()
         assert len(str(caught.value)) <= 200
@@ -245,5 +254,3 @@ def test_a_server_that_stays_away_is_told_in_one_line(own_server: postgres.Serve
     writer.close()
     assert ledger.query("SELECT name FROM meta WHERE name = 'a'").height == 1
     ledger.close()
-
-

@@ -72,7 +72,9 @@ WRITES = [
 
 
 @pytest.mark.parametrize("sql", WRITES)
-def test_a_query_cannot_write(filled: Ledger, sql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_query_cannot_write(
+    filled: Ledger, sql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     before = filled.frame("verdicts").sort("id")
     with suppress(BadInput):  # a statement without rows may pass, as COMMIT does; what counts is what it did
@@ -107,13 +109,17 @@ def test_memory_stays_flat_on_large_reads(tmp_path: Path) -> None:
 
     with sqlite3.connect(path) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(verdicts)")]
-        chosen = ", ".join({"id": "printf('%032d', value)", "reason": "printf('%.*c', 8000, 'x')"}.get(c, c) for c in columns)
+        chosen = ", ".join(
+            {"id": "printf('%032d', value)", "reason": "printf('%.*c', 8000, 'x')"}.get(c, c) for c in columns
+        )
         connection.execute(
             "INSERT INTO verdicts WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT 50000) "
             f"SELECT {chosen} FROM verdicts, n"
         )
     connection.close()
-    out = subprocess.run([sys.executable, "-c", READER, str(path)], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        [sys.executable, "-c", READER, str(path)], capture_output=True, text=True, check=True
+    ).stdout
     rows, problems, kibibytes = map(int, out.split())
     assert rows == 50_001
     assert problems == 21  # twenty forged ids named, the others counted

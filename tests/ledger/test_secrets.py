@@ -21,7 +21,9 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-@pytest.mark.parametrize("around", ["{}", "error: Incorrect API key provided: {}.", "http://h:1/v1#m?key={}", "Bearer {}"])
+@pytest.mark.parametrize(
+    "around", ["{}", "error: Incorrect API key provided: {}.", "http://h:1/v1#m?key={}", "Bearer {}"]
+)
 def test_what_has_the_shape_of_a_key_is_masked(secret: str, around: str) -> None:
     text = masked(around.format(secret))
     assert secret not in text
@@ -62,7 +64,9 @@ def test_fields_are_masked_by_name_and_everything_else_stays() -> None:
 def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
     with Ledger.open(path) as ledger:
-        ledger.put_run("run", {"command": [f"--key={secret}" for secret in SECRETS], "settings": {"password": "hunter2"}})
+        ledger.put_run(
+            "run", {"command": [f"--key={secret}" for secret in SECRETS], "settings": {"password": "hunter2"}}
+        )
         assert ledger.run("run") is not None
     content = path.read_bytes()
     for secret in [*SECRETS, "hunter2"]:

@@ -46,7 +46,11 @@ async def test_records_come_back_equal(ledger: Ledger) -> None:
 
 async def test_what_equality_leaves_out_comes_back_too(ledger: Ledger) -> None:
     prompt = Prompt(
-        (user("q"),), facets={"lang": "th"}, for_judges={"checklist": ["a", 1, None]}, item="007", parents=("p1", "p2")
+        (user("q"),),
+        facets={"lang": "th"},
+        for_judges={"checklist": ["a", 1, None]},
+        item="007",
+        parents=("p1", "p2"),
     )
     answers = answer(prompt, "a", "x"), answer(prompt, "b", "y")
     sides = tuple(Side(r.contender, r, seat) for seat, r in enumerate(answers))
@@ -58,7 +62,9 @@ async def test_what_equality_leaves_out_comes_back_too(ledger: Ledger) -> None:
 
 
 async def test_a_match_keeps_the_notes_that_its_judge_was_shown(ledger: Ledger) -> None:
-    first, second = (Prompt((user("same words"),), for_judges=notes) for notes in ({"reference_answer": "1"}, {}))
+    first, second = (
+        Prompt((user("same words"),), for_judges=notes) for notes in ({"reference_answer": "1"}, {})
+    )
     assert first.id == second.id
     answers = answer(first, "a", "x"), answer(first, "b", "y")
     matches = [
@@ -72,14 +78,24 @@ async def test_a_match_keeps_the_notes_that_its_judge_was_shown(ledger: Ledger) 
 
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
-hostile = st.sampled_from(["\0", "a\0b", "\u202edlrow", "\ue000", "\ue000\ue001", "e\u0301", "é", "\ufffd", "'; DROP", "%s ?", ""])
+hostile = st.sampled_from(
+    ["\0", "a\0b", "\u202edlrow", "\ue000", "\ue000\ue001", "e\u0301", "é", "\ufffd", "'; DROP", "%s ?", ""]
+)
 words = texts | hostile
 names = words
 floats = st.floats(allow_nan=False, allow_infinity=False)
-usages = st.builds(Usage, st.integers(0, 9), st.integers(0, 2**40), st.integers(0, 2**40), st.none() | floats, floats)
+usages = st.builds(
+    Usage, st.integers(0, 9), st.integers(0, 2**40), st.integers(0, 2**40), st.none() | floats, floats
+)
 parts = st.one_of(
     st.builds(Text, words),
-    st.builds(Blob, st.sampled_from(["image", "audio"]), words, words, st.lists(st.integers(0, 99), max_size=3).map(tuple)),
+    st.builds(
+        Blob,
+        st.sampled_from(["image", "audio"]),
+        words,
+        words,
+        st.lists(st.integers(0, 99), max_size=3).map(tuple),
+    ),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | floats | words,
@@ -87,7 +103,9 @@ json_values = st.recursive(
     max_leaves=6,
 )
 mappings = st.dictionaries(words, json_values, max_size=3)
-messages = st.builds(Message, words, st.lists(parts, max_size=3).map(tuple), st.lists(mappings, max_size=1).map(tuple))
+messages = st.builds(
+    Message, words, st.lists(parts, max_size=3).map(tuple), st.lists(mappings, max_size=1).map(tuple)
+)
 several = st.lists(messages, max_size=2).map(tuple)
 ids = st.lists(words, max_size=2).map(tuple)
 prompts = st.builds(
@@ -96,7 +114,10 @@ prompts = st.builds(
 )  # fmt: skip
 tokens = st.lists(st.tuples(words, floats | st.just(-inf)), max_size=3).map(
     lambda pairs: Tokens(
-        tuple(t for t, _ in pairs), tuple(p for _, p in pairs), tuple({t: p} for t, p in pairs), tuple(range(len(pairs)))
+        tuple(t for t, _ in pairs),
+        tuple(p for _, p in pairs),
+        tuple({t: p} for t, p in pairs),
+        tuple(range(len(pairs))),
     )
 )
 responses = st.builds(
@@ -128,7 +149,11 @@ def test_any_record_comes_back_exactly(ledger: Ledger, records: list[Prompt | Re
         assert back[id].id == id
         if isinstance(record, Prompt):
             assert back[id].for_judges == record.for_judges
-            assert (back[id].facets, back[id].item, back[id].parents) == (record.facets, record.item, record.parents)
+            assert (back[id].facets, back[id].item, back[id].parents) == (
+                record.facets,
+                record.item,
+                record.parents,
+            )
 
 
 async def test_normal_forms_of_unicode_are_kept_apart(ledger: Ledger) -> None:
@@ -142,7 +167,10 @@ async def test_a_lone_surrogate_is_refused_in_one_line_and_stops_nobody_else(led
     good = contest(1)
     bad = replace(good.verdict, reason="cut \ud83d")
     results = await asyncio.gather(
-        ledger.put(*good.records), ledger.put(bad), ledger.put(Prompt((user("\udc00"),))), return_exceptions=True
+        ledger.put(*good.records),
+        ledger.put(bad),
+        ledger.put(Prompt((user("\udc00"),))),
+        return_exceptions=True,
     )
     assert results[0] is None
     for error in results[1:]:
@@ -202,12 +230,19 @@ async def test_judged_finds_what_a_judge_said_of_equal_words(ledger: Ledger) -> 
 def test_lookups_in_chunks_find_everything(ledger: Ledger) -> None:
     contests = [contest(n) for n in range(4_500)]
     assert ledger.put_many(record for c in contests for record in c.records) == 5 * len(contests)
-    assert ledger.answers(c.responses[0].key for c in contests) == {c.responses[0].key: c.responses[0] for c in contests}
+    assert ledger.answers(c.responses[0].key for c in contests) == {
+        c.responses[0].key: c.responses[0] for c in contests
+    }
     assert ledger.matches(c.match.id for c in contests) == {c.match.id: c.match for c in contests}
     judged = ledger.judged("id of judge", [(c.match.shown, 0) for c in contests])
     assert judged == {(c.match.shown, 0): [((1, 0), c.verdict)] for c in contests}
     counts = ledger.counts()
-    assert [counts[t] for t in ("prompts", "responses", "matches", "verdicts")] == [4_500, 9_000, 4_500, 4_500]
+    assert [counts[t] for t in ("prompts", "responses", "matches", "verdicts")] == [
+        4_500,
+        9_000,
+        4_500,
+        4_500,
+    ]
 
 
 def test_many_loops_and_threads_share_one_ledger(ledger: Ledger) -> None:
@@ -291,9 +326,12 @@ async def test_lineage_goes_up_and_down(ledger: Ledger) -> None:
     assert above[one.match.id] == -1
     assert above[one.responses[1].id] == -2
     below = {r.id: r.link for r in ledger.lineage(one.responses[0].id) if r.steps > 0}
-    assert below == {revised.id: "parent", one.match.id: "response", one.verdict.id: "match" , again.id: "parent"} or (
-        below[one.verdict.id] in ("match", "evidence")
-    )
+    assert below == {
+        revised.id: "parent",
+        one.match.id: "response",
+        one.verdict.id: "match",
+        again.id: "parent",
+    } or (below[one.verdict.id] in ("match", "evidence"))
 
 
 def test_opening_at_the_head_imports_neither_alembic_nor_polars(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from winsome.ledger import versions
 from winsome.ledger.schema import HEAD, METADATA
 from winsome.ledger.store import Ledger, engine_of
 
-NEXT = '''
+NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
@@ -33,7 +33,7 @@ def upgrade():
     op.add_column("prompts", sa.Column("colour", sa.Text(), nullable=True))
     op.execute("UPDATE prompts SET colour = 'blue'")
     {more}
-'''
+"""
 
 
 def rows(where: str, sql: str) -> list[tuple[object, ...]]:
@@ -75,7 +75,9 @@ def test_migrations_make_the_tables_of_the_schema(where: str) -> None:
         "sqlite://" if "://" not in where else "postgresql+psycopg://", creator=engine_of(where).connect
     )
     with made.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
         assert compare_metadata(context, METADATA) == []
     made.dispose()
 
@@ -86,7 +88,10 @@ def test_a_ledger_made_at_once_equals_a_migrated_one(where: str) -> None:
         "sqlite://" if "://" not in where else "postgresql+psycopg://", creator=engine_of(where).connect
     )
     with made.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), METADATA) == []
+        assert (
+            compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), METADATA)
+            == []
+        )
     made.dispose()
 
 
@@ -126,7 +131,11 @@ def test_a_newer_ledger_is_refused(where: str) -> None:
 
 
 def test_processes_that_open_a_new_ledger_at_once_agree(where: str) -> None:
-    command = [sys.executable, "-c", f"from winsome.ledger.store import Ledger; Ledger.open({where!r}).close()"]
+    command = [
+        sys.executable,
+        "-c",
+        f"from winsome.ledger.store import Ledger; Ledger.open({where!r}).close()",
+    ]
     processes = [subprocess.Popen(command) for _ in range(4)]
     assert [process.wait(60) for process in processes] == [0] * 4
     assert rows(where, "SELECT version_num FROM alembic_version") == [(HEAD,)]

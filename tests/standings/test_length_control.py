@@ -131,7 +131,9 @@ def test_a_fit_that_is_not_identified_has_no_figure_and_says_why() -> None:
 
 
 def test_equal_lengths_leave_the_win_rate_and_no_coefficient() -> None:
-    found = change(simulated(np.random.default_rng(3), 40, 1.0, np.zeros(40)), length_a=pl.lit(9.0), length_b=pl.lit(9.0))
+    found = change(
+        simulated(np.random.default_rng(3), 40, 1.0, np.zeros(40)), length_a=pl.lit(9.0), length_b=pl.lit(9.0)
+    )
     standings = length_controlled(found, baseline="base")
     row, plain = standings.row("x"), win_rate(found, baseline="base").row("x")
     assert (row.estimate, row.standard_error) == pytest.approx((plain.estimate, plain.standard_error))
@@ -163,8 +165,12 @@ def test_as_many_coefficients_as_prompts_have_a_figure_that_knows_what_one_promp
 def test_one_verdict_with_the_calibration_of_its_suite_has_a_figure(shared_data: Path) -> None:
     found, leaderboard = published(shared_data)
     model = min(leaderboard)
-    first = found.take(np.flatnonzero((found.a == found.code_of(model)) | (found.b == found.code_of(model)))[:1])
-    row = length_controlled(first, baseline=BASELINE, calibration=calibration(shared_data), penalty="l1").row(model)
+    first = found.take(
+        np.flatnonzero((found.a == found.code_of(model)) | (found.b == found.code_of(model)))[:1]
+    )
+    row = length_controlled(first, baseline=BASELINE, calibration=calibration(shared_data), penalty="l1").row(
+        model
+    )
     assert row.estimate is not None
     assert (row.low, row.high, row.few_clusters) == (0.0, 100.0, True)
 
@@ -177,12 +183,16 @@ def test_influence_is_the_largest_change_that_refits_find(shared_data: Path, pen
     part = part.take(np.arange(0, len(part), 8))
 
     def figure(rows: Battles) -> float:
-        row = length_controlled(rows, baseline=BASELINE, calibration=calibration(shared_data), penalty=penalty).row(model)
+        row = length_controlled(
+            rows, baseline=BASELINE, calibration=calibration(shared_data), penalty=penalty
+        ).row(model)
         return row.estimate or 0.0
 
     whole = figure(part)
     changes = np.array([figure(part.take(np.arange(len(part)) != k)) - whole for k in range(len(part))])
-    row = length_controlled(part, baseline=BASELINE, calibration=calibration(shared_data), penalty=penalty).row(model)
+    row = length_controlled(
+        part, baseline=BASELINE, calibration=calibration(shared_data), penalty=penalty
+    ).row(model)
     most = int(np.argmax(np.abs(changes)))
     assert part.cluster is not None
     assert row.extra["influential_prompt"] == part.cluster.labels[part.cluster.values[most]]

@@ -24,7 +24,9 @@ def put(writer: Writer, data: bytes, kind: str, mime: str, shape: tuple[int, ...
     if kind not in KINDS:
         raise BadInput(f'blob kind "{kind}": unknown; use one of {", ".join(KINDS)}')
     if len(data) > LARGEST:
-        raise BadInput(f"blob of {len(data):,} bytes: a ledger holds up to {LARGEST:,} in one; split or compress it")
+        raise BadInput(
+            f"blob of {len(data):,} bytes: a ledger holds up to {LARGEST:,} in one; split or compress it"
+        )
     sha256 = hashlib.sha256(data).hexdigest()
     row = (sha256, kind, mime, orjson.dumps(shape).decode() if shape else None, len(data), data, time.time())
     writer.run({"blobs": [row]})

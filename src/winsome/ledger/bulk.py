@@ -92,30 +92,66 @@ def _columns(frame: pl.DataFrame, judge: str, name: str) -> pl.DataFrame:
     have = set(frame.columns)
     for column in ("model_a", "model_b"):
         if column not in have:
-            raise BadInput(f'{name}: no column "{column}" (found: {", ".join(frame.columns)[:80]}); rename the column')
+            raise BadInput(
+                f'{name}: no column "{column}" (found: {", ".join(frame.columns)[:80]}); rename the column'
+            )
     if not have & {"share", "winner"}:
-        raise BadInput(f'{name}: no column "share" or "winner" (found: {", ".join(frame.columns)[:80]}); rename it')
-    texts = ("model_a", "model_b", "prompt", "prompt_id", "answer_a", "answer_b", "category", "cluster", "judge", "aspect")
+        raise BadInput(
+            f'{name}: no column "share" or "winner" (found: {", ".join(frame.columns)[:80]}); rename it'
+        )
+    texts = (
+        "model_a",
+        "model_b",
+        "prompt",
+        "prompt_id",
+        "answer_a",
+        "answer_b",
+        "category",
+        "cluster",
+        "judge",
+        "aspect",
+    )
     typed = dict.fromkeys((*texts, "annotator", "reason", "outcome", "winner"), pl.String)
     typed |= {"order": pl.Int64, "repeat": pl.Int64, "share": pl.Float64, "extent": pl.Float64}
     chosen = frame.select([c for c in frame.columns if c in typed])
     for column in chosen.columns:
         cast = chosen[column].cast(typed[column], strict=False)
-        _refuse(cast.is_null() & chosen[column].is_not_null(), chosen[column], name, f"is no {_plain(typed[column])}")
+        _refuse(
+            cast.is_null() & chosen[column].is_not_null(),
+            chosen[column],
+            name,
+            f"is no {_plain(typed[column])}",
+        )
         chosen = chosen.with_columns(cast)
     for column in ("model_a", "model_b"):
-        _refuse(chosen[column].is_null() | (chosen[column] == ""), chosen[column], name, "is empty; name the contender")
+        _refuse(
+            chosen[column].is_null() | (chosen[column] == ""),
+            chosen[column],
+            name,
+            "is empty; name the contender",
+        )
     if "share" not in have:
         share = chosen["winner"].replace_strict(WINNERS, default=None, return_dtype=pl.Float64)
-        _refuse(share.is_null() & chosen["winner"].is_not_null(), chosen["winner"], name, "is unknown; use model_a, model_b or tie")
+        _refuse(
+            share.is_null() & chosen["winner"].is_not_null(),
+            chosen["winner"],
+            name,
+            "is unknown; use model_a, model_b or tie",
+        )
         chosen = chosen.with_columns(share.alias("share"))
     chosen = chosen.with_columns(pl.col("share").fill_nan(None))
-    _refuse(~chosen["share"].is_between(0, 1), chosen["share"], name, "lies outside [0, 1]; give side a's share")
+    _refuse(
+        ~chosen["share"].is_between(0, 1), chosen["share"], name, "lies outside [0, 1]; give side a's share"
+    )
     fill: dict[str, Any] = {"aspect": "", "annotator": "", "reason": "", "judge": judge, "order": 0}
     for column, value in fill.items():
         given = pl.col(column).fill_null(value) if column in chosen.columns else pl.lit(value)
         chosen = chosen.with_columns(given.alias(column))
-    missing = [c for c in ("prompt", "prompt_id", "answer_a", "answer_b", "category", "cluster") if c not in chosen.columns]
+    missing = [
+        c
+        for c in ("prompt", "prompt_id", "answer_a", "answer_b", "category", "cluster")
+        if c not in chosen.columns
+    ]
     chosen = chosen.with_columns([pl.lit(None, pl.String).alias(c) for c in missing])
     if "extent" not in chosen.columns:
         chosen = chosen.with_columns(pl.lit(None, pl.Float64).alias("extent"))
@@ -133,7 +169,9 @@ def _outcome(frame: pl.DataFrame, name: str) -> pl.Series:
     if "outcome" not in frame.columns:
         return frame.select(by_share.alias("outcome")).to_series()
     given = frame.select(pl.col("outcome").fill_null(by_share)).to_series()
-    _refuse(~given.is_in(list(OUTCOMES)), given, name, f"is no outcome; use one of {', '.join(OUTCOMES)}"[:110])
+    _refuse(
+        ~given.is_in(list(OUTCOMES)), given, name, f"is no outcome; use one of {', '.join(OUTCOMES)}"[:110]
+    )
     return given
 
 
@@ -141,20 +179,28 @@ def _refuse(bad: pl.Series, values: pl.Series, name: str, problem: str) -> None:
     bad = bad.fill_null(False)
     if bad.any():
         row = bad.arg_max() or 0
-        raise BadInput(f'{name}: record {row + 1}, field "{values.name}": {str(values[row])[:40]!r} {problem}')
+        raise BadInput(
+            f'{name}: record {row + 1}, field "{values.name}": {str(values[row])[:40]!r} {problem}'
+        )
 
 
 def _plain(kind: Any) -> str:
-    return {pl.Float64: "number; give a number", pl.Int64: "whole number; give one"}.get(kind, "text; give text")
+    return {pl.Float64: "number; give a number", pl.Int64: "whole number; give one"}.get(
+        kind, "text; give text"
+    )
 
 
 def _prompts(columns: pl.DataFrame, name: str) -> tuple[dict[str, Prompt], pl.DataFrame]:
     """Prompts by id; `columns` with the id of each row's prompt as `prompt_key`."""
     label = pl.coalesce("prompt_id", pl.format("record {}", "record"))
     named = columns.with_columns(
-        pl.coalesce("prompt", pl.format("[prompt {} of {}: words not recorded]", label, pl.lit(name))).alias("words")
+        pl.coalesce("prompt", pl.format("[prompt {} of {}: words not recorded]", label, pl.lit(name))).alias(
+            "words"
+        )
     )
-    distinct = named.unique("words", keep="first", maintain_order=True).select("words", "prompt_id", "category")
+    distinct = named.unique("words", keep="first", maintain_order=True).select(
+        "words", "prompt_id", "category"
+    )
     prompts: dict[str, Prompt] = {}
     ids: list[str] = []
     for words, item, category in distinct.iter_rows():
@@ -166,10 +212,14 @@ def _prompts(columns: pl.DataFrame, name: str) -> tuple[dict[str, Prompt], pl.Da
     return prompts, named.join(keyed, on="words", how="left", maintain_order="left")
 
 
-def _responses(columns: pl.DataFrame, prompts: Mapping[str, Prompt]) -> tuple[dict[str, Response], pl.DataFrame]:
+def _responses(
+    columns: pl.DataFrame, prompts: Mapping[str, Prompt]
+) -> tuple[dict[str, Response], pl.DataFrame]:
     """Responses by id; `columns` with id and words' digest of each side's response, and its place in the JSON of a match."""
     sides = [
-        columns.select("prompt_key", pl.col(f"model_{side}").alias("model"), pl.col(f"answer_{side}").alias("answer"))
+        columns.select(
+            "prompt_key", pl.col(f"model_{side}").alias("model"), pl.col(f"answer_{side}").alias("answer")
+        )
         for side in "ab"
     ]
     both = pl.concat(sides).with_row_index("place")
@@ -182,7 +232,9 @@ def _responses(columns: pl.DataFrame, prompts: Mapping[str, Prompt]) -> tuple[di
     for prompt, model, answer in distinct.select("prompt_key", "model", "answer").iter_rows():
         key = response_key(prompt, model, sampling, 0)
         if answer is None:
-            response = Response(prompt, model, key, finish="failed", error=NOT_RECORDED, provenance="recorded")
+            response = Response(
+                prompt, model, key, finish="failed", error=NOT_RECORDED, provenance="recorded"
+            )
         else:
             response = Response(prompt, model, key, messages=(assistant(answer),), provenance="recorded")
         responses[response.id] = response
@@ -202,16 +254,27 @@ def _repeats(columns: pl.DataFrame, name: str) -> pl.DataFrame:
     """`columns` with `repeat`: as given, else the count of equal verdicts before."""
     alike = ["prompt_key", "response_a", "response_b", "order", "judge", "aspect", "annotator"]
     if "repeat" not in columns.columns:
-        return columns.with_columns((pl.col("record").cum_count().over(alike) - 1).cast(pl.Int64).alias("repeat"))
+        return columns.with_columns(
+            (pl.col("record").cum_count().over(alike) - 1).cast(pl.Int64).alias("repeat")
+        )
     columns = columns.with_columns(pl.col("repeat").fill_null(0))
-    twice = columns.select(pl.struct([*alike, "repeat"]).is_duplicated() & ~pl.struct([*alike, "repeat"]).is_first_distinct())
-    _refuse(twice.to_series(), columns["repeat"], name, "is a verdict that stands there before; number the repeats")
+    twice = columns.select(
+        pl.struct([*alike, "repeat"]).is_duplicated() & ~pl.struct([*alike, "repeat"]).is_first_distinct()
+    )
+    _refuse(
+        twice.to_series(),
+        columns["repeat"],
+        name,
+        "is a verdict that stands there before; number the repeats",
+    )
     return columns
 
 
 def _hashed(columns: pl.DataFrame) -> pl.DataFrame:
     """`columns` with the ids of contest, match and verdict, as `winsome.records` makes them."""
-    columns = columns.with_columns((pl.col("order") % 2).alias("seat_a"), ((pl.col("order") + 1) % 2).alias("seat_b"))
+    columns = columns.with_columns(
+        (pl.col("order") % 2).alias("seat_a"), ((pl.col("order") + 1) % 2).alias("seat_b")
+    )
     columns = columns.with_columns(
         _digests(columns, '["{}",[[{},"{}"],[{},"{}"]]]', ["prompt_key", "json_a", "response_a", "json_b", "response_b"]).alias("contest"),
         _digests(
@@ -223,7 +286,9 @@ def _hashed(columns: pl.DataFrame) -> pl.DataFrame:
         ).alias("shown"),
     )  # fmt: skip
     columns = columns.with_columns(
-        _digests(columns, '["{}",[{},{}],{},{}]', ["contest", "seat_a", "seat_b", "order", "repeat"]).alias("match")
+        _digests(columns, '["{}",[{},{}],{},{}]', ["contest", "seat_a", "seat_b", "order", "repeat"]).alias(
+            "match"
+        )
     )
     columns = columns.with_columns(
         _mapped(columns["judge"], judge_id).alias("judge_id"),
@@ -269,7 +334,9 @@ def _rows(table: str, records: Iterable[kept.Record]) -> tuple[int, Iterable[Row
     return len(rows[table]), rows[table]
 
 
-def _sliced(columns: pl.DataFrame, rows: Callable[[pl.DataFrame, float], Iterator[Row]], now: float) -> Iterator[Row]:
+def _sliced(
+    columns: pl.DataFrame, rows: Callable[[pl.DataFrame, float], Iterator[Row]], now: float
+) -> Iterator[Row]:
     return chain.from_iterable(rows(piece, now) for piece in columns.iter_slices(SLICE))
 
 
@@ -279,13 +346,21 @@ def _match_rows(piece: pl.DataFrame, now: float) -> Iterator[Row]:
     for letter, before in (("a", "["), ("b", ",")):
         head, rest = side.split("{}", 1)
         middle, last = rest.split("{}", 1)
-        pieces += [pl.lit(before + head), pl.col(f"json_{letter}"), pl.lit(middle), pl.col(f"response_{letter}")]
+        pieces += [
+            pl.lit(before + head),
+            pl.col(f"json_{letter}"),
+            pl.lit(middle),
+            pl.col(f"response_{letter}"),
+        ]
         pieces += [pl.lit(last.removesuffix("{}}")), pl.col(f"seat_{letter}").cast(pl.String), pl.lit("}")]
     sides = piece.select(pl.concat_str([*pieces, pl.lit("]")])).to_series()
     category = _mapped(piece["category"].fill_null(""), _facets)
     cluster = piece.select(pl.coalesce("cluster", "prompt_key")).to_series()
     return zip(
-        *(piece[c].to_list() for c in ("match", "contest", "shown", "prompt_key", "model_a", "model_b", "order", "repeat")),
+        *(
+            piece[c].to_list()
+            for c in ("match", "contest", "shown", "prompt_key", "model_a", "model_b", "order", "repeat")
+        ),
         cluster.to_list(),
         sides.to_list(),
         [text or None for text in category.to_list()],
@@ -300,7 +375,10 @@ def _verdict_rows(piece: pl.DataFrame, now: float) -> Iterator[Row]:
     share = piece.select(pl.when(scored).then("share")).to_series().to_list()
     texts = {value: orjson.dumps((value, 1.0 - value)).decode() for value in set(share) if value is not None}
     return zip(
-        *(piece[c].to_list() for c in ("verdict", "match", "judge", "judge_id", "aspect", "annotator", "outcome")),
+        *(
+            piece[c].to_list()
+            for c in ("verdict", "match", "judge", "judge_id", "aspect", "annotator", "outcome")
+        ),
         share,
         [texts.get(value) for value in share],
         repeat(None),

@@ -86,10 +86,14 @@ def drop_orphans(engine: Engine, connection: Connection) -> dict[str, int]:
         gone = engine.rows(connection, f"DELETE FROM {table} WHERE {ORPHANS[table]} RETURNING id")
         dropped[table] = len(gone)
     now = engine.clock(connection)
-    dropped["claims"] = len(engine.rows(connection, "DELETE FROM claims WHERE until < ? RETURNING key", (now,)))
+    dropped["claims"] = len(
+        engine.rows(connection, "DELETE FROM claims WHERE until < ? RETURNING key", (now,))
+    )
     named: set[str] = set()
     for table, column in (("prompts", "seen"), ("responses", "messages")):
-        for (text,) in engine.rows(connection, f"SELECT {column} FROM {table} WHERE {column} LIKE '%\"sha256\"%'"):
+        for (text,) in engine.rows(
+            connection, f"SELECT {column} FROM {table} WHERE {column} LIKE '%\"sha256\"%'"
+        ):
             named |= _named_blobs(orjson.loads(text))
     held = [key for (key,) in engine.rows(connection, "SELECT sha256 FROM blobs")]
     unnamed = [key for key in held if key not in named]
@@ -118,11 +122,15 @@ def _checked(check: Check, piece: list[Row]) -> list[tuple[str, str]]:
 
 
 def _noted(piece: list[Row]) -> Iterator[tuple[str, str]]:
-    return ((row[0], "its id is not that of its text") for row in piece if digest(orjson.loads(row[1])) != row[0])
+    return (
+        (row[0], "its id is not that of its text") for row in piece if digest(orjson.loads(row[1])) != row[0]
+    )
 
 
 def _blobs(piece: list[Row]) -> Iterator[tuple[str, str]]:
-    return ((row[0], "its bytes have another SHA-256") for row in piece if sha256(row[5]).hexdigest() != row[0])
+    return (
+        (row[0], "its bytes have another SHA-256") for row in piece if sha256(row[5]).hexdigest() != row[0]
+    )
 
 
 def _prompts(piece: list[Row]) -> Iterator[tuple[str, str]]:
@@ -191,5 +199,7 @@ def _contents(engine: Engine, connection: Connection, ids: set[str]) -> dict[str
 
 
 def _notes(engine: Engine, connection: Connection, ids: set[str]) -> dict[str, Any]:
-    found = engine.rows(connection, f"SELECT id, notes FROM notes WHERE id {engine.among}", (engine.keys(ids),))
+    found = engine.rows(
+        connection, f"SELECT id, notes FROM notes WHERE id {engine.among}", (engine.keys(ids),)
+    )
     return {id: orjson.loads(text) for id, text in found}

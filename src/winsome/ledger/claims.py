@@ -53,4 +53,6 @@ def release(engine: Engine, connection: Connection, keys: Iterable[str] | None, 
 def beat(engine: Engine, connection: Connection, owner: str, seconds: float) -> int:
     """Renew all claims of `owner` from now; how many there are."""
     until = engine.clock(connection) + seconds
-    return len(engine.rows(connection, "UPDATE claims SET until = ? WHERE owner = ? RETURNING key", (until, owner)))
+    return len(
+        engine.rows(connection, "UPDATE claims SET until = ? WHERE owner = ? RETURNING key", (until, owner))
+    )

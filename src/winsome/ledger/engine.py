@@ -48,7 +48,9 @@ class Engine(Protocol):
         """A statement that gives no rows."""
         ...
 
-    def stream(self, connection: Connection, sql: str, parameters: Sequence[Any], size: int) -> Iterator[list[Row]]:
+    def stream(
+        self, connection: Connection, sql: str, parameters: Sequence[Any], size: int
+    ) -> Iterator[list[Row]]:
         """Rows in lists of at most `size`, without holding the others."""
         ...
 

@@ -21,7 +21,11 @@ PIECE = 2_000
 def frame(engine: Engine, table: str, columns: Sequence[str] | None, where: str | None) -> pl.DataFrame:
     """The named columns of a table's rows for which the SQL condition `where` holds, typed as the table is."""
     types = _types(_named(table, list(METADATA.tables), "table"))
-    chosen = list(types) if columns is None else [_named(name, list(types), f"column of {table}") for name in columns]
+    chosen = (
+        list(types)
+        if columns is None
+        else [_named(name, list(types), f"column of {table}") for name in columns]
+    )
     quoted = dict(zip(types, quoted_columns(table), strict=True))
     sql = f"SELECT {', '.join(quoted[name] for name in chosen)} FROM {table}"
     if where is not None:
@@ -29,7 +33,9 @@ def frame(engine: Engine, table: str, columns: Sequence[str] | None, where: str 
     _, pieces = engine.select_only(sql, PIECE)
     schema = {name: types[name] for name in chosen}
     frames = [
-        pl.DataFrame([pl.Series(n, v, schema[n]) for n, v in zip(chosen, zip(*rows, strict=True), strict=True)])
+        pl.DataFrame(
+            [pl.Series(n, v, schema[n]) for n, v in zip(chosen, zip(*rows, strict=True), strict=True)]
+        )
         for rows in pieces
     ]
     return pl.concat(frames, rechunk=True) if frames else pl.DataFrame(schema=schema)

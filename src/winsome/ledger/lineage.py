@@ -45,7 +45,10 @@ def walk(rows: Rows, among: Among, id: str, depth: int) -> list[Relative]:
             seen |= links.keys()
             tables = _tables(rows, among, links)
             generation = {other: tables.get(other, "") for other in links}
-            found += [Relative(other, generation[other], direction * distance, link) for other, link in links.items()]
+            found += [
+                Relative(other, generation[other], direction * distance, link)
+                for other, link in links.items()
+            ]
     return found
 
 
@@ -70,7 +73,9 @@ def _above(rows: Rows, among: Among, generation: Mapping[str, str]) -> Iterator[
     for (prompt,) in rows(f"SELECT prompt FROM responses WHERE id {fragment}", (keys,)):
         yield prompt, "prompt"
     for table in TABLES[:3]:
-        for (parents,) in rows(f"SELECT parents FROM {table} WHERE id {fragment} AND parents IS NOT NULL", (keys,)):
+        for (parents,) in rows(
+            f"SELECT parents FROM {table} WHERE id {fragment} AND parents IS NOT NULL", (keys,)
+        ):
             yield from ((parent, "parent") for parent in orjson.loads(parents))
 
 
@@ -80,9 +85,18 @@ def _below(rows: Rows, among: Among, generation: Mapping[str, str]) -> Iterator[
     yield from ((id, "match") for (id,) in rows(f"SELECT id FROM verdicts WHERE match {fragment}", (keys,)))
     fragment, keys = among(id for id, table in generation.items() if table == "prompts")
     if "prompts" in generation.values():
-        yield from ((id, "prompt") for (id,) in rows(f"SELECT id FROM responses WHERE prompt {fragment}", (keys,)))
-        yield from ((id, "prompt") for (id,) in rows(f"SELECT id FROM matches WHERE prompt {fragment}", (keys,)))
+        yield from (
+            (id, "prompt") for (id,) in rows(f"SELECT id FROM responses WHERE prompt {fragment}", (keys,))
+        )
+        yield from (
+            (id, "prompt") for (id,) in rows(f"SELECT id FROM matches WHERE prompt {fragment}", (keys,))
+        )
     for id in (id for id, table in generation.items() if table == "responses"):
         like = (f'%"{id}"%',)
-        yield from ((match, "response") for (match,) in rows("SELECT id FROM matches WHERE sides LIKE ?", like))
-        yield from ((verdict, "evidence") for (verdict,) in rows("SELECT id FROM verdicts WHERE evidence LIKE ?", like))
+        yield from (
+            (match, "response") for (match,) in rows("SELECT id FROM matches WHERE sides LIKE ?", like)
+        )
+        yield from (
+            (verdict, "evidence")
+            for (verdict,) in rows("SELECT id FROM verdicts WHERE evidence LIKE ?", like)
+        )

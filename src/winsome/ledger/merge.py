@@ -27,7 +27,9 @@ def copy(source: Engine, target: Engine, writer: Writer) -> dict[str, int]:
             for piece in source.stream(reading, f"SELECT {', '.join(columns(name))} FROM {name}", (), size):
                 rows = _unknown_runs(target, writer, piece) if name == "runs" else piece
                 writer.run({name: rows})
-            new[name] = writer.run(None, lambda connection, sql=held: target.rows(connection, sql)[0][0]) - before
+            new[name] = (
+                writer.run(None, lambda connection, sql=held: target.rows(connection, sql)[0][0]) - before
+            )
     finally:
         reading.close()
     return new

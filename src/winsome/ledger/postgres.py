@@ -37,7 +37,9 @@ class Postgres:
     def __init__(self, url: str) -> None:
         scheme, _, rest = url.partition("://")
         if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
-            raise BadInput(f"{masked(url)}: no ledger address; give a path or postgresql://user@host/database")
+            raise BadInput(
+                f"{masked(url)}: no ledger address; give a path or postgresql://user@host/database"
+            )
         self.url = f"postgresql://{rest}"
         self.shown = masked(self.url)
         self._insert = statements("postgresql").insert
@@ -105,7 +107,9 @@ class Postgres:
             return "busy"
         if state in FULL:
             return "full"
-        if state in LOST or (state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)):
+        if state in LOST or (
+            state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        ):
             return "lost"
         return "bad"
 

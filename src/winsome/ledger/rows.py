@@ -43,8 +43,12 @@ def add(record: Record, rows: dict[str, list[Row]]) -> None:
     except (TypeError, UnicodeEncodeError) as error:
         kind = type(record).__name__
         if "surrogate" in str(error):
-            raise BadInput(f"{kind}: a text holds a lone surrogate (U+D800 to U+DFFF); replace it by U+FFFD") from None
-        raise BadInput(f"{kind}: cannot be kept as JSON ({error}); use text, numbers, lists and mappings") from None
+            raise BadInput(
+                f"{kind}: a text holds a lone surrogate (U+D800 to U+DFFF); replace it by U+FFFD"
+            ) from None
+        raise BadInput(
+            f"{kind}: cannot be kept as JSON ({error}); use text, numbers, lists and mappings"
+        ) from None
     rows.setdefault(table, []).append(row)
     parents: tuple[str, ...] = getattr(record, "parents", ())
     if parents:
@@ -213,7 +217,9 @@ def sides(text: str) -> list[dict[str, Any]]:
 
 def _verdict_row(verdict: Verdict) -> Row:
     if any(isinf(score) for score in verdict.scores):
-        raise BadInput(f"verdict on match {verdict.match}: scores hold an infinite number; give finite scores or NaN")
+        raise BadInput(
+            f"verdict on match {verdict.match}: scores hold an infinite number; give finite scores or NaN"
+        )
     usage = verdict.usage
     return (
         verdict.id,

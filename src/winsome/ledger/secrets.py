@@ -28,7 +28,8 @@ SHAPED = re.compile(
 BEARER = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/\-]{8,}=*", re.IGNORECASE)
 USER_INFO = re.compile(r"\b([a-z][a-z0-9+.\-]*://[^\s:/@?#]*):[^\s/@]*@", re.IGNORECASE)
 IN_QUERY = re.compile(
-    r"([?&;](?:api[_-]?key|key|token|access_token|password|passwd|secret)=)(?!env:)[^&#\s()\"']+", re.IGNORECASE
+    r"([?&;](?:api[_-]?key|key|token|access_token|password|passwd|secret)=)(?!env:)[^&#\s()\"']+",
+    re.IGNORECASE,
 )
 
 

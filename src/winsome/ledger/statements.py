@@ -39,7 +39,9 @@ def statements(name: Name) -> Statements:
     for table in METADATA.sorted_tables:
         columns = ", ".join(quoted(column.name) for column in table.columns)
         marks = ", ".join(mark for _ in table.columns)
-        conflict[table.name] = f"ON CONFLICT ({', '.join(map(quoted, KEY[table.name]))}) {_rule(table.name, quoted)}"
+        conflict[table.name] = (
+            f"ON CONFLICT ({', '.join(map(quoted, KEY[table.name]))}) {_rule(table.name, quoted)}"
+        )
         insert[table.name] = f"INSERT INTO {table.name} ({columns}) VALUES ({marks}) {conflict[table.name]}"
     indexes = {
         str(index.name): str(CreateIndex(index).compile(dialect=dialect))
@@ -65,7 +67,9 @@ def _rule(table: str, quoted: object) -> str:
         return "DO NOTHING"
     assert callable(quoted)
     kept = KEY["verdicts"]
-    sets = ", ".join(f"{quoted(c.name)} = excluded.{quoted(c.name)}" for c in VERDICTS.columns if c.name not in kept)
+    sets = ", ".join(
+        f"{quoted(c.name)} = excluded.{quoted(c.name)}" for c in VERDICTS.columns if c.name not in kept
+    )
     outcomes = ", ".join(f"'{outcome}'" for outcome in REPLACED)
     return f"DO UPDATE SET {sets} WHERE verdicts.outcome IN ({outcomes})"
 

@@ -1,8 +1,8 @@
 """The ledger: one durable place for what was asked, answered and judged, shared by threads, event loops and processes.
 
-    with Ledger.open() as ledger:
-        await ledger.put(prompt, response)      # back when both are on disk
-        ledger.answers([response.key])
+with Ledger.open() as ledger:
+    await ledger.put(prompt, response)      # back when both are on disk
+    ledger.answers([response.key])
 """
 
 from __future__ import annotations
@@ -147,7 +147,9 @@ class Ledger:
         from winsome.ledger import claims
 
         given = None if keys is None else list(keys)
-        await self._writer.submit(None, lambda connection: claims.release(self._engine, connection, given, owner))
+        await self._writer.submit(
+            None, lambda connection: claims.release(self._engine, connection, given, owner)
+        )
 
     async def beat(self, owner: str, seconds: float = 60) -> int:
         """Renew every claim of `owner` for `seconds` from now; how many it holds."""
@@ -218,7 +220,9 @@ class Ledger:
         found = self._rows("SELECT id, record FROM runs ORDER BY created, id")
         return {id: orjson.loads(record) for id, record in found}
 
-    def frame(self, table: str, columns: Sequence[str] | None = None, where: str | None = None) -> pl.DataFrame:
+    def frame(
+        self, table: str, columns: Sequence[str] | None = None, where: str | None = None
+    ) -> pl.DataFrame:
         """A table as columns, all of them or those named, of the rows for which the SQL condition `where` holds."""
         from winsome.ledger import frames
 
@@ -304,11 +308,16 @@ class Ledger:
         sides = {row[0]: kept.sides(row[9]) for row in rows}
         prompts = self.prompts(row[3] for row in rows)
         responses = self.responses(side["response"] for match in sides.values() for side in match)
-        notes = {id: orjson.loads(text) for id, text in self._by("notes", "id", (row[11] for row in rows if row[11]))}
+        notes = {
+            id: orjson.loads(text)
+            for id, text in self._by("notes", "id", (row[11] for row in rows if row[11]))
+        }
         try:
             return {row[0]: kept.match(row, prompts, responses, notes) for row in rows}
         except KeyError as error:
-            raise Fatal(f"{self.url}: a match names {error}, which is not kept; run winsome ledger verify") from None
+            raise Fatal(
+                f"{self.url}: a match names {error}, which is not kept; run winsome ledger verify"
+            ) from None
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[kept.Row]:
         """What a query finds; asked again while the server restarts or another process holds the file."""
@@ -372,7 +381,9 @@ def engine_of(where: str | Path | None) -> Engine:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadInput(f"{path}: its folder cannot be made ({error.strerror}); name another with --ledger") from None
+        raise BadInput(
+            f"{path}: its folder cannot be made ({error.strerror}); name another with --ledger"
+        ) from None
     return Sqlite(path)
 
 

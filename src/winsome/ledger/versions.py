@@ -43,7 +43,9 @@ def state(engine: Engine, connection: Connection, migrations: Path, head: str) -
     tables = _tables(engine, connection)
     if "alembic_version" not in tables:
         if tables:
-            raise BadInput(f"{engine.shown}: holds tables ({', '.join(sorted(tables))[:60]}) but no ledger; name another file")
+            raise BadInput(
+                f"{engine.shown}: holds tables ({', '.join(sorted(tables))[:60]}) but no ledger; name another file"
+            )
         return "new"
     found = [version for (version,) in engine.rows(connection, "SELECT version_num FROM alembic_version")]
     if found == [head]:
@@ -119,7 +121,9 @@ def _connected(engine: Engine) -> Connection:
     if engine.dialect == "postgresql":
         coding = engine.rows(connection, "SHOW server_encoding")[0][0]
         if coding != "UTF8":
-            raise BadInput(f"{engine.shown}: the database is coded in {coding}; create one with ENCODING 'UTF8'")
+            raise BadInput(
+                f"{engine.shown}: the database is coded in {coding}; create one with ENCODING 'UTF8'"
+            )
     return connection
 
 
@@ -130,5 +134,7 @@ def _unreadable(engine: Engine, error: sqlite3.DatabaseError) -> BadInput | Fata
     if trouble == "busy":
         return Fatal(f"{engine.shown}: locked by another process; end that process and try again")
     if trouble == "broken":
-        return BadInput(f"{engine.shown}: no SQLite file, or a damaged one ({error}); name another file with --ledger")
+        return BadInput(
+            f"{engine.shown}: no SQLite file, or a damaged one ({error}); name another file with --ledger"
+        )
     return BadInput(f"{engine.shown}: cannot be opened ({error}); check folder and permissions")

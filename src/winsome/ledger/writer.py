@@ -173,7 +173,9 @@ def failure_of(error: Exception, trouble: str, place: str, patience: float) -> W
     if trouble == "lost":
         return Fatal(f"{place}: no server{long} ({said}); start it and run the command again")
     if trouble == "full":
-        return Fatal(f"{place}: no room on the disk ({said}); free some and run again, all that was committed is kept")
+        return Fatal(
+            f"{place}: no room on the disk ({said}); free some and run again, all that was committed is kept"
+        )
     if trouble == "broken":
         return Fatal(f"{place}: the file is damaged ({said}); restore a copy or name another with --ledger")
     return BadInput(f"{place}: a record cannot be kept ({type(error).__name__}: {said}); correct its fields")

@@ -44,9 +44,7 @@ def figure(battles: Battles, name: str) -> Figure:
 
 def of_row(row: Row) -> Figure:
     names = ("estimate", "low", "high", "n", "battles")
-    return {name: getattr(row, name) for name in names} | {
-        "few": row.estimate is None or row.few_clusters
-    }
+    return {name: getattr(row, name) for name in names} | {"few": row.estimate is None or row.few_clusters}
 
 
 def matrix(battles: Battles) -> list[Figure]:

@@ -97,7 +97,9 @@ def choices(source: Source, place: int) -> list[Answer]:
     item, model = label(source, place, *ID), label(source, place, "model_id", "model")
     values = items(row.get("choices"))
     if not values or not all(isinstance(choice, dict) for choice in values):
-        wrong(source, place, f'has {shown(row.get("choices"))} in "choices"; give a list of objects with turns')
+        wrong(
+            source, place, f'has {shown(row.get("choices"))} in "choices"; give a list of objects with turns'
+        )
     return [
         Answer(place + 1, turns_of(source, place, mapping(choice).get("turns")), None, item, model, sample)
         for sample, choice in enumerate(values)
