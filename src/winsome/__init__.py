@@ -16,12 +16,12 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from winsome import standings as standings
-    from winsome.audit.cards import card as card
-    from winsome.audit.designs import designs as designs
-    from winsome.audit.difference import difference as difference
     from winsome.api import compare as compare
     from winsome.api import open as open
     from winsome.api import write_report as write_report
+    from winsome.audit.cards import card as card
+    from winsome.audit.designs import designs as designs
+    from winsome.audit.difference import difference as difference
     from winsome.errors import BadInput as BadInput
     from winsome.errors import Fatal as Fatal
     from winsome.errors import Unsupported as Unsupported
