@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import orjson
 
+from winsome.errors import BadInput
+
 Finish = Literal["stop", "length", "filtered", "failed"]
 Outcome = Literal["win", "loss", "tie", "graded", "inconsistent", "forfeit", "unparsed", "void", "not asked"]
 
@@ -24,8 +26,17 @@ SCORED: frozenset[Outcome] = frozenset({"win", "loss", "tie", "graded", "inconsi
 
 
 def digest(content: Any) -> str:
-    """32 hexadecimal digits (BLAKE2b, 128 bit) of JSON-like `content`; the order of mapping keys does not matter."""
-    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    """32 hexadecimal digits (BLAKE2b, 128 bit) of JSON-like `content`; the order of mapping keys does not matter.
+
+    Raises BadInput for what JSON cannot hold: half a surrogate pair, a whole number beyond 64 bits, an object.
+    """
+    try:
+        text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise BadInput(
+            f"a record cannot hold this: {str(error)[:80]}; use text, 64-bit numbers and lists"
+        ) from None
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +156,8 @@ class Sampling:
     def _asked(self) -> dict[str, Any]:
         values: dict[str, Any] = {name: getattr(self, name) for name in _ASKED}
         values |= {"stop": list(self.stop), "choices": list(self.choices)}
+        # 0 and 0.0 are one temperature and have one key
+        values |= {name: float(values[name]) for name in ("temperature", "top_p") if values[name] is not None}
         return {name: value for name, value in values.items() if value is not None and value != []}
 
     def over(self, defaults: Sampling) -> Sampling:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -136,11 +136,7 @@ def generate(
         asked = (
             None if prompts is None else [p if isinstance(p, Prompt) else Prompt((user(p),)) for p in prompts]
         )
-        drawing = (
-            Sampling(range(samples))
-            if sampling is None
-            else Sampling(**{**vars(sampling), "samples": range(samples)})
-        )
+        drawing = Sampling(range(samples)) if sampling is None else replace(sampling, samples=range(samples))
         work = _generate(session, contender, asked, suite, limit, drawing, quiet)
         return finish(work, lambda: session.door.stop("interrupted"))
 

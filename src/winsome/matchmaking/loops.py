@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -38,15 +38,17 @@ def finish(work: Coroutine[Any, Any, T], interrupt: Callable[[], None] = lambda:
             done.set()
 
     threading.Thread(target=thread, name="winsome", daemon=True).start()
-    interrupted = 0
+    interrupted, told = 0, 0
     # an event, not Thread.join: a join that Ctrl-C ends may take a running thread for a finished one (CPython 3.11)
     while not done.is_set():
         try:
             done.wait(0.2)
         except KeyboardInterrupt:
             interrupted += 1
-            if handle:
-                loop, task = handle[0]
+        if told < interrupted and handle:
+            loop, task = handle[0]
+            told = interrupted
+            with suppress(RuntimeError):  # the loop has just ended
                 loop.call_soon_threadsafe(interrupt if interrupted == 1 else task.cancel)
     if interrupted:
         raise KeyboardInterrupt

@@ -91,12 +91,21 @@ def estimate(
     return Estimate(contests, asks, tuple(loads))
 
 
+def _asking(asked: Asked) -> tuple[Asked, int]:
+    """The contender that is called in the end, below all decoders, and how often for one answer."""
+    inner: Any = asked.inner
+    if not isinstance(getattr(inner, "base", None), Asked):
+        return asked, 1
+    base, times = _asking(inner.base)
+    return base, times * getattr(inner, "draws", 1)
+
+
 def _load(asked: Asked, calls: int, kept: int, tokens_in: float, tokens_out: float, name: str = "") -> Load:
-    draws = getattr(asked.inner, "draws", 1)
+    base, draws = _asking(asked)
     total_in, total_out = int(calls * draws * tokens_in), int(calls * draws * tokens_out)
     money: float | None = 0.0
-    if calls and asked.host:
-        price = getattr(asked.inner, "price", None)
+    if calls and base.host:
+        price = getattr(base.inner, "price", None)
         money = price.of(total_in, total_out) if price is not None else None
     return Load(name or asked.name, calls * draws, kept, total_in, total_out, money)
 
@@ -138,7 +147,8 @@ async def probe(asked: Sequence[Asked], prompts: Sequence[Prompt]) -> list[str]:
 
     Prompts longer than a server's context window are counted in a warning; they come back as failed answers.
     """
-    probing = {id(a.inner): a for a in asked if hasattr(a.inner, "probe")}
+    called = [_asking(contender)[0] for contender in asked]
+    probing = {id(a.inner): a for a in called if hasattr(a.inner, "probe")}
     warnings: list[str] = []
 
     async def one(contender: Asked) -> None:

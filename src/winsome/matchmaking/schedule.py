@@ -53,10 +53,10 @@ def swiss(prompts: int, contenders: int, seed: int = 0, rounds: int = 0) -> Sche
     """
     rounds = rounds or math.ceil(math.log2(max(2, contenders))) + 2
     score, met = np.zeros(contenders), np.zeros((contenders, contenders), int)
-    played, tiebreak = np.zeros(contenders, int), random.Random(seed)
+    played, scored, tiebreak = np.zeros(contenders, int), np.zeros(contenders, int), random.Random(seed)
     for block in _blocks(prompts, rounds, seed):
         lots = [tiebreak.random() for _ in range(contenders)]
-        table = sorted(range(contenders), key=lambda c: (-score[c] / max(1, played[c]), lots[c]))
+        table = sorted(range(contenders), key=lambda c: (-score[c] / max(1, scored[c]), lots[c]))
         if contenders % 2:
             table.remove(max(table, key=lambda c: (played[c], table.index(c))))
         pairs = list[tuple[int, int]]()
@@ -70,6 +70,7 @@ def swiss(prompts: int, contenders: int, seed: int = 0, rounds: int = 0) -> Sche
         for (_, a, b), share in zip(plan, shares, strict=True):
             if share is not None:
                 score[a], score[b] = score[a] + share, score[b] + 1.0 - share
+                scored[[a, b]] += 1
             played[[a, b]] += 1
         for a, b in pairs:
             met[a, b] = met[b, a] = met[a, b] + 1

@@ -23,6 +23,10 @@ COMMON = ("system", "temperature", "top_p", "top_k", "max_tokens", "seed")
 """Settings that every contender takes; the door applies them, so that no kind has to."""
 
 
+DEEPEST = 20
+"""Contenders within contenders; more come only of a file that names itself."""
+
+
 @dataclass
 class Session:
     """The Run of the frame. `engine` names where contenders and scorers work: "local", or "ray" for a cluster."""
@@ -58,6 +62,10 @@ class Session:
 
     def _shared(self, spec: specs.Spec, role: str) -> Any:
         """The object of `spec`, the one already opened where the ids are equal."""
+        if self._within >= DEEPEST:
+            raise BadInput(
+                f'"{specs.masked(spec)[:80]}": opens more than {DEEPEST} deep; does a file name itself?'
+            )
         self._within += 1
         try:
             thing = self._placed(spec, role)
@@ -88,34 +96,38 @@ class Session:
 _NUMBERS: tuple[tuple[str, Callable[[str], float], Callable[[float], bool], str], ...] = (
     ("temperature", float, lambda t: 0.0 <= t < math.inf, "from 0"),
     ("top_p", float, lambda p: 0.0 < p <= 1.0, "above 0, at most 1"),
-    ("top_k", int, lambda k: k >= 1, "from 1"),
-    ("max_tokens", int, lambda n: n >= 1, "from 1"),
-    ("seed", int, lambda _: True, "without a fraction"),
+    ("top_k", int, lambda k: 1 <= k < 2**63, "from 1"),
+    ("max_tokens", int, lambda n: 1 <= n < 2**63, "from 1"),
+    ("seed", int, lambda s: abs(s) < 2**63, "of 64 bits, without a fraction"),
 )
 
 
 def _common(spec: specs.Spec) -> tuple[Sampling, str | None]:
     """The door's settings in a contender's spec: how it samples, and its system text (`@file`: the file's text)."""
-    given = {key: spec.settings[key] for key in COMMON if key in spec.settings}
+    given = {key: value for key, value in spec.settings.items() if key in COMMON and value != "none"}
+    shown = specs.masked(spec)
     numbers: dict[str, Any] = {}
     for key, convert, allowed, wanted in _NUMBERS:
         if key in given:
             try:
                 numbers[key] = convert(str(given[key]))
             except ValueError:
-                raise BadInput(f'"{spec}": {key}={given[key]} is no number; give one {wanted}') from None
+                raise BadInput(f'"{shown}": {key}={given[key]} is no number; give one {wanted}') from None
             if not allowed(numbers[key]):
-                raise BadInput(f'"{spec}": {key}={given[key]} is out of range; give a number {wanted}')
+                raise BadInput(f'"{shown}": {key}={given[key]} is out of range; give a number {wanted}')
     system = given.get("system")
-    if isinstance(system, str) and system.startswith("@"):
+    if not isinstance(system, str | None):
+        raise BadInput(f'"{shown}": system is no text; escape brackets as %28 and %5B, or give system=@file')
+    if system is not None and system.startswith("@"):
         path = Path(system[1:])
         try:
             system = path.read_text("utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "not UTF-8"
             raise BadInput(
-                f'"{spec}": system text {path} cannot be read ({error}); give a UTF-8 file'
+                f'"{shown}": system text {path} cannot be read ({why}); give a UTF-8 file'
             ) from None
-    return Sampling(**numbers), None if system is None else str(system)
+    return Sampling(**numbers), system
 
 
 def new_folder(root: Path, names: str) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from winsome.errors import BadInput
 from winsome.records import Sampling, Suite
 
 Name = str | Path | Mapping[str, Any]
@@ -36,3 +37,13 @@ class Settings:
     allow_mixed_judge: bool = False
     allow_degenerate: bool = False
     stop_when: Literal["decided"] | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("rounds", 0), ("orders", 1), ("repeats", 1), ("limit", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise BadInput(f"{name}={value} asks nothing; give {least} or more")
+        if self.orders is not None and self.orders > 2:
+            raise BadInput(
+                f"orders={self.orders}: two sides have 2 orders; give 1 or 2, and repeats for more asks"
+            )
