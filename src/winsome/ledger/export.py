@@ -77,9 +77,7 @@ def sheet(ledger: Ledger, matches: Collection[str] | None = None) -> list[dict[s
     met = ledger.frame("matches", ("id", "contest", "order", "repeat"), "b IS NOT NULL")
     if matches is not None:
         met = met.filter(pl.col("id").is_in(list(matches)))
-    first = met.sort("order", "repeat", "id").unique(
-        "contest", keep="first", maintain_order=True
-    )
+    first = met.sort("order", "repeat", "id").unique("contest", keep="first", maintain_order=True)
     rows: list[dict[str, Any]] = []
     given = iter(first["id"].to_list())
     while piece := list(islice(given, PIECE)):
