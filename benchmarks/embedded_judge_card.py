@@ -109,6 +109,7 @@ async def checked(embedded: Any, cached: Cached, data: Preferences) -> float:
     """Seconds an answer takes the judge itself; raises where the cache says something else."""
     prompts = data.prompts[:CHECKED]
     responses = [said(p, "x", answer) for p, answer in zip(prompts, data.answers, strict=False)]
+    await embedded.score(prompts[:1], responses[:1])
     started = time.process_time()
     read = await embedded.score(prompts, responses)
     seconds = time.process_time() - started
