@@ -13,8 +13,10 @@ import pytest
 
 from tests.matchmaking.conftest import Start
 from tests.servers.openai_server import FAULTS, Behaviour, ChatServer, Reply, letter, sentence
-from winsome.errors import BadInput
+from winsome.errors import BadInput, Fatal, Unsupported
+from winsome.ledger.store import Ledger
 from winsome.matchmaking.compare import Comparison, compare
+from winsome.matchmaking.generate import generate
 from winsome.records import OUTCOMES, Prompt, Sampling, Suite, user
 
 MODELS = ("a", "b", "c", "judge")
@@ -301,3 +303,58 @@ def test_stops_when_decided_at_the_same_prompt_whatever_the_concurrency(
     assert server.stats.models["a"] == 2 * (figures[0][0] + 1)
     with pytest.raises(BadInput, match="--baseline"):
         run(server, tmp_path, "a", "b", "c", **settings)
+
+
+def test_one_contenders_error_loses_nothing_that_another_has_under_way(
+    start_server: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", "wrong")
+    slow = start_server(Behaviour(answer=answer, models=MODELS, latency=0.3))
+    closed = start_server(Behaviour(answer=answer, models=MODELS))
+
+    async def unseen(*_: object) -> list[str]:
+        closed.behaviour.keys = frozenset({"right"})
+        return []
+
+    # the key is withdrawn between the probe and the run
+    monkeypatch.setattr("winsome.matchmaking.compare.probe", unseen)
+    with pytest.raises(Fatal, match="TEST_KEY"):
+        compare(
+            f"{slow.base}#a", f"{closed.base}#b?key=env:TEST_KEY", judge=f"pairwise?model=({slow.base}#judge)",
+            suite=SUITE, ledger=tmp_path / "ledger.sqlite", folder=tmp_path, quiet=True,
+        )  # fmt: skip
+    assert slow.stats.answered > 0
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        counts = ledger.counts()
+    assert counts["responses"] == slow.stats.answered
+    assert counts["claims"] == 0
+
+
+def test_a_judge_that_gives_up_stops_all_its_windows(start_server: Start, tmp_path: Path) -> None:
+    server = start_server(Behaviour(answer=answer, models=MODELS, logprobs=False))
+    suite = Suite("long", "1", [Prompt((user(f"What is {i} + {i}?"),)) for i in range(1200)])
+    judge = f"pairwise?protocol=alpaca_eval&model=({server.base}#judge)"
+    with pytest.raises(Unsupported, match="no log-probs"):
+        run(server, tmp_path, suite=suite, judge=judge, concurrency=8)
+    assert server.stats.models["judge"] < 200
+
+
+def test_one_sampling_serves_comparing_and_generating(start_server: Start, tmp_path: Path) -> None:
+    server = start_server(Behaviour(answer=answer, models=MODELS))
+    sampling = Sampling(temperature=0.5)
+    run(server, tmp_path, limit=2, sampling=sampling)
+    found = generate(
+        f"{server.base}#a",
+        ["one", "two"],
+        samples=2,
+        sampling=sampling,
+        ledger=tmp_path / "g.sqlite",
+        quiet=True,
+    )
+    assert len(found.answers) == 4
+    assert (
+        generate(
+            f"{server.base}#a", ["one"], sampling=sampling, ledger=tmp_path / "g.sqlite", quiet=True
+        ).kept
+        == 1
+    )

@@ -47,6 +47,17 @@ def test_a_base_within_is_counted_apart_but_is_the_same_weights(run: Session) ->
     assert within.tally is not alone.tally
 
 
+def test_servers_keep_their_own_key_timeout_and_price(run: Session) -> None:
+    base = "http://localhost:1/v1#m"
+    first = opened(run, f"{base}?timeout=5&price_in=1&price_out=2&key=env:ONE")
+    second = opened(run, f"{base}?key=env:TWO")
+    assert first.id == second.id
+    assert (first.inner.server.timeout, second.inner.server.timeout) == (5, 600)  # type: ignore[attr-defined]
+    assert (first.inner.server.key, second.inner.server.key) == ("ONE", "TWO")  # type: ignore[attr-defined]
+    assert second.inner.price is None  # type: ignore[attr-defined]
+    assert opened(run, f"{base}?key=env:TWO&temperature=1").inner is second.inner
+
+
 def test_settings_of_the_name_stand_over_the_callers(run: Session) -> None:
     found = opened(run, f"{COUNTING}?temperature=0.2&max_tokens=9&seed=none")
     wanted = found.resolved(Sampling(range(3), temperature=1.0, top_p=0.5, seed=4))

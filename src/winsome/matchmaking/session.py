@@ -61,7 +61,13 @@ class Session:
         return self.door.through(inner, str(spec), system, settings, within=self._within > 0)
 
     def _shared(self, spec: specs.Spec, role: str) -> Any:
-        """The object of `spec`, the one already opened where the ids are equal."""
+        """The object of `spec`, the one already opened where names are equal, or ids where it computes by itself.
+
+        Key, timeout and price of a server are not in its id, so servers are shared by their whole name.
+        """
+        place = (role, f"inner {spec}", False)
+        if place in self.opened:
+            return self.opened[place]
         if self._within >= DEEPEST:
             raise BadInput(
                 f'"{specs.masked(spec)[:80]}": opens more than {DEEPEST} deep; does a file name itself?'
@@ -71,9 +77,10 @@ class Session:
             thing = self._placed(spec, role)
         finally:
             self._within -= 1
-        return (
-            self.opened.setdefault((role, f"id {thing.id}", False), thing) if hasattr(thing, "id") else thing
-        )
+        if hasattr(thing, "id") and not getattr(thing, "host", ""):
+            thing = self.opened.setdefault((role, f"id {thing.id}", False), thing)
+        self.opened[place] = thing
+        return thing
 
     def _placed(self, spec: specs.Spec, role: str) -> Any:
         """The object here, or its proxy on the cluster where the engine is Ray and the kind computes by itself."""
