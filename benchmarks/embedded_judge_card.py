@@ -31,7 +31,7 @@ from winsome.matchmaking.door import Door
 from winsome.matchmaking.session import Session
 from winsome.protocols import Scorer
 from winsome.records import Prompt, Response, Scores
-from winsome.scorers.embedded import gated_scores, shipped_weights
+from winsome.scorers.embedded import EmbeddedJudge, gated_scores, shipped_weights
 from winsome.scorers.judge_features import FeatureReader
 
 CHECKED = 8
@@ -98,11 +98,20 @@ async def cards(
         asked = await ask_pairs(session, judge, people, quiet=True)
         record = card_record(judge, people, asked, 0.0)
         record["against"]["name"] = name
+        record["judge"]["ids"] = ids()
         record["cost"]["seconds"] = round(2 * seconds, 2)
         record["made"] = {"winsome": __version__, "command": "python -m benchmarks.embedded_judge_card"}
         records.append(record)
     await session.close()
     return records
+
+
+def ids() -> list[str]:
+    """The judge's ids in both arithmetics: which one is used depends on the processor, and they differ by rounding alone."""
+    return [
+        by_score(scorer=EmbeddedJudge(dtype=dtype, name="embedded:judge"), link="sigmoid").id
+        for dtype in ("bfloat16", "float32")
+    ]
 
 
 async def checked(embedded: Any, cached: Cached, data: Preferences) -> float:

@@ -26,7 +26,7 @@ def card_of(judge_id: str, cards: Path = CARDS) -> str | None:
         return str(own)
     for name in SHIPPED:
         place = files("winsome.judges") / "cards" / name
-        if place.is_file() and orjson.loads(place.read_bytes())["judge"]["id"] == judge_id:
+        if place.is_file() and judge_id in orjson.loads(place.read_bytes())["judge"]["ids"]:
             return str(place)
     return None
 
