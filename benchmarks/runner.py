@@ -1,4 +1,4 @@
-"""CPU seconds a verdict: contests judged through a local server that answers at once, HTTP, parsing, claims and commits included.
+"""CPU seconds a verdict: kept answers judged through a local server that answers at once, HTTP, parsing and commits included.
 
     python -m benchmarks.runner [--verdicts 20000] [--concurrency 64] [--json]
     python -m benchmarks.runner --peer PYTHON [--pairs 2000]        the same pairs annotated by alpaca_eval, installed for PYTHON
@@ -78,6 +78,7 @@ def _alone(options: argparse.Namespace) -> dict[str, Any]:
         "cpu_ms_a_verdict": 1000 * ours["cpu"] / options.verdicts,
         "cpu_ms_a_post_of_a_bare_loop": 1000 * bare,
         "times_a_bare_loop": ours["cpu"] / options.verdicts / bare,
+        "cpu_ms_an_answer_without_server": 1000 * ours["answers"] / options.verdicts,
         "verdicts_a_second": options.verdicts / ours["wall"],
         "cpu_seconds_again_all_kept": ours["again"],
         "peak_memory_mb": ours["peak_mb"],
@@ -242,10 +243,11 @@ def second() -> Canned:
 
 
 def _ours(options: argparse.Namespace) -> dict[str, Any]:
-    """CPU and wall seconds of a comparison in both orders, and of the same again with every verdict kept."""
+    """CPU and wall seconds of a comparison in both orders over answers that are kept, and of the same with all kept."""
     import resource
 
     from winsome.matchmaking.compare import compare
+    from winsome.matchmaking.generate import generate
     from winsome.records import Prompt, Suite, user
 
     prompts = [Prompt((user(f"{i:07d} {FILLER * 10}"),)) for i in range(options.verdicts // 2)]
@@ -260,6 +262,10 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
             "allow_degenerate": True,
         }
         sides = ("benchmarks.runner:first", "benchmarks.runner:second")
+        cpu = time.process_time()
+        for side in sides:
+            generate(side, suite=settings["suite"], ledger=settings["ledger"], quiet=True)
+        answers = time.process_time() - cpu
         cpu, wall = time.process_time(), time.perf_counter()
         compare(*sides, **settings)
         used = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
@@ -267,7 +273,7 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
         cpu = time.process_time()
         compare(*sides, **settings)
         size = os.path.getsize(Path(folder) / "ledger.sqlite")
-    return used | {"again": time.process_time() - cpu, "peak_mb": peak, "ledger_bytes": size}
+    return used | {"answers": answers, "again": time.process_time() - cpu, "peak_mb": peak, "ledger_bytes": size}
 
 
 def _bare(options: argparse.Namespace) -> dict[str, Any]:

@@ -188,6 +188,15 @@ class Ledger:
                 found[row[1]] = kept.response(row)
         return found
 
+    def answered(self, keys: Iterable[str]) -> set[str]:
+        """Those of `keys` under which an answer is kept; a failed one never counts."""
+        sql = f"SELECT DISTINCT key FROM responses WHERE key {self._engine.among} AND finish <> 'failed'"
+        return {
+            key
+            for chunk in _batches(dict.fromkeys(keys), CHUNK)
+            for (key,) in self._rows(sql, (self._engine.keys(chunk),))
+        }
+
     def judged(
         self, judge_id: str, asks: Iterable[tuple[str, int]]
     ) -> dict[tuple[str, int], list[tuple[Seats, Verdict]]]:

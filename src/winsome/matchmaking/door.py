@@ -154,7 +154,7 @@ class Asked:
     def missing(self, prompts: Sequence[Prompt], sampling: Sampling) -> int:
         """How many of these answers the ledger lacks."""
         keys = [job.key for job in self.jobs(prompts, self.resolved(sampling))]
-        return len(keys) - sum(len(self.door.ledger.answers(part)) for part in chunks(keys, LOOK_UP))
+        return len(keys) - len(self.door.ledger.answered(keys))
 
     def jobs(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Job]:
         """What answering `prompts` asks for, each question once."""
