@@ -273,7 +273,12 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
         cpu = time.process_time()
         compare(*sides, **settings)
         size = os.path.getsize(Path(folder) / "ledger.sqlite")
-    return used | {"answers": answers, "again": time.process_time() - cpu, "peak_mb": peak, "ledger_bytes": size}
+    return used | {
+        "answers": answers,
+        "again": time.process_time() - cpu,
+        "peak_mb": peak,
+        "ledger_bytes": size,
+    }
 
 
 def _bare(options: argparse.Namespace) -> dict[str, Any]:
