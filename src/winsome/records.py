@@ -33,6 +33,10 @@ def digest(content: Any) -> str:
     try:
         text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
+        if "surrogates" in str(error):
+            raise BadInput(
+                "a record cannot hold a lone surrogate (U+D800 to U+DFFF); replace it by U+FFFD"
+            ) from None
         raise BadInput(
             f"a record cannot hold this: {str(error)[:80]}; use text, 64-bit numbers and lists"
         ) from None
