@@ -17,7 +17,8 @@ from winsome.errors import BadInput, Unsupported
 from winsome.names import FILES, Spec, masked, parse, split, stem
 
 __all__ = [
-    "FILES", "ROOMS", "Setting", "Spec", "call", "factory_of", "kinds", "masked", "open_spec", "parse", "settings_of", "stem",
+    "FILES", "ROOMS", "Setting", "Spec", "call", "factory_of", "kinds", "masked", "open_spec", "parse", "settings_given", "settings_of",
+    "stem",
     "unknown_kind",
 ]  # fmt: skip
 
@@ -27,6 +28,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "Scorer": ("winsome.scorers", "winsome.sandbox"),
     "Encoder": ("winsome.models",),
     "Suite": ("winsome.suites", "winsome.sandbox"),
+    "Objective": ("winsome.training",),
 }
 """Role -> rooms whose `KINDS` (role -> kind -> "module:object") may hold it."""
 
@@ -124,6 +126,26 @@ def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
 
     A setting annotated with a role (Contender, Judge, Scorer, Encoder) takes a nested spec, opened through `run`.
     """
+    arguments = settings_given(factory, spec, run)
+    parameters = inspect.signature(factory).parameters
+    if "run" in parameters:
+        arguments["run"] = run
+    if "name" in parameters:
+        arguments["name"] = str(spec)
+    takes_address = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters.values())
+    address = _address(spec)
+    if takes_address:
+        return factory(address, **arguments)
+    if address:
+        raise BadInput(f'"{masked(spec)}": {spec.kind} takes no address; drop ":{spec.address}"')
+    return factory(**arguments)
+
+
+def settings_given(factory: Callable[..., Any], spec: Spec, run: Any = None) -> dict[str, Any]:
+    """The settings that a spec gives to `factory`, each converted by its annotation.
+
+    Raises BadInput for one that `factory` does not have, for a wrong value, and where one without default is missing.
+    """
     known = settings_of(factory)
     arguments: dict[str, Any] = {}
     for key, value in spec.settings.items():
@@ -139,18 +161,7 @@ def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
     for key, setting in known.items():
         if key not in arguments and setting.default is inspect.Parameter.empty:
             raise BadInput(f'"{masked(spec)}": setting "{key}" is missing; add {key}=..')
-    parameters = inspect.signature(factory).parameters
-    if "run" in parameters:
-        arguments["run"] = run
-    if "name" in parameters:
-        arguments["name"] = str(spec)
-    takes_address = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters.values())
-    address = _address(spec)
-    if takes_address:
-        return factory(address, **arguments)
-    if address:
-        raise BadInput(f'"{masked(spec)}": {spec.kind} takes no address; drop ":{spec.address}"')
-    return factory(**arguments)
+    return arguments
 
 
 def _address(spec: Spec) -> str:

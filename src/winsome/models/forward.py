@@ -22,7 +22,12 @@ HEAD_ROWS = 256
 
 def hidden_states(model: LocalModel, packed: Packed, cache: Any = None) -> Tensor:
     """Last hidden states of a packed row, [T, d]; call under torch.inference_mode."""
-    output = model.network.base_model(
+    return body_states(model.network, packed, cache)
+
+
+def body_states(network: Any, packed: Packed, cache: Any = None) -> Tensor:
+    """Last hidden states of a packed row, [T, d], of a transformers causal model; gradient where autograd is on."""
+    output = network.base_model(
         input_ids=packed.ids,
         position_ids=packed.positions,
         attention_mask=packed.mask,

@@ -120,16 +120,21 @@ def _read(name: str, dtype: str) -> LocalModel:
 
 def check_plain_attention(model: LocalModel, tokens: int) -> None:
     """Raises Unsupported where an answer of `tokens` tokens needs more than full attention over a key-value cache."""
-    config = model.network.config.get_text_config()
+    check_attention(model.network, f"hf:{model.name}", tokens)
+
+
+def check_attention(network: Any, name: str, tokens: int) -> None:
+    """The same for a transformers model that goes by `name`."""
+    config = network.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     if kinds - {"full_attention", "sliding_attention"} or not hasattr(config, "num_attention_heads"):
         raise Unsupported(
-            f"hf:{model.name}: recurrent or hybrid layers cannot be run here; serve it and use http://.."
+            f"{name}: recurrent or hybrid layers cannot be run here; serve it and use http://.."
         )
     if window is not None and tokens > window:
         raise Unsupported(
-            f"hf:{model.name}: {tokens} tokens do not fit its attention window of {window}; serve it and use http://.."
+            f"{name}: {tokens} tokens do not fit its attention window of {window}; serve it and use http://.."
         )
 
 

@@ -1,0 +1,170 @@
+"""The terms that objectives are made of: log-ratios by role, the logistic loss, and the options that many rows share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from winsome.errors import BadInput
+from winsome.training.batch import Batch, Losses, Sums
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from winsome.models.logprobs import Logprobs
+
+Norm = Literal["sum", "mean"]
+"""Over an answer's tokens: their sum, or their mean (each side by its own length)."""
+Span = Literal["answer", "all"]
+"""Which tokens count: the answer's, or the prompt's (but its first, which nothing predicts) and the answer's."""
+Reference = Literal["reference", "last", "behaviour", "none"]
+"""What ratios are taken against: the policy the run started from, the last iterate, the one that sampled; or nothing."""
+
+METRICS = {
+    "accuracy": "share of pairs whose chosen answer rose more than the rejected one, against the reference (a tie is a half)",
+    "gap": "nats a pair by which the log-ratio of the chosen answer exceeds that of the rejected one",
+    "chosen_ratio": "nats an answer by which the policy likes the chosen one more than the reference does",
+    "rejected_ratio": "nats an answer by which the policy likes the rejected one more than the reference does",
+    "chosen_logprob": "nats a token of the chosen answers under the policy",
+    "rejected_logprob": "nats a token of the rejected answers under the policy",
+    "logprob": "nats a token of the answers under the policy",
+    "ratio": "nats an answer by which the policy likes it more than the reference does",
+    "desirable_ratio": "the same over desirable answers",
+    "undesirable_ratio": "the same over undesirable answers",
+    "kl": "nats: the estimate of how far the policy is from the reference that the loss compares with",
+    "in_order": "share of neighbours in the ranked lists that the policy puts in the given order",
+}
+"""What each metric of an objective means."""
+
+
+def logprob(batch: Batch, role: str, *, norm: Norm = "sum", span: Span = "answer") -> Tensor:
+    """Log-probability of each unit's answer in `role` under the policy, [n], nats (a token, with norm mean)."""
+    return _of(batch.policy, batch.rows[role], norm, span)
+
+
+def reference_logprob(
+    batch: Batch, role: str, *, reference: Reference = "reference", norm: Norm = "sum", span: Span = "answer"
+) -> Tensor:
+    """The same under a reference; zeros where `reference` is none."""
+    if reference == "none":
+        import torch
+
+        return torch.zeros_like(batch.policy.sums[batch.rows[role]])
+    return _of(batch.references[reference], batch.rows[role], norm, span)
+
+
+def log_ratio(
+    batch: Batch, role: str, *, reference: Reference = "reference", norm: Norm = "sum", span: Span = "answer"
+) -> Tensor:
+    """r = log pi - log pi_ref of each unit's answer in `role`, [n]."""
+    return logprob(batch, role, norm=norm, span=span) - reference_logprob(
+        batch, role, reference=reference, norm=norm, span=span
+    )
+
+
+def gap(
+    batch: Batch, *, reference: Reference = "reference", norm: Norm = "sum", span: Span = "answer"
+) -> Tensor:
+    """D = r(chosen) - r(rejected), [n]."""
+    return log_ratio(batch, "chosen", reference=reference, norm=norm, span=span) - log_ratio(
+        batch, "rejected", reference=reference, norm=norm, span=span
+    )
+
+
+def lengths(batch: Batch, role: str) -> Tensor:
+    """Tokens of each unit's answer in `role`, [n]."""
+    return batch.policy.counts[batch.rows[role]]
+
+
+def log_sigmoid(z: Tensor) -> Tensor:
+    """log sigmoid(z)."""
+    from torch.nn.functional import logsigmoid
+
+    return logsigmoid(z)
+
+
+def logistic(z: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """-(1 - e) log sigmoid(z) - e log sigmoid(-z), with e the share of labels taken to be wrong."""
+    if label_smoothing == 0.0:
+        return -log_sigmoid(z)
+    share("label_smoothing", label_smoothing, 0.5)
+    return -(1.0 - label_smoothing) * log_sigmoid(z) - label_smoothing * log_sigmoid(-z)
+
+
+def nll(batch: Batch, role: str, *, norm: Norm = "mean", span: Span = "answer") -> Tensor:
+    """-log pi of each unit's answer in `role`, [n]; a token with norm mean."""
+    return -logprob(batch, role, norm=norm, span=span)
+
+
+def pair_losses(
+    batch: Batch,
+    values: Tensor,
+    *,
+    reference: Reference = "reference",
+    nll_weight: float = 0.0,
+    nll_span: Span = "answer",
+    weighted: bool = False,
+) -> Losses:
+    """One value a pair, plus `nll_weight` times the chosen answer's mean NLL, times the pair's weight; with the metrics.
+
+    A weight scales its pair's loss; pairs are counted as one each, so weights that should not change the step's size must
+    have mean 1.
+    """
+    if nll_weight != 0.0:
+        values = values + nll_weight * nll(batch, "chosen", span=nll_span)
+    if weighted:
+        values = values * batch.columns["weight"]
+    return Losses(values, ones(values), pair_metrics(batch, reference))
+
+
+def pair_metrics(batch: Batch, reference: Reference) -> Sums:
+    """Accuracy, ratios and log-probabilities of pairs, without gradient."""
+    import torch
+
+    with torch.no_grad():
+        chosen = log_ratio(batch, "chosen", reference=reference)
+        rejected = log_ratio(batch, "rejected", reference=reference)
+        above = (chosen > rejected).to(chosen.dtype) + 0.5 * (chosen == rejected).to(chosen.dtype)
+        pairs = above.new_tensor(float(len(above)))
+        found = {
+            "accuracy": (above.sum(), pairs),
+            "gap": ((chosen - rejected).sum(), pairs),
+            "chosen_logprob": token_mean(batch, "chosen"),
+            "rejected_logprob": token_mean(batch, "rejected"),
+        }
+        if reference != "none":
+            found["chosen_ratio"] = (chosen.sum(), pairs)
+            found["rejected_ratio"] = (rejected.sum(), pairs)
+        return found
+
+
+def token_mean(batch: Batch, role: str) -> tuple[Tensor, Tensor]:
+    """Total log-probability and total tokens of a role's answers."""
+    return logprob(batch, role).detach().sum(), lengths(batch, role).sum()
+
+
+def ones(values: Tensor) -> Tensor:
+    """A count of one for each value."""
+    import torch
+
+    return torch.ones_like(values, requires_grad=False)
+
+
+def positive(name: str, value: float) -> None:
+    """BadInput unless `value` is above 0."""
+    if not value > 0.0:
+        raise BadInput(f"{name}={value} must be above 0")
+
+
+def share(name: str, value: float, below: float = 1.0) -> None:
+    """BadInput unless 0 <= value < below."""
+    if not 0.0 <= value < below:
+        raise BadInput(f"{name}={value} must be at least 0 and below {below}")
+
+
+def _of(held: Logprobs, rows: Tensor, norm: Norm, span: Span) -> Tensor:
+    sums, counts = held.sums, held.counts
+    if span == "all":
+        assert held.prompt_sums is not None
+        assert held.prompt_counts is not None
+        sums, counts = sums + held.prompt_sums, counts + held.prompt_counts
+    return sums[rows] / counts[rows] if norm == "mean" else sums[rows]
