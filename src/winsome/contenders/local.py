@@ -85,7 +85,10 @@ class _Dialogue:
 
 
 class LocalContender:
-    """Local weights that answer, with DEFAULTS where the caller leaves a setting open."""
+    """Local weights that answer, with DEFAULTS where the caller leaves a setting open.
+
+    `weights` is the embedded name, folder or hub name they are loaded from, in `dtype`.
+    """
 
     batch = BATCH
 
@@ -101,9 +104,9 @@ class LocalContender:
         if slots < 1:
             raise BadInput(f'"{name}": slots={slots} must be at least 1')
         self.name = name
-        self._weights = weights
+        self.weights = weights
         self._template = None if template is None else read_text(template)
-        self._dtype: Literal["float32", "bfloat16"] = resolved_dtype(dtype)
+        self.dtype: Literal["float32", "bfloat16"] = resolved_dtype(dtype)
         self._slots = slots
         self._model: LocalModel | None = None
         self._digest = identity(weights)
@@ -111,7 +114,7 @@ class LocalContender:
             [
                 VERSION,
                 self._digest,
-                self._dtype,
+                self.dtype,
                 self._template,
                 DEFAULTS.asked(),
             ]
@@ -130,7 +133,7 @@ class LocalContender:
         from winsome.models.draw import Draw
         from winsome.models.sampler import Sampler
 
-        model = self._model = self._model or load(self._weights, self._dtype)
+        model = self._model = self._model or load(self.weights, self.dtype)
         template_of(model, self._template)
         settings = sampling.over(DEFAULTS)
         if settings.choices or settings.schema is not None:
@@ -198,7 +201,7 @@ class LocalContender:
                 messages=tuple(dialogue.turns),
                 finish="length" if dialogue.cut else "stop",
                 usage=dialogue.usage,
-                served_by=f"{self._weights} {self._dtype}",
+                served_by=f"{self.weights} {self.dtype}",
                 fingerprint=self._digest[:16],
                 tokens=_tokens(model, drawn) if drawn.logprobs else None,
             )
@@ -232,7 +235,7 @@ class LocalContender:
             finish="failed",
             error=error,
             usage=dialogue.usage,
-            served_by=f"{self._weights} {self._dtype}",
+            served_by=f"{self.weights} {self.dtype}",
         )
 
 
