@@ -381,13 +381,17 @@ class Scores:
 
 @dataclass(frozen=True)
 class Suite:
-    """Prompts with the rules that turn verdicts on them into one figure."""
+    """Prompts with the rules that turn verdicts on them into one figure.
+
+    baseline: whom the others are measured against, by the contender's name or spec: one, several (the figure pools them), or one
+    for each category. figure: a name of `matchmaking.figures`, such as lc or wb-reward:500; "" is the win rate.
+    """
 
     name: str
     version: str
     prompts: Sequence[Prompt]
     judge: str | None = None
-    baseline: str | Mapping[str, str] | None = None
+    baseline: str | Sequence[str] | Mapping[str, str] | None = None
     cluster: str = "prompt"
     orders: int = 2
     seats: Literal["seed", "alpaca_eval"] = "seed"

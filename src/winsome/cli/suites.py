@@ -13,8 +13,14 @@ WORDS_SHOWN = 90
 
 
 def add(parser: Parser) -> None:
-    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action", parser_class=Parser)
-    listing = actions.add_parser("list", help="the suites that ship", description="The suites that ship.")
+    parser.set_defaults(action="list")
+    options.everywhere(parser)
+    actions = parser.add_subparsers(metavar="ACTION", dest="action", parser_class=Parser)
+    listing = actions.add_parser(
+        "list",
+        help="all suites, those that ship and those read from a file (the default)",
+        description="All suites: what each measures, its licence, and how to get what does not ship.",
+    )
     show = actions.add_parser("show", help="what a suite holds", description="What a suite holds.")
     show.add_argument("suite", metavar="NAME|FILE", help="a shipped suite or a file of prompts")
     new = actions.add_parser(
@@ -26,20 +32,26 @@ def add(parser: Parser) -> None:
 
 
 def run(args: Namespace) -> int:
-    return {"list": _list, "show": _show, "new": _new}[args.action](args)
+    return {"list": _list, "show": _show, "new": _new}[args.action or "list"](args)
 
 
 def _list(args: Namespace) -> int:
-    from winsome.suites import describe, list_suites
+    from winsome.suites import list_suites
 
-    suites = [describe(suite) for suite in list_suites()]
+    cards = list_suites()
     if args.json:
-        output.emit({"suites": suites})
+        output.emit({"suites": [card.payload() for card in cards]})
         return 0
-    for suite in suites:
-        print(
-            f"{suite['name']}@{suite['version']}: {suite['prompts']} prompts; {_categories(suite)}; {suite['licence']}"
-        )
+    table = output.table("suite", "what it measures", "figure", "licence", "prompts", whole="suite")
+    for card in cards:
+        held = "ship" if card.ships else "by path"
+        count = "" if card.prompts is None else f"{card.prompts:,}, "
+        table.add_row(card.name, card.about, card.figure, card.licence, f"{count}{held}")
+    output.result().print(table)
+    if not args.quiet:
+        for card in cards:
+            if card.get:
+                output.tell(f"{card.name}: {card.get}")
     return 0
 
 
@@ -63,7 +75,9 @@ def _show(args: Namespace) -> int:
         "with_reference_answer",
         "judge",
         "baseline",
+        "figure",
         "orders",
+        "seats",
         "empty",
         "equal",
         "max_characters",

@@ -27,6 +27,7 @@ class Ask:
     outcome: str = "not asked"
     share: float | None = None
     extent: float | None = None
+    grades: tuple[float, ...] = ()
     reason: str = ""
     verdict: str = ""
     aspect: str = ""
@@ -154,6 +155,8 @@ class Plan:
                 "outcome": text(ask.outcome for ask in asks),
                 "share": number(ask.share for ask in asks),
                 "extent": number(ask.extent for ask in asks),
+                "grade_a": number(ask.grades[0] if ask.grades else None for ask in asks),
+                "grade_b": number(ask.grades[1] if ask.grades else None for ask in asks),
                 "reason": text(ask.reason for ask in asks),
                 "verdict": text(ask.verdict or None for ask in asks),
                 "aspect": text(ask.aspect for ask in asks),
@@ -183,16 +186,30 @@ def battles_frame(asks: pl.DataFrame) -> pl.DataFrame:
         "judge",
         "category",
         *([pl.col("aspect")] if asks["aspect"].n_unique() > 1 else []),
-        *([pl.col("extent")] if asks["extent"].null_count() == 0 else []),
+        *([_extent(asks).alias("extent")] if asks["extent"].null_count() < asks.height else []),
         pl.col("length_a").fill_null(0).cast(pl.Float64),
         pl.col("length_b").fill_null(0).cast(pl.Float64),
     )
     return frame if frame["category"].null_count() < frame.height else frame.drop("category")
 
 
+def _extent(asks: pl.DataFrame) -> pl.Series:
+    """How large each win was; what a rule decided is a large win by forfeit or a tie, a plain win is a small one."""
+    import polars as pl
+
+    told = (
+        pl.when(pl.col("outcome") == "forfeit")
+        .then(2.0)
+        .when(pl.col("share").fill_null(0.5) == 0.5)
+        .then(0.0)
+    )
+    return asks.select(pl.col("extent").fill_null(told.otherwise(1.0))).to_series()
+
+
 def fill(ask: Ask, match: str, verdict: Verdict, *, cached: bool) -> None:
     """Write a verdict into its ask."""
     ask.match, ask.verdict, ask.outcome = match, verdict.id, verdict.outcome
     ask.share, ask.extent, ask.reason = verdict.share, verdict.extent, verdict.reason
+    ask.grades = verdict.scores if verdict.outcome == "graded" else ()
     ask.aspect, ask.evidence, ask.served_by = verdict.aspect, verdict.evidence, verdict.served_by
     ask.cached, ask.usage = cached, verdict.usage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,11 +12,14 @@ from typing import Any, Literal
 from winsome import specs
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
+from winsome.matchmaking import baselines
 from winsome.matchmaking import schedule as schedules
 from winsome.matchmaking.asks import Plan
+from winsome.matchmaking.baselines import Baselines, lacking
 from winsome.matchmaking.budget import Budget
 from winsome.matchmaking.conclusion import Comparison, Found, concluded
 from winsome.matchmaking.door import Asked, Door
+from winsome.matchmaking.figures import check_figure
 from winsome.matchmaking.judging import Alarms, Judging
 from winsome.matchmaking.loops import finish
 from winsome.matchmaking.preflight import Estimate, estimate, probe, refuse_unknown_prices
@@ -96,8 +100,10 @@ async def _compare(
 ) -> Comparison:
     started, clock = now(), time.monotonic()
     try:
-        contenders = _contenders(session, names, settings)
         suite = _suite(session, names, settings)
+        if settings.schedule in (None, "baseline") and settings.baseline is None and suite.baseline:
+            names = [*names, *lacking(suite.baseline, [str(specs.parse(name)) for name in names])]
+        contenders = _contenders(session, names, settings)
         for contender in contenders:
             if hasattr(contender.inner, "align"):
                 contender.inner.align(suite.prompts)  # type: ignore[attr-defined]
@@ -107,8 +113,10 @@ async def _compare(
         plan = Plan(
             suite, suite.prompts, [c.name for c in contenders], orders, settings.repeats, settings.seed
         )
+        check_figure(suite.figure, baseline and baseline.label)
         kind = settings.schedule or ("all" if baseline is None else "baseline")
-        planned = estimate(contenders, judge, plan, kind, settings.rounds, settings.sampling)
+        contests = baseline.contests(len(contenders)) if baseline and kind == "baseline" else None
+        planned = estimate(contenders, judge, plan, kind, settings.rounds, settings.sampling, contests)
         refuse_unknown_prices(session.door.budget, planned)
         if confirm is not None and not confirm(planned):
             raise BadInput("nothing was asked: the plan was not confirmed; --yes goes on without asking")
@@ -185,31 +193,49 @@ def _judge(session: Session, settings: Settings, suite: Suite) -> Judge:
     ):
         protocol = specs.parse(suite.judge)
         spec = specs.Spec(protocol.kind, protocol.address, {**protocol.settings, "model": spec})
+    if settings.judge is None and "model" in _required(spec) and "model" not in spec.settings:
+        raise BadInput(
+            f"suite {suite.name[:40]} fixes how to judge ({str(spec)[:60]}), not who: give --judge openai:MODEL or "
+            f"http://host:8000/v1#MODEL"
+        )
     return session.open(spec, Judge)
 
 
-def _baseline(settings: Settings, suite: Suite, contenders: Sequence[Asked]) -> str | None:
-    wanted = settings.baseline or (suite.baseline if isinstance(suite.baseline, str) else None)
-    if wanted is None:
+def _required(spec: specs.Spec) -> list[str]:
+    """The settings without which a judge of this kind cannot be made."""
+    factory = specs.factory_of(spec, "Judge")
+    known = {} if factory is None else specs.settings_of(factory)
+    return [name for name, setting in known.items() if setting.default is inspect.Parameter.empty]
+
+
+def _baseline(settings: Settings, suite: Suite, contenders: Sequence[Asked]) -> Baselines | None:
+    """Whom the figure measures against: the flag's, else the suite's unless another schedule was asked for."""
+    names = [contender.name for contender in contenders]
+    if settings.baseline is None:
+        if suite.baseline and settings.schedule in (None, "baseline"):
+            return baselines.of_suite(suite.baseline, names, suite.prompts, suite.name)
         if settings.schedule == "baseline":
             raise BadInput("schedule baseline needs --baseline NAME, one of the contenders")
         return None
-    wanted = str(specs.parse(wanted))
-    names = [contender.name for contender in contenders]
+    wanted = str(specs.parse(settings.baseline))
     if wanted not in names:
         raise BadInput(
             f'baseline "{wanted}" is no contender of this run; name one of {", ".join(names)[:100]}'
         )
-    return wanted
+    return baselines.single(wanted, names, len(suite.prompts))
 
 
-def _schedule(kind: ScheduleName, baseline: str | None, plan: Plan, settings: Settings) -> schedules.Schedule:
+def _schedule(
+    kind: ScheduleName, baseline: Baselines | None, plan: Plan, settings: Settings
+) -> schedules.Schedule:
     if settings.stop_when == "decided":
+        if baseline is not None and baseline.pooled:
+            raise BadInput("--stop-when decided measures against one baseline; name it by --baseline NAME")
         if baseline is None and len(plan.names) > 2:
             raise BadInput(
                 "--stop-when decided with more than two contenders needs --baseline NAME to tell them from"
             )
-        base = plan.names.index(baseline) if baseline else 1
+        base = baseline.numbers[0] if baseline else 1
         return schedules.until_decided(base)(
             len(plan.prompts), len(plan.names), settings.seed, settings.rounds
         )
@@ -218,5 +244,5 @@ def _schedule(kind: ScheduleName, baseline: str | None, plan: Plan, settings: Se
         "swiss": schedules.swiss,
         "information": schedules.most_information,
     }
-    maker = schedules.against(plan.names.index(baseline)) if kind == "baseline" and baseline else makers[kind]
+    maker = baseline.schedule if kind == "baseline" and baseline else makers[kind]
     return maker(len(plan.prompts), len(plan.names), settings.seed, settings.rounds)

@@ -10,7 +10,9 @@ from typing import Any
 from winsome import specs
 from winsome.errors import BadInput
 from winsome.matchmaking.asks import Plan, battles_frame
+from winsome.matchmaking.baselines import Baselines
 from winsome.matchmaking.door import Asked
+from winsome.matchmaking.figures import figure
 from winsome.matchmaking.judge_cards import card_of
 from winsome.matchmaking.judging import Judging
 from winsome.matchmaking.preflight import Estimate
@@ -53,7 +55,7 @@ class Found:
     plan: Plan
     judging: Judging
     contenders: Sequence[Asked]
-    baseline: str | None
+    baseline: Baselines | None
     settings: Settings
     planned: Estimate
     warnings: Sequence[str]
@@ -66,7 +68,9 @@ def concluded(found: Found, seconds: float) -> Comparison:
     session, plan, judging, settings = found.session, found.plan, found.judging, found.settings
     judge, suite = judging.judge, plan.suite
     asks = plan.frame(judge.name)
-    battles = combine(Battles.from_frame(battles_frame(asks), name="the verdicts"))
+    rows = Battles.from_frame(battles_frame(asks), name="the verdicts")
+    rows = found.baseline.pool(rows, plan.names) if found.baseline else rows
+    battles = combine(rows)
     served = sorted(name for name in judging.served_by if name)
     if len(served) > 1 and not settings.allow_mixed_judge:
         raise BadInput(
@@ -77,9 +81,12 @@ def concluded(found: Found, seconds: float) -> Comparison:
         why = reasons(plan.asks)
         reason = session.door.stopped or (why[0]["reason"] if why else "nothing was asked")
         raise BadInput(f"no verdict could be scored ({reason}); what was bought is kept: run again to go on")
-    standings = win_rate(battles, baseline=found.baseline, seed=settings.seed).named(
-        suite.full_name, _label(judge)
-    )
+    baseline = found.baseline.label if found.baseline else None
+    standings = (
+        figure(suite.figure, rows, asks, baseline, seed=settings.seed)
+        if suite.figure not in ("", "win-rate")
+        else win_rate(battles, baseline=baseline, seed=settings.seed)
+    ).named(suite.full_name, _label(judge))
     if settings.stop_when == "decided":
         standings = anytime(standings, battles, level=simultaneous(standings.level, len(plan.names) - 1))
     folder = new_folder(session.folder, "-vs-".join(specs.parse(name).address or name for name in plan.names))
@@ -104,7 +111,7 @@ def concluded(found: Found, seconds: float) -> Comparison:
         "contenders": [{"name": c.name, "id": c.id, "label": getattr(c.inner, "label", c.name)} for c in found.contenders],
         "judge": {"name": judge.name, "id": judge.id, "label": _label(judge), "note": getattr(judge, "note", ""), "served_by": served,
                   "card": card_of(judge.id)},
-        "baseline": found.baseline,
+        "baseline": baseline,
         "orders": plan.orders,
         "repeats": plan.repeats,
         "settings": _shown(settings),

@@ -313,16 +313,35 @@ def _reward(battles: Battles, settings: Settings) -> Standings:
             "method wb-reward: extents lie outside 0 to 2; give 2 for much better, 1 for better, 0 for a tie"
         )
     share = 0.5 + (battles.share - 0.5) * extent / 2.0
-    outcome = battles.outcome.copy()
-    small = battles.scored & (share == 0.5)
-    outcome[small] = CODE["tie"]
-    standings = win_rate(
-        replace(battles, share=share, outcome=outcome),
-        baseline=settings.baseline,
+    return reward_standings(
+        replace(battles, share=share),
+        settings.baseline,
         cluster=settings.cluster or "prompt",
         level=settings.level,
         by=settings.by,
         baseline_row=settings.baseline_row,
+    )
+
+
+def reward_standings(
+    battles: Battles,
+    baseline: str,
+    *,
+    cluster: ClusterBy = "prompt",
+    level: float = 0.95,
+    by: Literal["category"] | None = None,
+    baseline_row: bool = True,
+) -> Standings:
+    """WB-Reward of battles whose shares are 0.75 for a small win and 1 for a large one, over all tasks that were planned."""
+    outcome = battles.outcome.copy()
+    outcome[battles.scored & (battles.share == 0.5)] = CODE["tie"]
+    standings = win_rate(
+        replace(battles, outcome=outcome),
+        baseline=baseline,
+        cluster=cluster,
+        level=level,
+        by=by,
+        baseline_row=baseline_row,
     )
 
     def reward(row: Row) -> Row:

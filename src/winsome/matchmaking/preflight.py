@@ -68,10 +68,20 @@ class Estimate:
 
 
 def estimate(
-    contenders: Sequence[Asked], judge: Judge, plan: Plan, kind: str, rounds: int, sampling: Sampling
+    contenders: Sequence[Asked],
+    judge: Judge,
+    plan: Plan,
+    kind: str,
+    rounds: int,
+    sampling: Sampling,
+    contests: int | None = None,
 ) -> Estimate:
-    """What the plan asks at most: missing answers, and every ask of the judge as if no verdict were kept."""
-    contests = schedule.count(kind, len(plan.prompts), len(plan.names), rounds)
+    """What the plan asks at most: missing answers, and every ask of the judge as if no verdict were kept.
+
+    `contests`: how many there are, where `kind` alone does not say.
+    """
+    if contests is None:
+        contests = schedule.count(kind, len(plan.prompts), len(plan.names), rounds)
     asks = contests * plan.orders * plan.repeats
     characters = [_characters(prompt) for prompt in plan.prompts]
     mean = sum(characters) / max(1, len(characters))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,13 @@ TEMPLATE = """\
 def open_file(address: str) -> Suite:
     """The suite in the file at `address`; its version is a digest of the prompts, so equal content has an equal name.
 
-    Raises BadInput where the file is no file of prompts, or an id stands twice.
+    A folder is a suite of one's own; see `winsome.suites.folder`. Raises BadInput where the file is no file of prompts, or an id
+    stands twice.
     """
+    if Path(address).is_dir():
+        from winsome.suites.folder import folder
+
+        return folder(address)
     return _suite(Path(address), formats.prompts(address))
 
 
@@ -93,14 +98,20 @@ def describe(suite: Suite) -> dict[str, Any]:
         "with_reference_answer": sum("reference_answer" in prompt.for_judges for prompt in suite.prompts),
         "characters": sum(len(message.text) for prompt in suite.prompts for message in prompt.messages),
         "judge": suite.judge,
-        "baseline": suite.baseline
-        if suite.baseline is None or isinstance(suite.baseline, str)
-        else dict(suite.baseline),
+        "baseline": _baseline(suite.baseline),
+        "figure": suite.figure or "win-rate",
+        "seats": suite.seats,
         "orders": suite.orders,
         "empty": suite.empty,
         "equal": suite.equal,
         "max_characters": suite.max_characters,
     }
+
+
+def _baseline(baseline: str | Sequence[str] | Mapping[str, str] | None) -> Any:
+    if baseline is None or isinstance(baseline, str):
+        return baseline
+    return dict(baseline) if isinstance(baseline, Mapping) else list(baseline)
 
 
 def _counts(values: Any) -> dict[str, int]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from importlib.resources import files
 
 from winsome.records import Suite
+from winsome.suites.card import Card
 from winsome.suites.files import suite_of
+
+CARDS = (
+    Card(
+        "basics",
+        "36 short prompts of everyday work, for a first look",
+        licence="Apache-2.0",
+        source="winsome",
+        prompts=36,
+    ),
+)
 
 
 def basics() -> Suite:
@@ -15,8 +26,3 @@ def basics() -> Suite:
     """
     text = files("winsome.suites").joinpath("basics.jsonl").read_text("utf-8")
     return suite_of(text, name="basics", version="1", licence="Apache-2.0", source="winsome")
-
-
-def list_suites() -> list[Suite]:
-    """The suites that ship, in alphabetical order."""
-    return [basics()]

@@ -1,0 +1,142 @@
+"""The figure that a suite is published with, from the asks of a comparison.
+
+win-rate          the mean share of the contests
+lc                the win rate at equal lengths, with AlpacaEval's difficulties where they belong to the prompts
+arena-hard        the mean share of the asks, those of a large win (extent 2) counted three times
+wb-reward:K       WB-Reward; slight wins of more than K characters become ties (-1: never)
+grade-mean        the mean of single grades from 1 to 10
+wb-score          the same as 2 (grade - 5)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from winsome.errors import BadInput
+from winsome.standings.battles import CODE, Battles
+from winsome.standings.combine import combine
+from winsome.standings.grades import Grades, grade_mean, wildbench_score
+from winsome.standings.length_control import length_controlled
+from winsome.standings.table import Row, Standings
+from winsome.standings.win_rate import win_rate
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FIGURES = ("win-rate", "lc", "arena-hard", "wb-reward", "grade-mean", "wb-score")
+NEEDS_BASELINE = ("lc", "wb-reward")
+LARGE_WIN = 3.0
+"""How often Arena-Hard counts an ask whose label is >> or <<."""
+
+
+def check_figure(name: str, baseline: str | None) -> None:
+    """BadInput for an unknown figure, or one that lacks its baseline."""
+    kind, _, rest = name.partition(":")
+    known = kind in FIGURES and (not rest or (kind == "wb-reward" and rest.lstrip("-").isdigit()))
+    if name and not known:
+        raise BadInput(f'suite\'s figure "{name[:40]}" is unknown (known: {", ".join(FIGURES)}); correct it')
+    if kind in NEEDS_BASELINE and baseline is None:
+        raise BadInput(
+            f"figure {kind} measures against a baseline; give --baseline NAME, one of the contenders"
+        )
+
+
+def figure(
+    name: str, asks: Battles, frame: pl.DataFrame, baseline: str | None, *, seed: int = 0
+) -> Standings:
+    """Standings by the figure `name` of the asks; `frame` has them as rows, with grade_a and grade_b for single grades."""
+    kind, _, rest = name.partition(":")
+    if kind in ("grade-mean", "wb-score"):
+        return _graded(frame, kind)
+    if kind == "arena-hard":
+        return arena_hard(asks, baseline, seed)
+    contests = combine(asks)
+    if kind == "wb-reward" and baseline is not None:
+        return wb_reward(asks, baseline, int(rest or -1))
+    if kind == "lc" and baseline is not None:
+        return length_controlled(contests, baseline=baseline)
+    return win_rate(contests, baseline=baseline, seed=seed)
+
+
+def arena_hard(asks: Battles, baseline: str | None, seed: int = 0) -> Standings:
+    """Win rates over asks, weight 3 for a large win; both orders and all repeats of a prompt are one cluster."""
+    extent = np.zeros(len(asks)) if asks.extent is None else asks.extent
+    weight = np.where(extent >= 2.0, LARGE_WIN, 1.0) * asks.weight
+    rows = replace(asks, weight=weight, order=None, repeat=None, contest=None)
+    found = win_rate(rows, baseline=baseline, seed=seed)
+    return replace(found, method="arena-hard")
+
+
+def with_margin(battles: Battles, margin: int) -> Battles:
+    """The battles with slight wins (extent up to 1) as ties where the winner's answer is more than `margin` characters longer.
+
+    Large wins stay, -1 changes nothing. Source: Lin et al. 2024, WildBench, the length margin K.
+    """
+    if margin < 0:
+        return battles
+    lengths = battles.covariates.get("length")
+    if lengths is None or battles.extent is None:
+        raise BadInput(
+            "a length margin needs the lengths of both answers and the extent of each win; give both, or -1"
+        )
+    longer = lengths[:, 0] - lengths[:, 1]
+    by = np.where(battles.share > 0.5, longer, -longer)
+    slight = battles.scored & (battles.share != 0.5) & (battles.extent <= 1.0) & (by > margin)
+    outcome, share, extent = battles.outcome.copy(), battles.share.copy(), battles.extent.copy()
+    outcome[slight], share[slight], extent[slight] = CODE["tie"], 0.5, 0.0
+    return replace(battles, outcome=outcome, share=share, extent=extent)
+
+
+def wb_reward(asks: Battles, baseline: str, margin: int = -1) -> Standings:
+    """WB-Reward at a length margin, rows sorted; what was not read counts in the denominator as 0, as published."""
+    from winsome.matchmaking.methods import reward_standings
+
+    bounded = with_margin(asks, margin)
+    found = reward_standings(combine(halved(bounded)), baseline)
+    return replace(found, scale=f"{found.scale}, length margin {margin}" if margin >= 0 else found.scale)
+
+
+def halved(battles: Battles) -> Battles:
+    """Each ask's share at its extent (slight wins 0.75), so that the mean over orders is a mean of rewards."""
+    if battles.extent is None:
+        raise BadInput("WB-Reward needs the extent of each win (0, 1 or 2); take a five-way judge")
+    share = 0.5 + (battles.share - 0.5) * np.where(battles.scored, battles.extent, 0.0) / 2.0
+    return replace(battles, share=share, extent=np.full(len(battles), 2.0))
+
+
+def _graded(frame: pl.DataFrame, kind: str) -> Standings:
+    """Each answer's grade once, whichever pairs it was shown in."""
+    rows: dict[tuple[str, str, int], tuple[float | None, str]] = {}
+    for a, b, grade_a, grade_b, cluster, response_a, response_b, repeat in frame.select(
+        "a", "b", "grade_a", "grade_b", "cluster", "response_a", "response_b", "repeat"
+    ).iter_rows():
+        for contender, grade, response in ((a, grade_a, response_a), (b, grade_b, response_b)):
+            key = (contender, response or cluster, repeat)
+            if key not in rows or rows[key][0] is None:
+                rows[key] = (grade, cluster)
+    grades = Grades.of([key[0] for key in rows], [g for g, _ in rows.values()], [c for _, c in rows.values()])
+    found = grade_mean(grades, lowest=1.0, highest=10.0)
+    return (
+        found
+        if kind == "grade-mean"
+        else replace(found, method=kind, scale="WB-Score from -8 to 10", rows=tuple(map(_score, found.rows)))
+    )
+
+
+def _score(row: Row) -> Row:
+    def moved(value: float | None) -> float | None:
+        return None if value is None else wildbench_score(value)
+
+    error = None if row.standard_error is None else 2.0 * row.standard_error
+    extra = {"grade_mean": row.estimate}
+    return replace(
+        row,
+        estimate=moved(row.estimate),
+        standard_error=error,
+        low=moved(row.low),
+        high=moved(row.high),
+        extra=extra,
+    )
