@@ -73,13 +73,44 @@ def test_mistakes_are_told_in_one_line() -> None:
     with pytest.raises(BadInput, match="covariate 'emoji' is not in the battles"):
         style_controlled(found, covariates=["emoji"])
     frame = found.to_frame()
-    for change, words in (
-        ({"length_a": pl.lit(1.0), "length_b": pl.lit(1.0)}, "never differs"),
-        ({"length_a": pl.lit(-1.0)}, "row 1, covariate length: missing or negative"),
-        (
-            {"share": pl.lit(1.0), "outcome": pl.lit("win"), "model_a": pl.lit("x")},
-            "no finite style-controlled fit",
-        ),
-    ):
-        with pytest.raises(BadInput, match=words):
-            style_controlled(Battles.from_frame(frame.with_columns(**change)))
+    with pytest.raises(BadInput, match="row 1, covariate length: missing or negative"):
+        style_controlled(Battles.from_frame(frame.with_columns(length_a=pl.lit(-1.0))))
+
+
+def verdicts(a: list[str], b: list[str], share: list[float], length: list[tuple[float, float]]) -> Battles:
+    columns = {"length_a": [x for x, _ in length], "length_b": [y for _, y in length]}
+    return Battles.from_frame(pl.DataFrame({"model_a": a, "model_b": b, "share": share, **columns}))
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (verdicts(["x"], ["y"], [1.0], [(9, 3)]), "never lost"),
+        (verdicts(["x"], ["y"], [0.5], [(9, 3)]), "separation"),
+        (verdicts(["x"] * 30, ["y"] * 30, [1.0] * 30, [(9, 3), (2, 4)] * 15), "never lost"),
+        (verdicts(["x"] * 30, ["y"] * 30, [1.0, 0.0] * 15, [(9, 3), (2, 4)] * 15), "separation"),
+        (verdicts(["x", "u"] * 9, ["y", "v"] * 9, [1.0, 0.0, 0.0, 1.0] * 4 + [1.0, 0.0], [(9, 3)] * 18), "never met"),
+        (verdicts(["x"] * 30, ["y"] * 30, [0.5] * 30, [(9, 3), (2, 4)] * 15), "no spread"),
+        (verdicts(["x"] * 30, ["y"] * 30, [1.0, 0.0] * 15, [(4, 4)] * 30), "never differs"),
+    ],
+)  # fmt: skip
+def test_where_no_finite_fit_exists_there_is_a_wide_figure_and_a_named_warning(
+    found: Battles, reason: str
+) -> None:
+    standings = style_controlled(found)
+    assert any(reason in warning for warning in standings.warnings), standings.warnings
+    for row in standings.rows:
+        assert row.low is not None
+        assert row.high is not None
+        assert row.low < (row.estimate or 0.0) < row.high
+        assert 80 < row.high - row.low < 4000
+
+
+def test_a_covariate_that_never_differs_leaves_the_ratings_of_bradley_terry() -> None:
+    frame = arena(3, 300).to_frame().with_columns(length_a=pl.lit(7.0), length_b=pl.lit(7.0))
+    found = Battles.from_frame(frame)
+    plain, controlled = bradley_terry(found), style_controlled(found)
+    for row in plain.rows:
+        assert controlled.row(row.contender).estimate == pytest.approx(row.estimate, abs=1e-6)
+        assert controlled.row(row.contender).standard_error == pytest.approx(row.standard_error, rel=1e-6)
+        assert controlled.row(row.contender).extra["length_coefficient"] is None

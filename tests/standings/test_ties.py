@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import approx_fprime, minimize
 
 from winsome.errors import BadInput
-from winsome.standings import Battles, battles, bradley_terry_ties
+from winsome.standings import Battles, battles, bradley_terry, bradley_terry_ties
 from winsome.standings.ratings import ARENA
 from winsome.standings.ties import TieModel, derivatives, fit_ties
 
@@ -102,15 +102,69 @@ def test_the_truth_is_inside_and_the_sides_do_not_matter(model: TieModel) -> Non
 def test_two_contenders_in_closed_form() -> None:
     counts = np.zeros((3, 2, 2))
     counts[:, 0, 1] = 50, 20, 30
-    strength, eta, _ = fit_ties(counts, "davidson")
+    fitted = fit_ties(counts, "davidson")
+    assert fitted is not None
+    strength, eta = fitted.strength, fitted.eta
     assert strength[0] - strength[1] == pytest.approx(np.log(50 / 20))
     assert eta == pytest.approx(np.log(30 / np.sqrt(50 * 20)))
 
 
-def test_what_cannot_be_fitted_is_refused() -> None:
-    with pytest.raises(BadInput, match="no verdict is a tie"):
-        bradley_terry_ties(battles(["x", "y"], ["y", "x"], [1.0, 1.0]))
+def test_a_graded_share_is_refused() -> None:
     with pytest.raises(BadInput, match="is graded"):
         bradley_terry_ties(battles(["x", "y"], ["y", "x"], [0.7, 0.5]))
-    with pytest.raises(BadInput, match="every verdict is a tie"):
-        bradley_terry_ties(battles(["x"], ["y"], [0.5]))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_without_ties_the_ratings_are_those_of_bradley_terry(model: TieModel) -> None:
+    """The tie parameter goes to its end as ties become rare, and the ratings to Bradley-Terry's."""
+    decisive = battles(["x"] * 9 + ["y"] * 5, ["y"] * 9 + ["x"] * 5, [1.0] * 14)
+    found = bradley_terry_ties(decisive, model=model)
+    assert any("no verdict is a tie" in warning for warning in found.warnings)
+    assert found.row("x").extra["tie_parameter"] is None
+    assert found.row("x").estimate == bradley_terry(decisive).row("x").estimate
+    counts = np.zeros((3, 2, 2))
+    counts[:, 0, 1] = 9, 5, 1e-9
+    rare = fit_ties(counts, model)
+    assert rare is not None
+    assert ARENA * rare.strength[0] + 1000 == pytest.approx(found.row("x").estimate, abs=1e-3)
+
+
+ONE_SIDED = {
+    "one win": (["x"], ["y"], [1.0]),
+    "one tie": (["x"], ["y"], [0.5]),
+    "all ties": (["x"] * 40, ["y"] * 40, [0.5] * 40),
+    "all wins": (["x"] * 40, ["y"] * 40, [1.0] * 40),
+    "wins and ties": (["x"] * 40, ["y"] * 40, [1.0] * 30 + [0.5] * 10),
+    "a chain of wins, and ties": (["x", "y", "x"] * 9, ["y", "z", "z"] * 9, [1.0, 0.5, 1.0] * 9),
+    "two groups": (["x", "y", "u", "v"] * 9, ["y", "x", "v", "u"] * 9, [1.0, 1.0, 0.5, 0.5] * 9),
+    "never won": (["x", "y", "x"] * 9, ["y", "x", "z"] * 9, [1.0, 0.5, 1.0] * 9),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("case", ONE_SIDED)
+def test_where_no_finite_fit_exists_there_is_a_wide_figure_and_a_named_warning(
+    case: str, model: TieModel
+) -> None:
+    a, b, share = ONE_SIDED[case]
+    found = bradley_terry_ties(battles(a, b, share), model=model)
+    assert any("finite fit" in warning for warning in found.warnings)
+    for row in found.rows:
+        assert row.low is not None
+        assert row.high is not None
+        assert row.low < (row.estimate or 0.0) < row.high
+        assert 100 < row.high - row.low < 3000
+    # The sides' names and places say nothing: the mirrored verdicts have the mirrored figures.
+    mirrored = bradley_terry_ties(battles(b, a, [1 - s for s in share]), model=model)
+    for row in found.rows:
+        assert mirrored.row(row.contender).estimate == pytest.approx(row.estimate)
+        assert mirrored.row(row.contender).high == pytest.approx(row.high)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_finite_fit_gets_no_prior(model: TieModel) -> None:
+    """Ties link contenders, once some pair knows how readily they come."""
+    a, b = ["x", "y", "x"] * 9, ["y", "x", "z"] * 9
+    found = bradley_terry_ties(battles(a, b, [1.0, 1.0, 0.5] * 9), model=model)
+    assert not any("finite fit" in warning for warning in found.warnings)
+    assert found.row("x").estimate == pytest.approx(1000)

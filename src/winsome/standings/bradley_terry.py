@@ -19,21 +19,20 @@ from winsome.standings.intervals import check_level
 from winsome.standings.ratings import tabulate_ratings
 from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes
 from winsome.standings.strengths import (
+    PRIOR,
+    SPREADLESS,
     cluster_meat,
+    dependence,
     fit,
     model_meat,
+    no_spread,
+    one_sided,
     pair_counts,
     pair_meat,
     sandwich,
     unidentified,
 )
 from winsome.standings.table import Standings
-
-NO_SPREAD = 1e-9
-"""Residual variance, as a share of the model's, that is taken for none."""
-
-PRIOR = 1.0
-"""Weight of the one tied battle against an average contender that each contender gets where no finite fit exists."""
 
 
 def bradley_terry(
@@ -53,7 +52,8 @@ def bradley_terry(
     annotator, or over rows for cluster="none"; they hold where the truth is not Bradley-Terry. Ranks by pairwise Wald
     tests under Holm. penalty: weight of a tied battle of each contender against an average one; None gives 0, or 1
     where no finite fit exists (a contender, or a group, that won or lost everything against the rest, or never met it),
-    which a warning names. interval: bootstrap and bayes give percentiles over seeded redraws of the same
+    which a warning names; the errors between such groups are those that the model expects, rows of a cluster taken as
+    one, for residuals of battles that nobody lost say nothing. interval: bootstrap and bayes give percentiles over seeded redraws of the same
     clusters (`bootstrap_strengths`); errors and ranks stay the sandwich's. Raises BadInput for one contender, no scored battle, or an anchor that is not there.
     """
     check_level(level)
@@ -64,6 +64,7 @@ def bradley_terry(
     scored = battles if mask.all() else battles.take(mask)
     counts = pair_counts(scored.a, scored.b, scored.share, scored.weight, len(battles.names))
     warnings = unidentified(battles.names, counts.wins)
+    separated = bool(warnings)
     prior = (PRIOR if warnings else 0.0) if penalty is None else penalty
     if not 0 <= prior < math.inf:
         raise BadInput(f"penalty {prior} is not a weight; give 0 or more")
@@ -77,9 +78,14 @@ def bradley_terry(
     alone = cluster == "none" or (cluster == "prompt" and scored.cluster is None)
     codes = None if alone else cluster_codes(scored, cluster)
     meat = pair_meat(counts, strength) if codes is None else cluster_meat(scored, codes, strength)
-    if np.trace(meat) <= NO_SPREAD * np.trace(hessian):
-        meat = model_meat(counts, strength)
-        warnings.append("no spread (all tied, or one cluster): the errors are those of wins and losses")
+    if no_spread(meat, hessian):
+        meat = model_meat(counts, strength) * dependence(codes, scored.weight)
+        warnings.append(SPREADLESS)
+    elif separated:
+        # Between contenders that nobody ever beat residuals vanish; what the model expects of them does not.
+        pairs = one_sided(counts.wins)
+        among = dependence(codes, scored.weight, pairs[scored.a, scored.b])
+        meat = meat + model_meat(counts, strength, pairs) * among
     chance = expit(strength)
     covariance = sandwich(hessian, meat + np.diag(prior * chance * (1.0 - chance)))
     draws = None

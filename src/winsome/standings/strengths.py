@@ -15,6 +15,14 @@ from winsome.standings.ranking import gram
 NO_WIN = 1e-9
 """Below this share of a pair's weight a win is rounding, and the strengths it asks for are not finite in practice."""
 
+NO_SPREAD = 1e-9
+"""Residual variance, as a share of the model's, that is taken for none."""
+
+SPREADLESS = "no spread (all tied, or one cluster): the errors are those that the model expects"
+
+PRIOR = 1.0
+"""Weight of the one even battle against an average contender that each contender gets where no finite fit exists."""
+
 TOLERANCE = 1e-10
 """Largest gradient entry, as a share of the total weight, at which Newton stops."""
 
@@ -78,7 +86,7 @@ def fit(wins: Floats, prior: float = 0.0, start: Floats | None = None) -> tuple[
         if np.abs(gradient).max() <= TOLERANCE * scale:
             break
         # A prior knows the mean, if weakly: pinning it too would make the way there take hundreds of steps.
-        step = _solve(hessian if prior > 0 else _pinned(hessian), gradient)
+        step = solved(hessian if prior > 0 else pinned(hessian), gradient)
         length = 1.0
         while True:
             tried = strength + length * step
@@ -90,10 +98,27 @@ def fit(wins: Floats, prior: float = 0.0, start: Floats | None = None) -> tuple[
     return strength - strength.mean() * (prior == 0), hessian
 
 
-def sandwich(hessian: Floats, meat: Floats) -> Floats:
-    """H^-1 M H^-1 [K, K]; where H does not know the mean (no prior), of strengths up to their mean."""
-    bread = np.linalg.inv(_pinned(hessian))
+def sandwich(hessian: Floats, meat: Floats, size: int | None = None) -> Floats:
+    """H^-1 M H^-1; where H does not know the mean (no prior), of strengths up to their mean. size: see `pinned`."""
+    bread = np.linalg.inv(pinned(hessian, size))
     return bread @ meat @ bread
+
+
+def pinned(hessian: Floats, size: int | None = None) -> Floats:
+    """The matrix with its null direction, all strengths moved alike, given the weight of an average entry.
+
+    size: how many of its first parameters are strengths; None for all.
+    """
+    size = len(hessian) if size is None else size
+    known = hessian.copy()
+    known[:size, :size] += max(float(np.trace(hessian[:size, :size])), 1e-300) / size**2
+    return known
+
+
+def no_spread(meat: Floats, hessian: Floats, size: int | None = None) -> bool:
+    """Whether residuals say nothing of the strengths' errors: all tied, or one cluster."""
+    size = len(hessian) if size is None else size
+    return bool(np.trace(meat[:size, :size]) <= NO_SPREAD * np.trace(hessian[:size, :size]))
 
 
 def pair_meat(counts: PairCounts, strength: Floats) -> Floats:
@@ -104,11 +129,31 @@ def pair_meat(counts: PairCounts, strength: Floats) -> Floats:
     return np.diag(squares.sum(1)) - squares
 
 
-def model_meat(counts: PairCounts, strength: Floats) -> Floats:
-    """What `pair_meat` would be on average if every row were a win or a loss of the fitted model."""
+def model_meat(counts: PairCounts, strength: Floats, pairs: Bools | None = None) -> Floats:
+    """What `pair_meat` would be on average if every row were a win or a loss of the fitted model; of these pairs alone."""
     chance = expit(strength[:, None] - strength[None, :])
     squares = (counts.squared_weight + counts.squared_weight.T) * chance * (1.0 - chance)
+    squares = squares if pairs is None else np.where(pairs, squares, 0.0)
     return np.diag(squares.sum(1)) - squares
+
+
+def one_sided(wins: Floats) -> Bools:
+    """[K, K] the pairs between which no finite distance is known: whoever is ahead never lost, nor did those in between."""
+    reach = _closure(wins > NO_WIN * (wins + wins.T))
+    return ~(reach & reach.T)
+
+
+def dependence(cluster: Ints | None, weight: Floats, rows: Bools | None = None) -> float:
+    """By how much the variance of a sum grows if rows of one cluster say the same: sum_g (sum w)^2 / sum w^2.
+
+    cluster: codes [rows], None for independent rows; rows: those that count, None for all.
+    """
+    if cluster is None or (rows is not None and not rows.any()):
+        return 1.0
+    if rows is not None:
+        cluster, weight = cluster[rows], weight[rows]
+    totals = sums(cluster, weight, int(cluster.max()) + 1)
+    return float(totals @ totals) / float(weight @ weight)
 
 
 def cluster_meat(battles: Battles, cluster: Ints, strength: Floats) -> Floats:
@@ -147,7 +192,8 @@ def unidentified(names: Sequence[str], wins: Floats) -> list[str]:
     return reasons
 
 
-def _solve(matrix: Floats, vector: Floats) -> Floats:
+def solved(matrix: Floats, vector: Floats) -> Floats:
+    """x with matrix x = vector; raises LinAlgError where the matrix is singular."""
     return np.asarray(np.linalg.solve(matrix, vector), np.float64)  # pyright: ignore[reportUnknownArgumentType]
 
 
@@ -161,12 +207,6 @@ def _information(battles: Floats, chance: Floats, strength: Floats, prior: float
     spread = battles * chance * (1.0 - chance)
     own = expit(strength)
     return np.diag(spread.sum(1) + prior * own * (1.0 - own)) - spread
-
-
-def _pinned(hessian: Floats) -> Floats:
-    """The matrix with its null direction, all strengths moved alike, given the weight of an average entry."""
-    size = len(hessian)
-    return hessian + max(float(np.trace(hessian)), 1e-300) / size**2
 
 
 def _closure(links: Bools) -> Bools:

@@ -8,7 +8,7 @@ With d = s_i - s_j and one parameter eta >= 0 for how readily ties come:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,12 +16,23 @@ from scipy.special import expit, log_expit
 
 from winsome.errors import BadInput
 from winsome.standings.battles import Battles
-from winsome.standings.columns import Floats, sums
+from winsome.standings.bradley_terry import bradley_terry
+from winsome.standings.columns import Bools, Floats, sums
 from winsome.standings.intervals import check_level
 from winsome.standings.ranking import gram
 from winsome.standings.ratings import tabulate_ratings
 from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes
-from winsome.standings.strengths import unidentified
+from winsome.standings.strengths import (
+    PRIOR,
+    SPREADLESS,
+    dependence,
+    no_spread,
+    one_sided,
+    pinned,
+    sandwich,
+    solved,
+    unidentified,
+)
 from winsome.standings.table import Standings
 
 TieModel = Literal["davidson", "rao-kupper"]
@@ -49,8 +60,10 @@ def bradley_terry_ties(
 ) -> Standings:
     """Ratings in Arena points from a model in which ties are an outcome, with clustered sandwich intervals.
 
-    Shares must be 0, 1/2 or 1. Each row carries `tie_parameter`, eta. Raises BadInput for graded shares, no tie at all
-    (use bt), or where no finite fit exists.
+    Shares must be 0, 1/2 or 1; each row carries `tie_parameter`, eta. Without any tie the largest likelihood has none
+    (eta at its end, null) and is that of `bradley_terry`, which is given. Where no finite fit exists (a contender that won, lost or
+    tied everything, or never met the others) each contender gets a battle of weight 1 against an average one, a third of
+    it won, tied and lost, which a warning names. Raises BadInput for graded shares.
     """
     check_level(level)
     check_rankable(battles)
@@ -65,67 +78,143 @@ def bradley_terry_ties(
             f"row {row + 1}, field share: {used.share[row]:g} is graded; a tie model needs 0, 0.5 or 1: use bt"
         )
     if not (kind == 2).any():
-        raise BadInput("no verdict is a tie, so its parameter is not identified; use --method bt")
+        return _without_ties(battles, model, cluster, level, anchor)
     size = len(battles.names)
     cell = (kind * np.int64(size) + used.a) * size + used.b
     counts = sums(cell, used.weight, 3 * size * size).reshape(3, size, size)
-    decisive = counts[0] + counts[1].T
-    reasons = unidentified(battles.names, decisive + 1e-6 * (counts[2] + counts[2].T))
-    if reasons or not (kind < 2).any():
-        raise BadInput(
-            f"no finite {model} fit: {(reasons or ['every verdict is a tie'])[0]}; use --method bt"[:200]
-        )
-    strength, eta, hessian = fit_ties(counts, model)
+    fitted, warnings = _finite(battles, counts, model)
     codes = cluster_codes(used, cluster)
-    at = derivatives(strength[used.a] - strength[used.b], eta, model)
+    at = derivatives(fitted.strength[used.a] - fitted.strength[used.b], fitted.eta, model)
     rows = np.arange(len(used))
     score_d, score_eta = used.weight * at.by_d[kind, rows], used.weight * at.by_eta[kind, rows]
     owner = np.concatenate([used.a, used.b, np.full(len(used), size, np.int32)])
     scores = np.concatenate([score_d, -score_d, score_eta])
     meat = gram(owner, np.concatenate([codes, codes, codes]), scores, size + 1)
-    bread = np.linalg.inv(_pinned(hessian))
-    covariance = (bread @ meat @ bread)[:size, :size]
+    if no_spread(meat, fitted.information, size):
+        meat = (fitted.information - fitted.of_prior) * dependence(codes, used.weight)
+        warnings.append(SPREADLESS)
+    elif fitted.one_sided.any():
+        among = dependence(codes, used.weight, fitted.one_sided[used.a, used.b])
+        between = derivatives(fitted.strength[:, None] - fitted.strength[None, :], fitted.eta, model)
+        meat = meat + _information(np.where(fitted.one_sided, counts, 0.0), between) * among
     return tabulate_ratings(
         battles,
         model,
-        strength,
-        covariance,
+        fitted.strength,
+        sandwich(fitted.information, meat + fitted.of_prior, size)[:size, :size],
         anchor=anchor,
         cluster=cluster,
         level=level,
-        extra={"tie_parameter": eta},
+        warnings=warnings,
+        extra={"tie_parameter": fitted.eta},
     )
 
 
-def fit_ties(counts: Floats, model: TieModel) -> tuple[Floats, float, Floats]:
-    """Strengths [K] with mean 0, eta, and the information [K + 1, K + 1] at the largest likelihood.
+def _without_ties(
+    battles: Battles,
+    model: TieModel,
+    cluster: ClusterBy,
+    level: float,
+    anchor: Mapping[str, float] | None,
+) -> Standings:
+    """Bradley-Terry's ratings under the name of the tie model, whose limit they are."""
+    found = bradley_terry(battles, cluster=cluster, level=level, anchor=anchor)
+    rows = tuple(replace(row, extra={**row.extra, "tie_parameter": None}) for row in found.rows)
+    note = "no verdict is a tie: the tie parameter is not identified, the ratings are those of bt"
+    return replace(found, method=model, rows=rows, warnings=(*found.warnings, note))
 
-    counts: [3, K, K] weights of first wins, second wins and ties by (side a, side b).
+
+def _finite(battles: Battles, counts: Floats, model: TieModel) -> tuple[TieFit, list[str]]:
+    """The fit without a prior, or with one and the reasons why; counts: [3, K, K]."""
+    tied, decisive = counts[2] + counts[2].T, counts[0] + counts[1].T
+    wins = decisive + 1e-6 * tied
+    reasons, pairs = unidentified(battles.names, wins), one_sided(wins)
+    if not reasons and _drifts(decisive > 0, tied > 0):
+        pairs = ~np.eye(len(tied), dtype=np.bool_)
+        one_way = "wins with ties but without losses fit ever larger distances (separation)"
+        reasons = [one_way if decisive.any() else "every verdict is a tie"]
+    fitted = fit_ties(counts, model, PRIOR if reasons else 0.0)
+    if fitted is None:
+        raise BadInput(f"the {model} fit did not settle; use --method bt")
+    if not reasons:
+        return fitted, []
+    note = f"each contender got a battle of weight {PRIOR:g} against an average one, a third each won, tied and lost"
+    return replace(fitted, one_sided=pairs), [*reasons, f"{note}: a finite fit"]
+
+
+def _drifts(won: Bools, tied: Bools) -> bool:
+    """Whether ever larger distances together with an ever larger eta fit ever better, [K, K] each.
+
+    They do where distances exist of at least 1 along every win and at most 1 along every tie, that is where the graph with
+    an edge of -1 along wins and 1 both ways along ties has no cycle of negative length (Floyd and Warshall).
+    """
+    length = np.where(won, -1.0, np.where(tied, 1.0, np.inf))
+    for middle in range(len(length)):
+        length = np.minimum(length, length[:, middle, None] + length[None, middle, :])
+    return not (np.diag(length) < 0).any()
+
+
+@dataclass(frozen=True, eq=False)
+class TieFit:
+    """strength: [K], mean 0 without a prior; information: [K + 1, K + 1], of which `of_prior` is the prior's.
+
+    one_sided: [K, K] pairs whose distance is the prior's alone.
+    """
+
+    strength: Floats
+    eta: float
+    information: Floats
+    of_prior: Floats
+    one_sided: Bools
+
+
+def fit_ties(counts: Floats, model: TieModel, prior: float = 0.0) -> TieFit | None:
+    """The largest likelihood; None where it does not settle at finite parameters.
+
+    counts: [3, K, K] weights of first wins, second wins and ties by (side a, side b). prior: weight of a battle of each
+    contender against strength 0, a third of each outcome.
     """
     size = counts.shape[1]
+    thirds = np.full((3, size), prior / 3.0)
     parameters = np.zeros(size + 1)
     parameters[size] = 0.1
     total = float(counts.sum())
-    hessian = np.eye(size + 1)
+
+    def value(at: Derivatives, own: Derivatives) -> float:
+        return float((counts * at.value).sum() + (thirds * own.value).sum())
+
+    at, own = _both(parameters, model)
     for _ in range(200):
-        at = derivatives(parameters[:size, None] - parameters[None, :size], float(parameters[size]), model)
         slope = (counts * at.by_d).sum(0)
-        gradient = np.append(slope.sum(1) - slope.sum(0), (counts * at.by_eta).sum())
-        hessian = _information(counts, at)
+        gradient = np.append(
+            slope.sum(1) - slope.sum(0) + (thirds * own.by_d).sum(0),
+            (counts * at.by_eta).sum() + (thirds * own.by_eta).sum(),
+        )
+        of_prior = _prior_information(thirds, own)
+        information = _information(counts, at) + of_prior
         if np.abs(gradient).max() <= 1e-10 * total:
-            break
-        step = np.asarray(np.linalg.solve(_pinned(hessian), gradient), np.float64)
-        value, length = float((counts * at.value).sum()), 1.0
+            strength = parameters[:size] - (parameters[:size].mean() if prior == 0 else 0.0)
+            return TieFit(
+                strength, float(parameters[size]), information, of_prior, np.zeros((size, size), np.bool_)
+            )
+        step = solved(information if prior > 0 else pinned(information, size), gradient)
+        before, length = value(at, own), 1.0
         while length > 1e-8:
             tried = parameters + length * step
             if model == "davidson" or tried[size] > 0:
-                there = derivatives(tried[:size, None] - tried[None, :size], float(tried[size]), model)
-                if float((counts * there.value).sum()) >= value - 1e-12 * abs(value):
+                at, own = _both(tried, model)
+                if value(at, own) >= before - 1e-12 * abs(before):
                     break
             length /= 2.0
         parameters = parameters + length * step
-    strength = parameters[:size]
-    return strength - strength.mean(), float(parameters[size]), hessian
+    return None
+
+
+def _both(parameters: Floats, model: TieModel) -> tuple[Derivatives, Derivatives]:
+    """Derivatives of every pair, [3, K, K], and of each contender against strength 0, [3, K]."""
+    strength, eta = parameters[:-1], float(parameters[-1])
+    between = derivatives(strength[:, None] - strength[None, :], eta, model)
+    return between, derivatives(strength, eta, model)
 
 
 def derivatives(d: Floats, eta: float, model: TieModel) -> Derivatives:
@@ -166,9 +255,7 @@ def _information(counts: Floats, at: Derivatives) -> Floats:
     return information
 
 
-def _pinned(information: Floats) -> Floats:
-    """The information with its null direction, all strengths moved alike, given weight."""
-    size = len(information) - 1
-    pinned = information.copy()
-    pinned[:size, :size] += max(float(np.trace(information[:size, :size])), 1e-300) / size**2
-    return pinned
+def _prior_information(thirds: Floats, own: Derivatives) -> Floats:
+    information = np.diag(np.append(-(thirds * own.by_dd).sum(0), -float((thirds * own.by_ee).sum())))
+    information[:-1, -1] = information[-1, :-1] = -(thirds * own.by_de).sum(0)
+    return information
