@@ -19,8 +19,9 @@ Sums = Mapping[str, "tuple[Tensor, Tensor]"]
 class Needs:
     """What an objective reads; whoever makes batches refuses before the first update where a field is absent.
 
-    `roles` are the sequences of a unit: ("chosen", "rejected"), ("response",). `step_roles` are read by `step_sums` only, so
-    they are forwarded without gradient. `groups`: the rows of "response" belong to groups, and a group is the unit.
+    `roles` are the sequences of a unit, with gradient: ("chosen", "rejected"), ("response",). `step_roles` are those that
+    `step_sums` reads in a pass over the whole update without gradient ("mismatched": the answer to another prompt).
+    `groups`: the rows of "response" belong to groups, and a group is the unit. `tokens`, `prompts`: see `Want`.
     """
 
     roles: tuple[str, ...] = ("chosen", "rejected")

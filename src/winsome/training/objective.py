@@ -30,6 +30,8 @@ class Objective:
 def objective(spec: str | Mapping[str, Any] | specs.Spec) -> Objective:
     """The objective that a spec such as `dpo?beta=0.05` names.
 
+    Its module has NEEDS, may have `needs(settings)` where settings change them, and `step_sums(batch)`.
+
     Raises BadInput for unknown names, settings and values, and for own code without NEEDS beside it.
     """
     parsed = specs.parse(spec)
@@ -42,15 +44,19 @@ def objective(spec: str | Mapping[str, Any] | specs.Spec) -> Objective:
         raise BadInput(
             f"{parsed.kind}: no NEEDS beside the function; add NEEDS = Needs(roles=..) to its module"
         )
+    own = getattr(module, "needs", None)
     given = specs.settings_given(function, parsed)
     settings = {name: setting.default for name, setting in specs.settings_of(function).items()} | given
+    reads = needed(needs if own is None else own(settings), settings)
     step_sums = getattr(module, "step_sums", None)
     return Objective(
         str(parsed),
         settings,
-        needed(needs, settings),
+        reads,
         partial(function, **settings),
-        None if step_sums is None else partial(step_sums, **taken(step_sums, settings)),
+        None
+        if step_sums is None or not reads.step_roles
+        else partial(step_sums, **taken(step_sums, settings)),
     )
 
 

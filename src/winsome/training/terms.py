@@ -31,7 +31,7 @@ METRICS = {
     "desirable_ratio": "the same over desirable answers",
     "undesirable_ratio": "the same over undesirable answers",
     "kl": "nats: the estimate of how far the policy is from the reference that the loss compares with",
-    "in_order": "share of neighbours in the ranked lists that the policy puts in the given order",
+    "in_order": "share of the ranked answers, two by two, that the policy's mean log-probabilities put in the given order",
 }
 """What each metric of an objective means."""
 
@@ -75,6 +75,51 @@ def lengths(batch: Batch, role: str) -> Tensor:
     return batch.policy.counts[batch.rows[role]]
 
 
+def tail_weighted_ratio(
+    batch: Batch, role: str, other: str, *, alpha: float, reference: Reference = "reference"
+) -> Tensor:
+    """Log-ratio of each unit's answer in `role`, its tokens beyond the length of the answer in `other` weighed by alpha."""
+    import torch
+
+    share("alpha", alpha, 1.0 + 1e-9)
+    policy = batch.policy
+    if policy.tokens is None:
+        raise BadInput("this objective reads single tokens; make the batch with Want(tokens=True)")
+    limits = policy.counts.clone()
+    limits[batch.rows[role]] = torch.minimum(
+        policy.counts[batch.rows[role]], policy.counts[batch.rows[other]]
+    )
+    owners = torch.repeat_interleave(torch.arange(len(limits), device=limits.device), policy.counts)
+    places = (
+        torch.arange(len(owners), device=limits.device) - (policy.counts.cumsum(0) - policy.counts)[owners]
+    )
+    weights = torch.where(places < limits[owners], 1.0, alpha).to(policy.tokens.dtype)
+    ratios = policy.tokens
+    if reference != "none":
+        known = batch.references[reference].tokens
+        if known is None:
+            raise BadInput(
+                "this objective reads single tokens of the reference; make it with Want(tokens=True)"
+            )
+        ratios = ratios - known
+    sums = torch.zeros_like(policy.sums).index_add(0, owners, ratios * weights)
+    return sums[batch.rows[role]]
+
+
+def log_odds(mean_logprob: Tensor) -> Tensor:
+    """log(p / (1 - p)) of p = exp(mean_logprob); a probability of 1 counts as 1 - 1e-7."""
+    import torch
+
+    x = mean_logprob.clamp(max=-1e-7)
+    # log(1 - exp(x)) loses digits in one form near 0 and in the other far from it.
+    near = x > -0.6931471805599453
+    return x - torch.where(
+        near,
+        torch.log(-torch.expm1(torch.where(near, x, -1.0))),
+        torch.log1p(-torch.exp(torch.where(near, -1.0, x))),
+    )
+
+
 def log_sigmoid(z: Tensor) -> Tensor:
     """log sigmoid(z)."""
     from torch.nn.functional import logsigmoid
@@ -95,22 +140,50 @@ def nll(batch: Batch, role: str, *, norm: Norm = "mean", span: Span = "answer") 
     return -logprob(batch, role, norm=norm, span=span)
 
 
+def sigmoid_losses(
+    batch: Batch,
+    z: Tensor,
+    *,
+    reference: Reference,
+    label_smoothing: float = 0.0,
+    margin: float = 0.0,
+    nll_weight: float = 0.0,
+    nll_span: Span = "answer",
+    nll_norm: Norm = "mean",
+    weighted: bool = False,
+) -> Losses:
+    """The logistic loss of z [n] with the options that all its rows share: z less `margin` times the pairs' own, smoothed
+    labels, and what `pair_losses` adds."""
+    if margin != 0.0:
+        z = z - margin * batch.columns["margin"]
+    return pair_losses(
+        batch,
+        logistic(z, label_smoothing),
+        reference=reference,
+        nll_weight=nll_weight,
+        nll_span=nll_span,
+        nll_norm=nll_norm,
+        weighted=weighted,
+    )
+
+
 def pair_losses(
     batch: Batch,
     values: Tensor,
     *,
-    reference: Reference = "reference",
+    reference: Reference,
     nll_weight: float = 0.0,
     nll_span: Span = "answer",
+    nll_norm: Norm = "mean",
     weighted: bool = False,
 ) -> Losses:
-    """One value a pair, plus `nll_weight` times the chosen answer's mean NLL, times the pair's weight; with the metrics.
+    """One value a pair, plus `nll_weight` times the chosen answer's NLL, times the pair's weight; with the metrics.
 
     A weight scales its pair's loss; pairs are counted as one each, so weights that should not change the step's size must
     have mean 1.
     """
     if nll_weight != 0.0:
-        values = values + nll_weight * nll(batch, "chosen", span=nll_span)
+        values = values + nll_weight * nll(batch, "chosen", norm=nll_norm, span=nll_span)
     if weighted:
         values = values * batch.columns["weight"]
     return Losses(values, ones(values), pair_metrics(batch, reference))
@@ -135,6 +208,43 @@ def pair_metrics(batch: Batch, reference: Reference) -> Sums:
             found["chosen_ratio"] = (chosen.sum(), pairs)
             found["rejected_ratio"] = (rejected.sum(), pairs)
         return found
+
+
+def label_metrics(batch: Batch, ratios: Tensor) -> Sums:
+    """Of single answers: their log-ratios, apart by label, and their log-probability a token."""
+    desirable = (batch.columns["label"] > 0.5).to(ratios.dtype)
+    held = ratios.detach()
+    return {
+        "ratio": (held.sum(), ones(held).sum()),
+        "desirable_ratio": ((held * desirable).sum(), desirable.sum()),
+        "undesirable_ratio": ((held * (1.0 - desirable)).sum(), (1.0 - desirable).sum()),
+        "logprob": token_mean(batch, "response"),
+    }
+
+
+def per_group(batch: Batch) -> tuple[Tensor, Tensor]:
+    """`above` [rows, rows]: row i is of the same group as row j and has the higher score; the row of each group's best, [n]."""
+    import torch
+
+    if batch.groups is None:
+        raise BadInput("this objective reads ranked lists; give data with responses and scores")
+    scores, groups = batch.columns["score"], batch.groups
+    above = (groups[:, None] == groups[None, :]) & (scores[:, None] > scores[None, :])
+    n = int(groups.max()) + 1
+    bests = [int(rows[scores[rows].argmax()]) for rows in ((groups == g).nonzero()[:, 0] for g in range(n))]
+    return above, torch.tensor(bests, device=groups.device)
+
+
+def list_metrics(batch: Batch, above: Tensor) -> Sums:
+    """How many of the ranked answers, two by two, the policy orders alike by mean log-probability."""
+    means = logprob(batch, "response", norm="mean").detach()
+    agreed = (above & (means[:, None] > means[None, :])).sum()
+    return {"in_order": (agreed, above.sum()), "logprob": token_mean(batch, "response")}
+
+
+def quotient(sums: tuple[Tensor, Tensor]) -> Tensor:
+    """Sum over count."""
+    return sums[0] / sums[1]
 
 
 def token_mean(batch: Batch, role: str) -> tuple[Tensor, Tensor]:
@@ -164,7 +274,7 @@ def share(name: str, value: float, below: float = 1.0) -> None:
 def _of(held: Logprobs, rows: Tensor, norm: Norm, span: Span) -> Tensor:
     sums, counts = held.sums, held.counts
     if span == "all":
-        assert held.prompt_sums is not None
-        assert held.prompt_counts is not None
+        if held.prompt_sums is None or held.prompt_counts is None:
+            raise BadInput("span=all reads the prompts' tokens; make the batch with Want(prompts=True)")
         sums, counts = sums + held.prompt_sums, counts + held.prompt_counts
     return sums[rows] / counts[rows] if norm == "mean" else sums[rows]
