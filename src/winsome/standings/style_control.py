@@ -139,21 +139,20 @@ class StyleFit:
 
 def _finite(names: Sequence[str], used: Battles, features: Floats) -> tuple[StyleFit, list[str]]:
     """The fit without a prior, or with one and the reasons why."""
-    size = len(names)
+    size, count = len(names), len(features.T)
     wins = pair_counts(used.a, used.b, used.share, used.weight, size).wins
     reasons = unidentified(names, wins)
     rows = one_sided(wins)[used.a, used.b]
     if not reasons:
-        start = np.zeros(size + features.shape[1])
-        start[:size], _ = fit(wins)
-        fitted = _fit(used, features, start, 0.0)
+        strength, _ = fit(wins)
+        fitted = _fit(used, features, np.concatenate([strength, np.zeros(count)]), 0.0)
         if fitted is not None:
             return fitted, []
         reasons = [
             "the covariates, with the names, decide every battle (separation), or say the same as each other"
         ]
         rows = np.ones(len(used), np.bool_)
-    fitted = _fit(used, features, np.zeros(size + features.shape[1]), PRIOR)
+    fitted = _fit(used, features, np.zeros(size + count), PRIOR)
     if fitted is None:
         raise BadInput("the style-controlled fit did not settle; leave covariates out that say the same")
     note = f"each contender and covariate got a tied battle of weight {PRIOR:g} against an average one: a finite fit"
