@@ -71,8 +71,8 @@ def gap(
 
 
 def lengths(batch: Batch, role: str) -> Tensor:
-    """Tokens of each unit's answer in `role`, [n]."""
-    return batch.policy.counts[batch.rows[role]]
+    """Tokens of each unit's answer in `role`, [n], in the type of the log-probabilities."""
+    return batch.policy.counts[batch.rows[role]].to(batch.policy.sums.dtype)
 
 
 def tail_weighted_ratio(
@@ -93,7 +93,7 @@ def tail_weighted_ratio(
     places = (
         torch.arange(len(owners), device=limits.device) - (policy.counts.cumsum(0) - policy.counts)[owners]
     )
-    weights = torch.where(places < limits[owners], 1.0, alpha).to(policy.tokens.dtype)
+    weights = torch.ones_like(policy.tokens).masked_fill(places >= limits[owners], alpha)
     ratios = policy.tokens
     if reference != "none":
         known = batch.references[reference].tokens

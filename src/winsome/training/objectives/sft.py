@@ -30,5 +30,5 @@ def sft(
     values = -logprob(batch, "response", span=span, norm="sum" if mean == "token" else "mean")
     if weighted:
         values = values * batch.columns["weight"]
-    counts = counts.to(values.dtype) if mean == "token" else ones(values)
+    counts = counts if mean == "token" else ones(values)
     return Losses(values, counts, {"logprob": token_mean(batch, "response")})
