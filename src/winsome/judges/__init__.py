@@ -6,6 +6,13 @@ KINDS: dict[str, dict[str, str]] = {
     "Judge": {
         "pairwise": "winsome.judges.pairwise:pairwise",
         "rubric": "winsome.judges.rubric:rubric",
+        "scored": "winsome.judges.scored:scored",
+        "checklist": "winsome.judges.checklist:checklist",
+        "reference_guided": "winsome.judges.reference_guided:reference_guided",
+        "self_consistency": "winsome.judges.self_consistency:self_consistency",
+        "jury": "winsome.judges.jury:jury",
+        "debate": "winsome.judges.debate:debate",
+        "cascade": "winsome.judges.cascade:cascade",
         "by_score": "winsome.judges.by_score:by_score",
         "embedded": "winsome.judges.embedded:embedded",
         "exact": "winsome.judges.rules.exact:exact",

@@ -21,6 +21,31 @@ def question(prompt: Prompt) -> str:
     return "\n\n".join([*system, transcript(prompt.messages)])
 
 
+def history(prompt: Prompt) -> str:
+    """The turns before the last one asked, with the system text; "(none)" for a dialogue that has only begun."""
+    turns = [*prompt.messages, *prompt.follow_ups][:-1]
+    system = [f"System: {prompt.system}"] if prompt.system is not None else []
+    return "\n\n".join([*system, *([transcript(turns)] if turns else [])]) or "(none)"
+
+
+def query(prompt: Prompt) -> str:
+    """The user's last turn."""
+    return _text([*prompt.messages, *prompt.follow_ups][-1])
+
+
+def checklist(prompt: Prompt) -> str:
+    """`for_judges["checklist"]` as a list of lines; BadInput where there is none."""
+    found: Any = prompt.for_judges.get("checklist")
+    items: Sequence[Any] = found if isinstance(found, (list, tuple)) else [found] if found else []
+    lines = [f"- {item}" for item in items if isinstance(item, str) and item.strip()]
+    if not lines:
+        where = prompt.item or prompt.id[:8]
+        raise BadInput(
+            f'prompt {where}: has no "checklist", which the judge works through; add it, or checklist=off'
+        )
+    return "\n".join(lines)
+
+
 def questions(prompt: Prompt) -> list[str]:
     """The question of each turn."""
     return [question(prompt), *(_text(message) for message in prompt.follow_ups)]

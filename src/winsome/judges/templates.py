@@ -13,7 +13,8 @@
 A file without blocks is one user's turn. `[if reference]`, `[if turns]` and `[if not ..]` keep lines for prompts with a reference
 answer or with several turns. Slots of a pair: question, answer_1, answer_2, reference, fence; also the published
 names instruction, output_1, output_2, answer_a, answer_b, prompt, and by turn question_2, answer_a_2, ref_answer_2. Of one
-answer: question, answer, reference, fence; by turn answer_2. Letters' case does not matter.
+answer: question, answer, reference, fence; by turn answer_2. Both: history and query (the turns before the last user's, and that
+turn), checklist. Letters' case does not matter.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ import orjson
 from winsome.errors import BadInput
 from winsome.judges import dialogue
 from winsome.records import Message, Prompt, Response, Text, digest
+
+_PARTS: Mapping[str, Callable[[Prompt], str]] = {
+    "history": dialogue.history,
+    "query": dialogue.query,
+    "checklist": dialogue.checklist,
+}
+"""Slots that the prompt alone fills."""
 
 Case = tuple[bool, bool]
 """(has a reference answer, has several turns): which variant of a template a prompt takes."""
@@ -171,7 +179,9 @@ def _slot(name: str, written: str, sides: int) -> str:
     """The canonical name of a slot: question, answer_1 .. or, by turn, `question/2`, `answer_1/2`."""
     slot = written.lower()
     slot = _ALIASES.get(slot, slot)
-    plain = {"question", "reference", "fence"} | ({"answer_1", "answer_2"} if sides == 2 else {"answer"})
+    plain = {"question", "reference", "fence", "history", "query", "checklist"} | (
+        {"answer_1", "answer_2"} if sides == 2 else {"answer"}
+    )
     if slot in plain:
         return slot
     by_turn = _BY_TURN.fullmatch(slot)
@@ -189,6 +199,8 @@ def _value(slot: str, prompt: Prompt, responses: tuple[Response, ...], fence: st
     what, _, turn = slot.partition("/")
     if what == "fence":
         return fence
+    if what in _PARTS:
+        return _PARTS[what](prompt)
     if what.startswith("answer"):
         response = responses[int(what[-1]) - 1 if what != "answer" else 0]
         return (

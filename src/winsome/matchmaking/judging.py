@@ -12,7 +12,7 @@ from winsome.ledger.store import Ledger
 from winsome.matchmaking.asks import Ask, Plan, fill
 from winsome.matchmaking.commits import Commits
 from winsome.matchmaking.door import Asked, Door
-from winsome.matchmaking.preflight import probe
+from winsome.matchmaking.preflight import asked_models, probe
 from winsome.protocols import Judge
 from winsome.records import SCORED, Match, Usage, Verdict, shares
 
@@ -88,8 +88,7 @@ class Judging:
     @property
     def models(self) -> list[Asked]:
         """The contenders that write the judge's words."""
-        model = getattr(self.judge, "model", None)
-        return [model] if isinstance(model, Asked) else []
+        return list({id(model): model for model, _ in asked_models(self.judge)}.values())
 
     async def run(self, asks: Sequence[Ask]) -> None:
         """Fill in every ask that needs the judge; those left out (budget, interrupt) stay "not asked"."""

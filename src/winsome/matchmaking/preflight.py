@@ -92,13 +92,25 @@ def estimate(
         loads.append(
             _load(contender, missing, len(plan.prompts) - missing, mean / CHARACTERS_A_TOKEN, answer)
         )
-    model = getattr(judge, "model", None)
     shown = mean / CHARACTERS_A_TOKEN + 2 * ANSWER_TOKENS + 300
-    if isinstance(model, Asked):
-        loads.append(_load(model, asks, 0, shown, ANSWER_TOKENS, judge.name))
-    else:
+    models = asked_models(judge)
+    for model, times in models:
+        named = judge.name if len(models) == 1 else f"{judge.name[:60]} ({model.name})"
+        loads.append(_load(model, asks * times, 0, shown, ANSWER_TOKENS, named))
+    if not models:
         loads.append(Load(judge.name, asks, 0, 0, 0, 0.0))
     return Estimate(contests, asks, tuple(loads))
+
+
+def asked_models(judge: Any, times: int = 1) -> list[tuple[Asked, int]]:
+    """The contenders that write a judge's words, with how often each is asked a match at most; through judges made of judges."""
+    if isinstance(judge, Asked):
+        return [(judge, times)]
+    parts = getattr(judge, "parts", None)
+    if parts is None:
+        model = getattr(judge, "model", None)
+        return [(model, times)] if isinstance(model, Asked) else []
+    return [found for part, each in parts for found in asked_models(part, times * each)]
 
 
 def _asking(asked: Asked) -> tuple[Asked, int]:
