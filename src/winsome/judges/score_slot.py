@@ -46,7 +46,7 @@ def _combined(text: str, tokens: Tokens | None, cut: bool, *, scale: int) -> Rea
     lines = _lines(text)
     for part in (lines[-1], "\n".join(lines[-2:])):
         named = {letter: (number, of) for letter, number, of in _LABELLED.findall(part)}
-        if len(named) == 2 and len(_LABELLED.findall(part)) == 2:
+        if len(named) == len(_LABELLED.findall(part)) == len(_NUMBER.findall(part)) == 2:
             found = _numbers(
                 f"{'/'.join(filter(None, named['A']))} {'/'.join(filter(None, named['B']))}", scale
             )
