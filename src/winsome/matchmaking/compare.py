@@ -31,7 +31,7 @@ from winsome.matchmaking.settings import Name, ScheduleName, Settings
 from winsome.protocols import Contender, Judge
 from winsome.records import Sampling, Suite
 
-__all__ = ["Comparison", "Name", "compare"]
+__all__ = ["Comparison", "Name", "compare", "compared"]
 
 
 def compare(
@@ -98,44 +98,52 @@ async def _compare(
     quiet: bool,
     confirm: Callable[[Estimate], bool] | None,
 ) -> Comparison:
-    started, clock = now(), time.monotonic()
     try:
-        suite = _suite(session, names, settings)
-        if settings.schedule in (None, "baseline") and settings.baseline is None and suite.baseline:
-            names = [*names, *lacking(suite.baseline, [str(specs.parse(name)) for name in names])]
-        contenders = _contenders(session, names, settings)
-        for contender in contenders:
-            if hasattr(contender.inner, "align"):
-                contender.inner.align(suite.prompts)  # type: ignore[attr-defined]
-        judge = _judge(session, settings, suite)
-        baseline = _baseline(settings, suite, contenders)
-        orders = settings.orders or (suite.orders if judge.ordered else 1)
-        plan = Plan(
-            suite, suite.prompts, [c.name for c in contenders], orders, settings.repeats, settings.seed
-        )
-        check_figure(suite.figure, baseline and baseline.label)
-        kind = settings.schedule or ("all" if baseline is None else "baseline")
-        contests = baseline.contests(len(contenders)) if baseline and kind == "baseline" else None
-        planned = estimate(contenders, judge, plan, kind, settings.rounds, settings.sampling, contests)
-        refuse_unknown_prices(session.door.budget, planned)
-        if confirm is not None and not confirm(planned):
-            raise BadInput("nothing was asked: the plan was not confirmed; --yes goes on without asking")
-        missing = [c for c, load in zip(contenders, planned.loads, strict=False) if load.calls]
-        judging = Judging(
-            plan, judge, session.ledger, session.door, Alarms(session.door, settings.allow_degenerate)
-        )
-        warnings = await probe([*missing, *(judging.models if missing else ())], suite.prompts)
-        judging.probed = bool(missing)
-        live = Live(session.door, quiet=quiet)
-        async with live.shown():
-            answering = Answering(contenders, plan, settings.sampling, live)
-            await play(answering, judging, _schedule(kind, baseline, plan, settings), planned.asks)
-        found = Found(
-            session, plan, judging, contenders, baseline, settings, planned, warnings, command, started
-        )
-        return concluded(found, time.monotonic() - clock)
+        return await compared(session, names, settings, command, quiet, confirm)
     finally:
         await session.close()
+
+
+async def compared(
+    session: Session,
+    names: Sequence[str | Mapping[str, Any]],
+    settings: Settings,
+    command: str,
+    quiet: bool,
+    confirm: Callable[[Estimate], bool] | None = None,
+) -> Comparison:
+    """`compare` within a session that others go on using: neither it nor its ledger is closed."""
+    started, clock = now(), time.monotonic()
+    suite = _suite(session, names, settings)
+    if settings.schedule in (None, "baseline") and settings.baseline is None and suite.baseline:
+        names = [*names, *lacking(suite.baseline, [str(specs.parse(name)) for name in names])]
+    contenders = _contenders(session, names, settings)
+    for contender in contenders:
+        if hasattr(contender.inner, "align"):
+            contender.inner.align(suite.prompts)  # type: ignore[attr-defined]
+    judge = _judge(session, settings, suite)
+    baseline = _baseline(settings, suite, contenders)
+    orders = settings.orders or (suite.orders if judge.ordered else 1)
+    plan = Plan(suite, suite.prompts, [c.name for c in contenders], orders, settings.repeats, settings.seed)
+    check_figure(suite.figure, baseline and baseline.label)
+    kind = settings.schedule or ("all" if baseline is None else "baseline")
+    contests = baseline.contests(len(contenders)) if baseline and kind == "baseline" else None
+    planned = estimate(contenders, judge, plan, kind, settings.rounds, settings.sampling, contests)
+    refuse_unknown_prices(session.door.budget, planned)
+    if confirm is not None and not confirm(planned):
+        raise BadInput("nothing was asked: the plan was not confirmed; --yes goes on without asking")
+    missing = [c for c, load in zip(contenders, planned.loads, strict=False) if load.calls]
+    judging = Judging(
+        plan, judge, session.ledger, session.door, Alarms(session.door, settings.allow_degenerate)
+    )
+    warnings = await probe([*missing, *(judging.models if missing else ())], suite.prompts)
+    judging.probed = bool(missing)
+    live = Live(session.door, quiet=quiet)
+    async with live.shown():
+        answering = Answering(contenders, plan, settings.sampling, live)
+        await play(answering, judging, _schedule(kind, baseline, plan, settings), planned.asks)
+    found = Found(session, plan, judging, contenders, baseline, settings, planned, warnings, command, started)
+    return concluded(found, time.monotonic() - clock)
 
 
 def _contenders(
