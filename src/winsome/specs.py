@@ -29,6 +29,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "Encoder": ("winsome.models",),
     "Suite": ("winsome.suites", "winsome.sandbox"),
     "Objective": ("winsome.training",),
+    "Trainer": ("winsome.training",),
 }
 """Role -> rooms whose `KINDS` (role -> kind -> "module:object") may hold it."""
 

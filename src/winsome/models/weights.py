@@ -70,7 +70,10 @@ def identity(name: str) -> str:
             raise BadInput(
                 f"{name}: no *.safetensors in this folder; give the folder that save_pretrained wrote"
             )
-        return digest([[file.name, _content(file)] for file in files])
+        base = adapter_base(name)
+        return digest(
+            [[file.name, _content(file)] for file in files] + ([["base", identity(base)]] if base else [])
+        )
     from transformers import AutoConfig
 
     try:
@@ -95,7 +98,7 @@ def load(name: str, dtype: Dtype = "auto") -> LocalModel:
 
 def _read(name: str, dtype: str) -> LocalModel:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -103,12 +106,12 @@ def _read(name: str, dtype: str) -> LocalModel:
     local = name in PACKAGES or Path(name).is_dir()
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local)
-        network = AutoModelForCausalLM.from_pretrained(
-            place, dtype=getattr(torch, dtype), local_files_only=local, attn_implementation="sdpa"
-        )
+        network = causal_network(place, getattr(torch, dtype), local=local)
     except (OSError, ValueError) as error:
         raise absent(f"hf:{name}", error) from None
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    # An adapter stays apart from its base: merged in bfloat16 it would lose most of its digits.
+    network = network.get_base_model() if adapter_base(place) else network
     network = network.to(device).eval().requires_grad_(False)
     if device == "cpu":
         torch.set_num_threads(idle_cores())
@@ -116,6 +119,35 @@ def _read(name: str, dtype: str) -> LocalModel:
     config = network.config.get_text_config()
     context = getattr(config, "max_position_embeddings", None) or 2048
     return LocalModel(name, network, tokenizer, int(context), device)
+
+
+def adapter_base(place: str) -> str | None:
+    """The base that a folder of a PEFT adapter names; None where `place` is no such folder."""
+    file = Path(place).expanduser() / "adapter_config.json"
+    if not file.is_file():
+        return None
+    return str(json.loads(file.read_text("utf-8"))["base_model_name_or_path"])
+
+
+def causal_network(place: str, dtype: Any, *, local: bool) -> Any:
+    """The transformers causal model of a folder or hub name; of a folder with an adapter the PEFT model over its base.
+
+    Raises OSError or ValueError as transformers does, Unsupported where an adapter needs peft and it is not installed.
+    """
+    from transformers import AutoModelForCausalLM
+
+    base = adapter_base(place)
+    network = AutoModelForCausalLM.from_pretrained(
+        base or place, dtype=dtype, local_files_only=local, attn_implementation="sdpa"
+    )
+    if base is None:
+        return network
+    try:
+        # Not through transformers: its reader leaves out the magnitudes of DoRA.
+        from peft import PeftModel
+    except ModuleNotFoundError:
+        raise Unsupported(f"{place} is an adapter, which needs peft: pip install 'winsome[train]'") from None
+    return PeftModel.from_pretrained(network, place, is_trainable=True, autocast_adapter_dtype=False)
 
 
 def check_plain_attention(model: LocalModel, tokens: int) -> None:

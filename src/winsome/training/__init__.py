@@ -37,4 +37,8 @@ KINDS: dict[str, dict[str, str]] = {
         "provenance": "winsome.training.pairs.provenance:provenance",
         "length_band": "winsome.training.pairs.length_band:length_band",
     },
+    "Trainer": {
+        "preference": "winsome.training.loops.preference:preference",
+        "sft": "winsome.training.loops.supervised:sft",
+    },
 }

@@ -1,0 +1,55 @@
+"""The win rate of a policy that is still being trained: its weights are written, read back, and meet the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from winsome.errors import BadInput
+from winsome.matchmaking.compare import Comparison, compare
+from winsome.models.weights import LocalModel
+from winsome.protocols import Run
+from winsome.training.start import Start
+
+LIMIT = 200
+"""Prompts of a look."""
+
+
+def match(
+    trained: str, start: str, *, judge: str, suite: str, run: Run, folder: Path, limit: int | None = None
+) -> Comparison:
+    """The comparison of what was trained with what it was trained from, on the prompts of `suite`."""
+    if not suite:
+        raise BadInput("the match needs prompts: give --suite NAME or FILE")
+    ledger = getattr(getattr(run, "ledger", None), "url", None)
+    return compare(
+        trained, start, judge=judge or None, suite=suite, baseline=start, limit=limit, seed=run.seed,
+        ledger=ledger, folder=folder, quiet=True, allow_degenerate=True,
+    )  # fmt: skip
+
+
+class WinRate:
+    """Looks at the policy by a match against its start on a fixed part of the prompts; verdicts are kept in the ledger."""
+
+    def __init__(
+        self, origin: Start, model: LocalModel, folder: Path, judge: str, suite: str, run: Run
+    ) -> None:
+        if not suite:
+            raise BadInput("--evaluate-every needs prompts: give --suite NAME or FILE")
+        self._origin, self._model, self._folder = origin, model, folder
+        self._judge, self._suite, self._run = judge, suite, run
+
+    def __call__(self, update: int) -> Mapping[str, float]:
+        from winsome.training.runs import write_model
+
+        place = self._folder / f"{update:06d}"
+        write_model(
+            place, self._model.network, self._model.tokenizer, {"update": update, "start": self._origin.name}
+        )
+        name = self._origin.trained_name(str(place.resolve()))
+        found = match(
+            name, self._origin.name, judge=self._judge, suite=self._suite, run=self._run,
+            folder=self._folder / "matches", limit=LIMIT,
+        )  # fmt: skip
+        row = found.standings.row(name)
+        return {"win_rate": row.estimate, "win_rate_low": row.low, "win_rate_high": row.high}

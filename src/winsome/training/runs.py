@@ -1,0 +1,294 @@
+"""A whole run: the start, its data as tokens, references before anything is wrapped, the trainer, the checkpoint read back."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from winsome.errors import BadInput, Fatal, Unsupported
+from winsome.matchmaking.run_folder import now, versions
+from winsome.models.processor import bfloat16_pays
+from winsome.models.render import template_of
+from winsome.models.weights import LocalModel
+from winsome.protocols import Run
+from winsome.records import digest
+from winsome.training import checkpoints, parallel
+from winsome.training import start as starts
+from winsome.training.examples import Examples
+from winsome.training.objective import Objective
+from winsome.training.parallel import Ranks
+from winsome.training.plan import Plan
+from winsome.training.progress import Progress, to_stderr
+from winsome.training.references import Stored, stored
+from winsome.training.start import Start
+from winsome.training.task import TextTask
+from winsome.training.tokens import Tokenised, tokenised, vocabulary_digest
+from winsome.training.trainer import Trainer
+from winsome.training.units import Units, units
+
+VERSION = 1
+LARGE = 20_000_000
+"""Parameters from which bfloat16 products are worth their rounding."""
+RELOADED = 8
+"""Units whose log-probabilities are compared after a checkpoint is read back."""
+APART = {"own": 1e-4, "bfloat16": 0.1}
+"""Nats a token that they may then differ by."""
+
+
+def trained(
+    start: str,
+    examples: Examples,
+    objective: Objective,
+    plan: Plan,
+    *,
+    run: Run,
+    reference: str = "",
+    last: str = "",
+    judge: str = "",
+    suite: str = "",
+    say: Callable[[str], None] = to_stderr,
+) -> str:
+    """The name of the contender that `start` becomes; the same call goes on where an earlier one was stopped.
+
+    `reference`: the fixed policy of ratios (default the start); `last`: the last iterate, for objectives that read one. Every
+    run lies in a folder of its own below run.folder, named by all that changes it. Raises BadInput, Unsupported or Fatal.
+    """
+    origin = starts.found(start, run)
+    ranks = parallel.started(plan.parallel, plan.trackers, run.folder)
+    say = say if ranks.main else _silent
+    model = starts.load(origin)
+    with ranks.accelerator.main_process_first():
+        data = _data(model, examples, plan)
+    for line in data.lines():
+        say(line)
+    given = {"reference": reference or start, "last": last}
+    named = {name: _reference(name, given, objective, run) for name in objective.needs.references}
+    made_for = _made_for(origin, data, objective, plan, named, run.seed)
+    folder = run.folder / f"{objective.name.partition('?')[0]}-{digest(made_for)[:12]}"
+    place = folder / "trained"
+    if (place / "winsome.json").is_file():
+        say(f"trained before: {place}")
+        return origin.trained_name(str(place.resolve()))
+    held = units(data, objective.needs, objective=objective.name)
+    compute = precision(model, plan)
+    stored_ = {
+        name: _stored(origin, model, other, held, plan, objective, compute, ranks, say)
+        for name, other in named.items()
+    }
+    model = _adapted(model, plan, run.seed)
+    if plan.checkpointing:
+        model.network.train()
+        model.network.gradient_checkpointing_enable({"use_reentrant": False})
+    parallel.wrap(ranks, model.network)
+    trainable = [(name, p) for name, p in model.network.named_parameters() if p.requires_grad]
+    task = TextTask(held, objective, stored_, ranks, compute, plan.micro_tokens)
+    progress = Progress(
+        folder / "log.jsonl" if ranks.main else Path("/dev/null"), say, _tracked(ranks, plan, folder)
+    )
+    at_reference = bool(named) and all(other.id == origin.id for other in named.values())
+    trainer = Trainer(
+        task, trainable, plan, ranks, folder, run.seed, made_for, progress, at_reference,
+        _looks(origin, model, held, plan, ranks, folder, judge, suite, run),
+    )  # fmt: skip
+    began = time.process_time()
+    trainer.train()
+    _keep(place, origin, model, trainer, data, began)
+    if plan.trackers:
+        ranks.accelerator.end_training()
+    return origin.trained_name(str(place.resolve()))
+
+
+def _adapted(model: LocalModel, plan: Plan, seed: int) -> LocalModel:
+    return starts.adapt(
+        model, plan.adapter, rank=plan.rank, alpha=plan.alpha, targets=plan.targets, seed=seed
+    )
+
+
+def _silent(line: str) -> None:
+    """Ranks other than the first say nothing."""
+
+
+def _data(model: LocalModel, examples: Examples, plan: Plan) -> Tokenised:
+    return tokenised(
+        model, examples, format=plan.format, max_tokens=plan.max_tokens or None, too_long=plan.too_long
+    )
+
+
+def precision(model: LocalModel, plan: Plan) -> str:
+    """How products are computed: "own" (float32) or "bfloat16"."""
+    large = sum(p.numel() for p in model.network.parameters()) >= LARGE
+    wanted = plan.precision == "bfloat16" or (plan.precision == "auto" and large and bfloat16_pays())
+    return "bfloat16" if wanted else "own"
+
+
+def _reference(name: str, given: Mapping[str, str], objective: Objective, run: Run) -> Start:
+    if not given.get(name):
+        raise BadInput(
+            f"{objective.name} reads the {name} policy; name it with --{name} (a contender with weights here)"
+        )
+    return starts.found(given[name], run)
+
+
+def _made_for(
+    origin: Start, data: Tokenised, objective: Objective, plan: Plan, named: Mapping[str, Start], seed: int
+) -> dict[str, str]:
+    return {
+        "version": str(VERSION),
+        "start": origin.id,
+        "data": data.key,
+        "objective": digest([objective.name, {k: str(v) for k, v in objective.settings.items()}]),
+        "plan": plan.id,
+        "reference": digest({name: other.id for name, other in named.items()}),
+        "seed": str(seed),
+    }
+
+
+def _stored(
+    origin: Start, model: LocalModel, other: Start, held: Units, plan: Plan, objective: Objective,
+    compute: str, ranks: Ranks, say: Callable[[str], None],
+) -> Stored:  # fmt: skip
+    """The reference's log-probabilities of all sequences; the start's own come from the weights that are loaded already."""
+    network = model.network
+    if other.id != origin.id:
+        second = starts.load(other)
+        if vocabulary_digest(second) != vocabulary_digest(model):
+            raise BadInput(
+                f"{other.name} and {origin.name} have different vocabularies; take a reference of the start's own family"
+            )
+        network = second.network
+    told = time.perf_counter()
+
+    def progress(done: int, of: int) -> None:
+        nonlocal told
+        if time.perf_counter() - told > 10 or (done == of and of > 5000):
+            told = time.perf_counter()
+            say(f"reference {other.name}: {done}/{of} answers")
+
+    with ranks.accelerator.main_process_first():
+        return stored(
+            network, other.id, held.sequences, prompts=objective.needs.prompts,
+            row_tokens=plan.micro_tokens, compute=compute, progress=progress,
+        )  # fmt: skip
+
+
+def _tracked(ranks: Ranks, plan: Plan, folder: Path) -> Callable[[Mapping[str, float], int], None] | None:
+    if not plan.trackers:
+        return None
+    ranks.accelerator.project_configuration.logging_dir = str(folder)
+    settings = {k: str(v) if isinstance(v, tuple) else v for k, v in asdict(plan).items()}
+    ranks.accelerator.init_trackers("winsome", config=settings)
+    return lambda figures, update: ranks.accelerator.log(dict(figures), step=update)
+
+
+def _looks(
+    origin: Start, model: LocalModel, held: Units, plan: Plan, ranks: Ranks, folder: Path,
+    judge: str, suite: str, run: Run,
+) -> list[tuple[int, Callable[[int], Mapping[str, float]]]]:  # fmt: skip
+    looks: list[tuple[int, Callable[[int], Mapping[str, float]]]] = []
+    if (plan.canary_every or plan.evaluate_every) and ranks.world > 1:
+        raise Unsupported(
+            "looks at sampled answers need one process; leave out --canary-every and --evaluate-every"
+        )
+    if plan.canary_every:
+        from winsome.training.canary import PROMPTS, Canary
+
+        prompts = [held.sequences[i][0] for i in range(min(len(held.sequences), 4 * PROMPTS))]
+        looks.append(
+            (
+                plan.canary_every,
+                Canary(starts.sampling(model), starts.sampling(starts.load(origin)), prompts, plan.max_kl),
+            )
+        )
+    if plan.evaluate_every:
+        from winsome.training.evaluation import WinRate
+
+        looks.append((plan.evaluate_every, WinRate(origin, model, folder / "evaluation", judge, suite, run)))
+    return looks
+
+
+def _keep(
+    place: Path, origin: Start, model: LocalModel, trainer: Trainer, data: Tokenised, began: float
+) -> None:
+    """Write the folder that `hf:` opens, read it back and compare; its record last, so a folder that has one is whole."""
+    import torch
+
+    ranks, task = trainer.ranks, trainer.task
+    best = trainer.optimizer.best()
+    rows = list(range(min(RELOADED, len(task.units))))
+    plan = trainer.plan
+    if trainer.optimizer.average:
+        trainer.optimizer.load(best, trainer.optimizer.moments())
+    with torch.no_grad():
+        policy = task.batch(rows, task.objective.needs.roles, {}, 1.0).policy
+    if not ranks.main:
+        ranks.accelerator.wait_for_everyone()
+        return
+    network = model.network
+    if ranks.kind == "fsdp":
+        network = _adapted(starts.load(origin), plan, trainer.seed).network
+        with torch.no_grad():
+            for name, p in network.named_parameters():
+                if name in best:
+                    p.copy_(best[name])
+    record = {
+        "start": origin.name,
+        "start_id": origin.id,
+        "template": None if plan.format == "text" else digest(template_of(model)),
+        "objective": task.objective.name,
+        "settings": {k: str(v) for k, v in task.objective.settings.items()},
+        "plan": asdict(plan),
+        "data": {"source": data.source, "key": data.key, "counts": dict(data.counts)},
+        "made_for": dict(trainer.made_for),
+        "updates": trainer.update,
+        "tokens": trainer.tokens,
+        "seconds": round(trainer.seconds, 2),
+        "cpu_seconds": round(time.process_time() - began, 2),
+        "time": now(),
+        "versions": versions(),
+    }
+    write_model(place, network, model.tokenizer, record)
+    _check_reloaded(place, origin, task, rows, policy.sums, policy.counts)
+    ranks.accelerator.wait_for_everyone()
+
+
+def write_model(place: Path, network: Any, tokenizer: Any, record: Mapping[str, Any]) -> None:
+    """The folder that `hf:` opens, whole or not at all; Fatal where the disk is full."""
+    part = place.with_name(f".part-{place.name}")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        network.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        (part / "winsome.json").write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+        checkpoints.settle(part, place)
+    except Exception as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise checkpoints.failed(error, place, checkpoints.newest(place.parent / "checkpoints")) from error
+
+
+def _check_reloaded(
+    place: Path, origin: Start, task: TextTask, rows: Sequence[int], sums: Any, counts: Any
+) -> None:
+    """Raises Fatal where the model read back does not give the log-probabilities of the one in memory."""
+    import torch
+
+    from winsome.models.logprobs import logprobs
+
+    again = starts.load(Start(str(place), str(place), "", origin.dtype))
+    sequences, _, _ = task.placed(rows, task.objective.needs.roles)
+    with torch.no_grad():
+        found = logprobs(
+            again.network, [task.units.sequences[i] for i in sequences],
+            row_tokens=task.row_tokens, compute=task.compute,  # type: ignore[arg-type]
+        )  # fmt: skip
+    apart = float(((found.sums - sums).abs() / counts).max())
+    if not apart <= APART[task.compute]:
+        raise Fatal(
+            f"{place}: read back, its log-probabilities are {apart:.2g} nats a token off; the save went wrong"
+        )

@@ -1,0 +1,152 @@
+"""What the trainer steps: the losses of some units of text under an objective, with stored references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from winsome.errors import BadInput
+from winsome.models.logprobs import Logprobs, Want
+from winsome.training.batch import Batch, Losses
+from winsome.training.objective import Objective
+from winsome.training.parallel import Ranks
+from winsome.training.references import Stored
+from winsome.training.units import Units
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Sums = dict[str, "tuple[Tensor, Tensor]"]
+
+
+@dataclass
+class TextTask:
+    """Losses of units. `run_sums` is the objective's memory over the run and belongs to a checkpoint."""
+
+    units: Units
+    objective: Objective
+    references: Mapping[str, Stored]
+    ranks: Ranks
+    compute: str = "own"
+    row_tokens: int = 1024
+    run_sums: Sums = field(default_factory=dict)
+
+    @property
+    def want(self) -> Want:
+        needs = self.objective.needs
+        return Want(tokens=needs.tokens, prompts=needs.prompts)
+
+    def sums_of_update(self, parts: Sequence[Sequence[int]], mine: int) -> Sums:
+        """The objective's totals over an update: no gradient, every rank's `mine` first parts count, the rest fill up."""
+        import torch
+
+        step = self.objective.step_sums
+        if step is None:
+            return {}
+        roles = self.objective.needs.step_roles or self.objective.needs.roles
+        total: Sums = {}
+        with torch.no_grad():
+            for number, rows in enumerate(parts):
+                found = step(self.batch(rows, roles, {}, 0.0))
+                for name, (value, count) in found.items():
+                    factor = float(number < mine)
+                    a, b = total.get(name, (torch.zeros_like(value), torch.zeros_like(count)))
+                    total[name] = (a + factor * value, b + factor * count)
+        total = {n: (self.ranks.total(v), self.ranks.total(c)) for n, (v, c) in total.items()}
+        for name, (value, count) in total.items():
+            a, b = self.run_sums.get(name, (torch.zeros_like(value), torch.zeros_like(count)))
+            self.run_sums[name] = (a + value, b + count)
+        return total
+
+    def losses(self, rows: Sequence[int], step_sums: Sums, progress: float) -> Losses:
+        """The losses of these units with gradient; BadInput where the objective reads a column that the data lack."""
+        return self.judged(self.batch(rows, self.objective.needs.roles, step_sums, progress))
+
+    def judged(self, batch: Batch) -> Losses:
+        try:
+            return self.objective.losses(batch)
+        except KeyError as error:
+            raise BadInput(
+                f"{self.objective.name} needs {error}, which the data do not have; add the column"
+            ) from None
+
+    def batch(self, rows: Sequence[int], roles: Sequence[str], step_sums: Sums, progress: float) -> Batch:
+        """The units `rows` (in order) as a batch: sequences of equal prompts lie together."""
+        import torch
+
+        units, device = self.units, self.ranks.accelerator.device
+        sequences, places, groups = self.placed(rows, roles)
+        policy = self.ranks.forward(
+            [units.sequences[i] for i in sequences], self.want, self.row_tokens, self.compute
+        )
+        references = {name: held.of(sequences, str(device)) for name, held in self.references.items()}
+        chosen = sequences if groups is not None else list(rows)
+        columns = {
+            name: torch.tensor(values[chosen], dtype=torch.float32, device=device)
+            for name, values in units.columns.items()
+        }
+        return Batch(
+            policy,
+            {role: torch.tensor(place, device=device) for role, place in places.items()},
+            references,
+            columns,
+            None if groups is None else torch.tensor(groups, device=device),
+            step_sums,
+            self.run_sums,
+            progress,
+        )
+
+    def placed(
+        self, rows: Sequence[int], roles: Sequence[str]
+    ) -> tuple[list[int], dict[str, list[int]], list[int] | None]:
+        """The sequences that the units need, the place of each role's among them, and with groups each row's unit."""
+        if self.units.starts is not None:
+            starts = self.units.starts
+            spans = [range(int(starts[row]), int(starts[row + 1])) for row in rows]
+            sequences = [i for span in spans for i in span]
+            groups = [number for number, span in enumerate(spans) for _ in span]
+            return sequences, {"response": list(range(len(sequences)))}, groups
+        sequences: list[int] = []
+        places: dict[str, list[int]] = {role: [] for role in roles}
+        for row in rows:
+            for role in roles:
+                places[role].append(len(sequences))
+                sequences.append(int(self.units.rows[role][row]))
+        return sequences, places, None
+
+    def at_reference(self, rows: Sequence[int], step_sums: Sums) -> tuple[Losses, Batch] | None:
+        """The losses of units if the policy were the first reference, with the batch as it is; None without references."""
+        from dataclasses import replace
+
+        import torch
+
+        if not self.references:
+            return None
+        with torch.no_grad():
+            batch = self.batch(rows, self.objective.needs.roles, step_sums, 0.0)
+            held = next(iter(batch.references.values()))
+            return self.judged(replace(batch, policy=_like(held, batch.policy))), batch
+
+    def state(self) -> dict[str, list[float]]:
+        """What a checkpoint must hold of the task."""
+        return {name: [float(value), float(count)] for name, (value, count) in self.run_sums.items()}
+
+    def load(self, state: Mapping[str, Sequence[float]]) -> None:
+        import torch
+
+        device = self.ranks.accelerator.device
+        self.run_sums = {
+            name: (torch.tensor(value, device=device), torch.tensor(count, device=device))
+            for name, (value, count) in state.items()
+        }
+
+
+def _like(held: Logprobs, policy: Logprobs) -> Logprobs:
+    """The reference's values where the policy has some, of its type."""
+
+    def typed(value: Any, other: Any) -> Any:
+        return None if other is None or value is None else value.to(other.dtype)
+
+    names = ("sums", "counts", "tokens", "prompt_sums", "prompt_counts")
+    return Logprobs(*(typed(getattr(held, name), getattr(policy, name)) for name in names))

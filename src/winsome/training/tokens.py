@@ -1,0 +1,246 @@
+"""Examples as token ids: rendered once, too long ones treated as asked and counted, kept as Arrow by content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from winsome.errors import BadInput, Unsupported
+from winsome.models.fetch import cache_folder
+from winsome.models.render import answer_ids, dialogue_ids, prompt_ids, template_of, text_ids
+from winsome.models.weights import LocalModel
+from winsome.records import Prompt, Response, assistant, digest
+from winsome.training.examples import Example, Examples, Form
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+VERSION = 1
+Format = Literal["chat", "text"]
+TooLong = Literal["drop", "cut_prompt", "cut_answer"]
+PROBED = 3
+"""Rows whose whole dialogue is rendered too, to see that the prompt is how it begins."""
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """Examples as ids: columns id, prompts and answers (a list of ids for each side) and one float column a number.
+
+    `counts`: rows read, kept, dropped and cut, by reason. `ended` counts answers whose last token ends the turn.
+    """
+
+    form: Form
+    frame: DataFrame
+    counts: Mapping[str, int]
+    key: str
+    source: str
+    columns: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    @cached_property
+    def ids(self) -> list[str]:
+        return self.frame["id"].to_list()
+
+    def sequences(self, row: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """(prompt ids, answer ids) of each side of a row."""
+        prompts, answers = self.frame.item(row, "prompts"), self.frame.item(row, "answers")
+        return [(tuple(p), tuple(a)) for p, a in zip(prompts.to_list(), answers.to_list(), strict=True)]
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Tokens of each row, its prompt counted once where all sides share it."""
+        import polars as pl
+
+        return (
+            self.frame.select(
+                pl.col("prompts").list.first().list.len() + pl.col("answers").list.eval(
+                    pl.element().list.len()
+                ).list.sum()
+            )
+            .to_series()
+            .cast(pl.Int64)
+            .to_list()
+        )  # fmt: skip
+
+    def numbers(self, name: str) -> list[float]:
+        return self.frame[name].to_list()
+
+    def lines(self) -> list[str]:
+        """What a user is told before the first update."""
+        lost = [
+            f"{name} {n}"
+            for name, n in self.counts.items()
+            if n and name not in ("read", "kept", "ended", "answers")
+        ]
+        told = f"data: {self.counts['kept']} of {self.counts['read']} rows"
+        return [
+            told + (f" ({', '.join(lost)})" if lost else ""),
+            f"data: the end of the turn is learnt in {self.counts['ended']} of {self.counts['answers']} answers",
+        ]
+
+
+def tokenised(
+    model: LocalModel,
+    examples: Examples,
+    *,
+    format: Format = "chat",
+    max_tokens: int | None = None,
+    too_long: TooLong = "drop",
+) -> Tokenised:
+    """The examples as the model's own template writes them (`text`: prompts as they are, continued by the answer).
+
+    A side may have `max_tokens` tokens (None: what the model reads); longer rows are dropped, or lose the start of the prompt,
+    or the end of the answer. Rows whose sides are equal are dropped. Kept under the cache by what can change the ids. Raises
+    Unsupported where the model has no chat template, BadInput where no row is left.
+    """
+    import polars as pl
+
+    limit = min(model.context, max_tokens or model.context)
+    key = digest(
+        [
+            VERSION,
+            vocabulary_digest(model),
+            format,
+            template_of(model) if format == "chat" else "",
+            limit,
+            too_long,
+            examples.id,
+        ]
+    )
+    place = cache_folder() / "tokens" / f"{key}.arrow"
+    if place.is_file():
+        frame = pl.read_ipc(place)
+        counts = {n: int(c) for n, c in zip(*_counts_of(place), strict=True)}
+    else:
+        rows, counts = _rows(model, examples, format, limit, too_long)
+        if not rows:
+            why = ", ".join(f"{n} {c}" for n, c in counts.items() if c and n != "read")
+            raise BadInput(
+                f"{examples.source}: no row is left of {counts['read']} ({why or 'none read'}); raise --max-tokens or mend the data"
+            )
+        frame = pl.DataFrame(
+            rows,
+            schema_overrides={"prompts": pl.List(pl.List(pl.Int32)), "answers": pl.List(pl.List(pl.Int32))},
+        )
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _write(place, frame, counts)
+    columns = tuple(name for name in frame.columns if name not in ("id", "prompts", "answers"))
+    return Tokenised(examples.form, frame, counts, key, examples.source, columns)
+
+
+def vocabulary_digest(model: LocalModel) -> str:
+    """Digest of everything by which the tokenizer turns text into ids."""
+    raw = getattr(model.tokenizer, "backend_tokenizer", None)
+    own = raw.to_str() if raw is not None else sorted(model.tokenizer.get_vocab().items())
+    return digest([own, model.tokenizer.eos_token_id, model.tokenizer.bos_token_id])
+
+
+def _rows(
+    model: LocalModel, examples: Examples, format: Format, limit: int, too_long: TooLong
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    counts = dict.fromkeys(
+        ("read", "kept", "too long", "identical sides", "prompts cut", "answers cut", "answers", "ended"), 0
+    )
+    prompts: dict[str, list[int]] = {}
+    rows: list[dict[str, Any]] = []
+    names = sorted({name for row in examples.rows for name in row.numbers})
+    if format == "chat":
+        _check_prefix(model, examples)
+    for row in examples.rows:
+        counts["read"] += 1
+        sides = [_side(model, side.prompt, side.text, side.ended, format, prompts) for side in row.sides]
+        over = max(len(p) + len(a) for p, a in sides) - limit
+        if over > 0:
+            fitted = _fitted(sides, limit, too_long)
+            if fitted is None:
+                counts["too long"] += 1
+                continue
+            counts["prompts cut" if too_long == "cut_prompt" else "answers cut"] += 1
+            sides = fitted
+        if len(sides) > 1 and all(side == sides[0] for side in sides):
+            counts["identical sides"] += 1
+            continue
+        counts["kept"] += 1
+        counts["answers"] += len(sides)
+        counts["ended"] += sum(a[-1] in model.ends for _, a in sides)
+        rows.append(
+            {"id": row.id, "prompts": [p for p, _ in sides], "answers": [a for _, a in sides]}
+            | {name: _number(row, name, examples.source) for name in names}
+        )
+    return rows, counts
+
+
+def _number(row: Example, name: str, source: str) -> float:
+    if name not in row.numbers:
+        raise BadInput(
+            f'{source}: row {row.id} has no "{name}", which others have; fill it in or drop the column'
+        )
+    return row.numbers[name]
+
+
+def _side(
+    model: LocalModel, prompt: Prompt, text: str, ended: bool, format: Format, known: dict[str, list[int]]
+) -> tuple[list[int], list[int]]:
+    if prompt.id not in known:
+        known[prompt.id] = prompt_ids(model, prompt) if format == "chat" else _plain(model, prompt)
+    answer = answer_ids(model, text.removeprefix(prompt.prefix)) if ended else text_ids(model, text)
+    return known[prompt.id], answer
+
+
+def _plain(model: LocalModel, prompt: Prompt) -> list[int]:
+    """The prompt's words after the token with which the model's texts begin, where it has one."""
+    ids: list[int] = list(model.tokenizer(prompt.text)["input_ids"])
+    while len(ids) > 1 and ids[-1] == model.tokenizer.eos_token_id:
+        ids.pop()
+    return ids
+
+
+def _fitted(
+    sides: Sequence[tuple[list[int], list[int]]], limit: int, too_long: TooLong
+) -> list[tuple[list[int], list[int]]] | None:
+    """The sides cut to `limit` tokens; all lose as much of the prompt, so that equal prompts stay equal."""
+    if too_long == "cut_prompt":
+        over = max(len(p) + len(a) for p, a in sides) - limit
+        if all(over < len(p) for p, _ in sides):
+            return [(p[over:], a) for p, a in sides]
+    elif too_long == "cut_answer" and all(len(p) < limit for p, _ in sides):
+        return [(p, a[: limit - len(p)]) for p, a in sides]
+    return None
+
+
+def _check_prefix(model: LocalModel, examples: Examples) -> None:
+    """Raises Unsupported where a whole dialogue does not begin as its prompt does: what is learnt would not be what is asked."""
+    for row in examples.rows[:PROBED]:
+        side = row.sides[0]
+        asked = prompt_ids(model, side.prompt)
+        closed = dialogue_ids(model, side.prompt, Response(row.id, "", "", messages=(assistant(side.text),)))
+        if closed[: len(asked)] != asked:
+            at = next((i for i, (a, b) in enumerate(zip(asked, closed, strict=False)) if a != b), len(closed))
+            shown = model.tokenizer.decode(asked[at : at + 4])
+            raise Unsupported(
+                f'{model.name}: its template changes the prompt once an answer follows (token {at}, "{shown[:30]}"); use --format text'
+            )
+
+
+def _write(place: Any, frame: DataFrame, counts: Mapping[str, int]) -> None:
+    import os
+
+    import polars as pl
+
+    told = place.with_suffix(".counts")
+    scratch = place.with_name(f".{place.name}-{os.getpid()}")
+    pl.DataFrame({"name": list(counts), "count": list(counts.values())}).write_ipc(scratch)
+    scratch.replace(told)
+    frame.write_ipc(scratch)
+    scratch.replace(place)
+
+
+def _counts_of(place: Any) -> tuple[list[str], list[int]]:
+    import polars as pl
+
+    found = pl.read_ipc(place.with_suffix(".counts"))
+    return found["name"].to_list(), found["count"].to_list()

@@ -1,0 +1,220 @@
+"""The one trainer: micro-batches, one division an update, invariants before the first, checkpoints that resume bit for bit.
+
+The gradient of an update is the gradient of the total of its units' losses, divided once by the total of their counts over all
+micro-batches and ranks. How the update was split changes nothing but rounding.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from winsome.errors import Fatal
+from winsome.training import checkpoints, invariants
+from winsome.training.checkpoints import Checkpoint
+from winsome.training.optimizer import Optimizer
+from winsome.training.parallel import Ranks
+from winsome.training.plan import Plan
+from winsome.training.progress import Progress
+from winsome.training.schedules import factor
+from winsome.training.task import Sums, TextTask
+from winsome.training.units import of_update, split
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Look = Callable[[int], Mapping[str, float]]
+"""Looks at the policy after some updates and gives figures; raises Paused where they are bad."""
+
+
+@dataclass
+class Trainer:
+    """One run. `made_for` names what a checkpoint must have been made for; `looks` are (every so many updates, look)."""
+
+    task: TextTask
+    trainable: Sequence[tuple[str, Any]]
+    plan: Plan
+    ranks: Ranks
+    folder: Path
+    seed: int
+    made_for: Mapping[str, str]
+    progress: Progress
+    starts_at_reference: bool = False
+    looks: Sequence[tuple[int, Look]] = ()
+    update: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    optimizer: Optimizer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.optimizer = Optimizer(self.trainable, self.plan)
+
+    @property
+    def total(self) -> int:
+        return self.plan.total(len(self.task.units))
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def train(self) -> None:
+        """All updates from where the newest whole checkpoint stands; the figures of each go to log.jsonl.
+
+        Raises Fatal where a loss or gradient is not finite (the batch is saved, its units named), where a tensor does not move,
+        and where a checkpoint cannot be written.
+        """
+        self.resume()
+        if self.update == 0:
+            invariants.before(self.task, self.parts(0)[0][0], self.starts_at_reference, self.progress.say)
+        self.progress.begin(self.update, self.total)
+        while self.update < self.total:
+            began = time.perf_counter()
+            figures = self.step()
+            self.seconds += time.perf_counter() - began
+            self.progress.told(self.update, figures)
+            last = self.update == self.total
+            if not last:
+                self.look(figures)
+            if last or (self.plan.save_every and self.update % self.plan.save_every == 0):
+                self.save()
+
+    def look(self, figures: Mapping[str, float]) -> None:
+        """Let those look whose turn it is; a pause is saved first, so that the run can go on from it."""
+        for every, look in self.looks:
+            if every and self.update % every == 0:
+                try:
+                    self.progress.told(self.update, look(self.update))
+                except Paused:
+                    self.save()
+                    raise
+
+    def parts(self, update: int) -> tuple[list[list[int]], int]:
+        """This rank's micro-batches of an update and how many of them count; others fill up so that ranks stay in step."""
+        rows = of_update(len(self.task.units), self.plan.batch, update, self.seed)
+        world = self.ranks.world
+        mine = [split(rows[r::world], self.task.units.sizes, self.plan.micro_tokens) for r in range(world)]
+        own = mine[self.ranks.rank]
+        widest = max(len(parts) for parts in mine)
+        spare = [[int(rows[0])]] * (widest - len(own))
+        return own + spare, len(own)
+
+    def step(self) -> dict[str, float]:
+        """One update; its figures: loss, gradient's norm, rate, the objective's metrics."""
+        import torch
+
+        parts, mine = self.parts(self.update)
+        step_sums = self.task.sums_of_update(parts, mine)
+        progress = self.update / self.total
+        loss = count = None
+        metrics: Sums = {}
+        for number, rows in enumerate(parts):
+            with self.ranks.gradients(last=number == len(parts) - 1):
+                found = self.task.losses(rows, step_sums, progress)
+                counted = float(number < mine)
+                self.check_finite(rows, found.values)
+                (counted * found.values.sum()).backward()
+            value, n = counted * found.values.detach().sum(), counted * found.counts.sum()
+            loss, count = (value, n) if loss is None or count is None else (loss + value, count + n)
+            for name, (a, b) in found.metrics.items():
+                x, y = metrics.get(name, (torch.zeros_like(a), torch.zeros_like(b)))
+                metrics[name] = (x + counted * a, y + counted * b)
+            if counted:
+                self.tokens += int(sum(self.task.units.sizes[row] for row in rows))
+        assert loss is not None
+        assert count is not None
+        loss, count = self.ranks.total(loss), self.ranks.total(count)
+        metrics = {
+            n: (self.ranks.total(a.float()), self.ranks.total(b.float())) for n, (a, b) in metrics.items()
+        }
+        norm = self.optimizer.scaled(self.ranks.world / float(count))
+        if not math.isfinite(norm):
+            self.stop_at([row for rows in parts for row in rows], "the gradient is not finite")
+        rate = self.plan.rate * factor(
+            self.plan.schedule,
+            self.update,
+            self.total,
+            warmup=round(self.plan.warmup * self.total),
+            floor=self.plan.floor,
+        )
+        watched = self.update < invariants.WATCHED
+        before = invariants.snapshot(self.trainable) if watched else {}
+        self.optimizer.step(rate)
+        if watched:
+            invariants.after(self.trainable, before, rate, self.update)
+        self.optimizer.clear()
+        self.update += 1
+        return {
+            "loss": float(loss / count),
+            "norm": norm,
+            "rate": rate,
+            "tokens": float(self.tokens),
+            **{name: float(a / b) for name, (a, b) in metrics.items() if float(b) > 0},
+        }
+
+    def check_finite(self, rows: Sequence[int], values: Tensor) -> None:
+        import torch
+
+        if bool(torch.isfinite(values).all()):
+            return
+        bad = (~torch.isfinite(values)).nonzero().flatten().tolist()
+        self.stop_at([rows[i] for i in bad if i < len(rows)], "the loss is not finite")
+
+    def stop_at(self, rows: Sequence[int], why: str) -> None:
+        """Save the units of a bad batch and end the run; what was saved before stays."""
+        units = self.task.units
+        held = [
+            {
+                "id": units.ids[row],
+                "sequences": [units.sequences[int(units.rows[role][row])] for role in units.rows]
+                if units.starts is None
+                else units.sequences[int(units.starts[row]) : int(units.starts[row + 1])],
+            }
+            for row in rows
+        ]
+        place = self.folder / f"bad-batch-{self.update:06d}.json"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(orjson.dumps({"why": why, "units": held}, option=orjson.OPT_INDENT_2))
+        named = ", ".join(units.ids[row] for row in rows[:3]) + (" .." if len(rows) > 3 else "")
+        raise Fatal(
+            f"update {self.update}: {why} (units {named}, saved in {place.name}); lower --rate or mend the data"
+        )
+
+    def save(self) -> None:
+        """A checkpoint of this moment, written by the first rank."""
+        weights, moments = self.optimizer.weights(), self.optimizer.moments()
+        if self.ranks.main:
+            state = {
+                "update": self.update,
+                "made_for": dict(self.made_for),
+                "tokens": self.tokens,
+                "seconds": self.seconds,
+                "task": self.task.state(),
+            }
+            checkpoints.save(self.root, Checkpoint(weights, moments, state), keep=self.plan.keep)
+        self.ranks.accelerator.wait_for_everyone()
+
+    def resume(self) -> None:
+        """Take up the newest whole checkpoint, where there is one."""
+        if self.ranks.main:
+            checkpoints.discard_parts(self.root)
+        self.ranks.accelerator.wait_for_everyone()
+        held = checkpoints.load(self.root, self.made_for)
+        if held is None:
+            return
+        self.optimizer.load(held.weights, held.moments)
+        self.task.load(held.state["task"])
+        self.update, self.tokens = held.state["update"], held.state["tokens"]
+        self.seconds = held.state["seconds"]
+        self.progress.say(f"going on from the checkpoint after update {self.update} of {self.total}")
+
+
+class Paused(Fatal):
+    """A run that only looks fine was stopped; its checkpoint is whole and the same command goes on from it."""
+
+    exit_code = 3
