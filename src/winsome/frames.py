@@ -158,7 +158,7 @@ def with_scores(frames: Frames, subject: str, aspect: str = "", by: str = "") ->
     table = frames[subject]
     if "scores" not in frames:
         raise BadInput(f"{subject} have no scores; put a score or judge step before")
-    scores = frames["scores"].filter(pl.col("subject") == subject)
+    scores = frames["scores"].filter(pl.col("subject") == subject.removesuffix("s"))
     if aspect:
         scores = scores.filter(pl.col("aspect") == aspect)
     if by:
@@ -169,7 +169,9 @@ def with_scores(frames: Frames, subject: str, aspect: str = "", by: str = "") ->
     values = scores.select("subject_id", "value")
     if values["subject_id"].n_unique() < values.height:
         values = values.group_by("subject_id").agg(pl.col("value").mean())
-    return table.join(values, left_on=id_of(subject), right_on="subject_id", how="left", maintain_order="left")
+    return table.join(
+        values, left_on=id_of(subject), right_on="subject_id", how="left", maintain_order="left"
+    )
 
 
 def prompt_row(prompt: Prompt, source: str = "") -> dict[str, Any]:
@@ -198,7 +200,9 @@ def _message_row(message: Message, owner: str) -> dict[str, str]:
 
 def prompts_of(table: DataFrame) -> list[Prompt]:
     """The records of a frame of prompts, row by row; their ids are those of the rows."""
-    facets = [name for name in ("lang", "user", "node", "category", "level", "split") if name in table.columns]
+    facets = [
+        name for name in ("lang", "user", "node", "category", "level", "split") if name in table.columns
+    ]
     return [
         Prompt(
             tuple(Message.of(message) for message in row["messages"]),

@@ -1,0 +1,1 @@
+"""One file a way of choosing rows under a budget."""

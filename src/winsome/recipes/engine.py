@@ -1,0 +1,418 @@
+"""Steps run one after the other: found in the cache or made, held to the laws, written, recorded."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from winsome.errors import BadInput, Fatal, WinsomeError
+from winsome.frames import COLUMNS, Frames, Kept, ancestors, id_of
+from winsome.matchmaking.session import Session
+from winsome.recipes import cache
+from winsome.recipes.cache import Product, Stored
+from winsome.recipes.laws import lawful
+from winsome.recipes.plan import ENTRY, Planned, with_names
+from winsome.recipes.record import Record
+from winsome.recipes.rules import Rule, takes_run
+from winsome.recipes.schema import converted, role_type
+from winsome.records import Usage, digest, total
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+VERSION = 1
+
+
+class Unfinished(WinsomeError):
+    """A run that stopped before its end, as its budget is spent; what was bought is kept."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a step gives that makes more than frames: contenders by label, and facts for the run's record."""
+
+    kept: Kept = field(default_factory=Kept)
+    contenders: Mapping[str, str] = field(default_factory=dict[str, str])
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a step stands: within which rounds and arms, and what is in force there."""
+
+    products: Mapping[str, Product]
+    names: Mapping[str, str]
+    path: str = ""
+    shift: int = 0
+    carried: frozenset[str] = frozenset()
+    changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass
+class Engine:
+    """What all steps of one run share."""
+
+    session: Session
+    record: Record
+    store: Path
+    seed: int
+    quiet: bool = False
+    trained_on: set[str] = field(default_factory=set[str])
+    """Prompts that something was trained on so far, with all that they came from."""
+
+    async def run(self, steps: Sequence[Planned], place: Place) -> dict[str, Product]:
+        """The products of `steps` by id, those of `place` before them."""
+        products = dict(place.products)
+        names = dict(place.names)
+        for step in steps:
+            here = replace(place, products=products, names=names)
+            try:
+                products[step.id] = made = await self._step(step, here)
+            except (Unfinished, Fatal):
+                raise
+            except WinsomeError as error:
+                line = str(error)
+                known = step.place.recipe in line
+                raise (
+                    error
+                    if known
+                    else type(error)(f"{step.place.recipe}: step {place.path}{step.id}: {line}")
+                ) from None
+            for name in filter(None, (step.id, step.alias)):
+                names |= named(name, made)
+        return products
+
+    async def _step(self, step: Planned, place: Place) -> Product:
+        incoming = self._incoming(step, place)
+        settings = self._settings(step, place)
+        if step.plays:
+            clock, before = time.monotonic(), self._spent()
+            product = await step.found.function(self, step, place, incoming, **settings)
+            self._note(step, place, product, {}, {}, clock, cached=False, usage=self._spent(before))
+            return product
+        if step.makes_contender:
+            self._see_training(incoming)
+        key = self._key(step, place, incoming, settings)
+        folder = (
+            self.store / key[:2] / key if step.cache else self.record.folder / "uncached" / _path(place, step)
+        )
+        clock = time.monotonic()
+        held = cache.found(folder) if step.cache else None
+        if held is not None:
+            own = cache.stored(folder, held)
+            product = Product({**incoming, **own}, held["contenders"], held["facts"])
+            self._note(step, place, product, own, held["dropped"], clock, cached=True, usage=Usage())
+            return product
+        folder.mkdir(parents=True, exist_ok=True)
+        before = self._spent()
+        made, dropped = await self._made(step, place, incoming, settings, folder)
+        self.stop_if_unfinished(step)
+        own = {name: cache.write(folder, name, table) for name, table in made.kept.frames.items()}
+        record = {
+            "step": step.id, "kind": step.kind, "key": key, "dropped": dropped, "contenders": dict(made.contenders),
+            "frames": {name: {"digest": f.digest, "rows": f.rows} for name, f in own.items()}, "facts": dict(made.facts),
+        }  # fmt: skip
+        cache.commit(folder, record)
+        product = Product({**incoming, **own}, made.contenders, made.facts)
+        self._note(step, place, product, own, dropped, clock, cached=False, usage=self._spent(before))
+        return product
+
+    def _incoming(self, step: Planned, place: Place) -> dict[str, Stored]:
+        """The frames that reach a step: those of its sources, a later source before an earlier."""
+        frames: dict[str, Stored] = {}
+        separate = bool(step.trait("SEPARATE", False)) and not step.found.own
+        for source in step.sources:
+            for name, frame in place.products[source].frames.items():
+                frames[f"{'input' if source == ENTRY else source}.{name}" if separate else name] = frame
+        return frames
+
+    def _settings(self, step: Planned, place: Place) -> dict[str, Any]:
+        """Parameter -> value, names opened; a rule stands under its key."""
+
+        def open(name: Any, role: str) -> Any:
+            return self.session.open(name, role_type(role))
+
+        given = changed(with_names(step.given, place.names), step.id, place.changes)
+        roles = step.found.module.roles(dict(given)) if hasattr(step.found.module, "roles") else {}
+        keys = {k: replace(s, annotation=roles.get(k, s.annotation)) for k, s in step.found.keys.items()}
+        own = {k: v for k, v in given.items() if k in keys and k != "body"}
+        settings = converted(own, keys, step.place, open)
+        if step.rule is not None:
+            held = changed(with_names(step.rule_given, place.names), step.id, place.changes, step.rule.keys)
+            ruled = converted(held, step.rule.keys, step.place, open)
+            settings[step.found.module.RULE] = Rule(step.rule, ruled)
+        return settings
+
+    def _key(
+        self, step: Planned, place: Place, incoming: Mapping[str, Stored], settings: Mapping[str, Any]
+    ) -> str:
+        """The name of a result: all that it depends on."""
+        identity = getattr(step.found.module, "identity", None) if not step.found.own else None
+        return digest(
+            {
+                "engine": VERSION,
+                "kind": step.kind,
+                "version": step.found.version,
+                "rule": None if step.rule is None else [step.rule.name, step.rule.version],
+                "settings": {name: fixed(value) for name, value in settings.items()},
+                "is": None if identity is None else identity(dict(settings), self.session),
+                "seed": self.seed_of(step, place),
+                "common": [step.limit, step.for_each, step.on_error, step.max_error_share],
+                "carried": sorted(place.carried & set(step.makes)),
+                "frames": {name: frame.digest for name, frame in incoming.items()},
+            }
+        )
+
+    def seed_of(self, step: Planned, place: Place) -> int:
+        """The step's own seed or the recipe's, moved on by the round that it stands in."""
+        return (self.seed if step.seed is None else step.seed) + place.shift
+
+    async def _made(
+        self,
+        step: Planned,
+        place: Place,
+        incoming: Mapping[str, Stored],
+        settings: Mapping[str, Any],
+        folder: Path,
+    ) -> tuple[Made, dict[str, int]]:
+        run = replace(self.session, seed=self.seed_of(step, place), folder=folder)
+        frames = {name: frame.table for name, frame in incoming.items()}
+        primary = _primary(step, frames)
+        cut: dict[str, int] = {}
+        if step.limit is not None and primary is not None and frames[primary].height > step.limit:
+            cut = {f"over the limit of {step.limit}": frames[primary].height - step.limit}
+            frames[primary] = frames[primary].head(step.limit)
+        parts = _parts(frames, step.for_each) if step.for_each else {"": frames}
+        done = [await self._one(step, part, primary, settings, run) for part in parts.values()]
+        made = done[0] if len(done) == 1 else _joined(done, list(parts))
+        made = _carried(made, frames, place.carried)
+        if step.limit is not None and not step.reads and (first := next(iter(made.kept.frames), None)):
+            made, cut = _headed(made, first, step.limit)
+        return made, _sum([made.kept.dropped, cut])
+
+    async def _one(
+        self, step: Planned, frames: Frames, primary: str | None, settings: Mapping[str, Any], run: Session
+    ) -> Made:
+        """What the step's function makes of these frames, once it is lawful."""
+        if step.found.own:
+            from winsome.recipes.limited import called
+
+            given: Any = await called(step.found, frames, settings, run.seed)
+        else:
+            more = {"run": run} if takes_run(step.found.function) else {}
+            given = step.found.function(frames, **settings, **more)
+            given = await given if inspect.isawaitable(given) else given
+        made = given if isinstance(given, Made) else Made(given)
+        tables = lawful(frames, primary, made.kept)
+        self._watch_errors(step, made.kept)
+        return replace(made, kept=replace(made.kept, frames=tables))
+
+    def _watch_errors(self, step: Planned, kept: Kept) -> None:
+        """Raise where more rows failed than the step allows."""
+        failed = {reason: n for reason, n in kept.dropped.items() if reason.startswith("failed")}
+        count = sum(failed.values())
+        if not count or kept.planned is None:
+            return
+        most = max(failed, key=lambda reason: failed[reason])
+        if step.on_error == "stop":
+            raise BadInput(
+                f"{count} of {kept.planned} rows failed ({most[:80]}); on_error: row goes on without them"
+            )
+        if count > step.max_error_share * kept.planned:
+            raise BadInput(
+                f"{count} of {kept.planned} rows failed, more than max_error_share {step.max_error_share:g} ({most[:70]}); mend it and run again"
+            )
+
+    def stop_if_unfinished(self, step: Planned) -> None:
+        """Raise where the door was closed while a step was at work, so that half a step is never taken for a whole one."""
+        if self.session.door.stopped:
+            raise Unfinished(
+                f"step {step.id}: stopped early ({self.session.door.stopped}); what was bought is kept, the same command goes on"
+            )
+
+    def _see_training(self, incoming: Mapping[str, Stored]) -> None:
+        frames = {
+            name: frame.table for name, frame in incoming.items() if name in ("prompts", "responses", "pairs")
+        }
+        rows = next((frames[name] for name in ("pairs", "responses", "prompts") if name in frames), None)
+        if rows is not None:
+            self.trained_on |= ancestors(frames, rows["prompt_id"].unique().to_list())
+
+    def _spent(self, before: Usage | None = None) -> Usage:
+        """What the door has bought so far, or since `before`."""
+        now = total(tally.bought for tally in self.session.door.tallies.values())
+        if before is None:
+            return now
+        money = None if now.money is None or before.money is None else now.money - before.money
+        return Usage(
+            now.calls - before.calls, now.tokens_in - before.tokens_in, now.tokens_out - before.tokens_out, money,
+            now.seconds - before.seconds,
+        )  # fmt: skip
+
+    def _note(
+        self, step: Planned, place: Place, product: Product, own: Mapping[str, Stored], dropped: Mapping[str, int], clock: float,
+        *, cached: bool, usage: Usage,
+    ) -> None:  # fmt: skip
+        row = {
+            "step": _path(place, step),
+            "kind": step.kind,
+            "rows": {name: frame.rows for name, frame in own.items()},
+            "dropped": dict(dropped),
+            "frames": {name: frame.digest for name, frame in product.frames.items()},
+            "contenders": dict(product.contenders),
+            "facts": dict(product.facts),
+            "cached": cached,
+            "seconds": round(time.monotonic() - clock, 4),
+            "usage": usage.payload(),
+            "seed": self.seed_of(step, place),
+        }
+        self.record.end(row, own)
+
+
+def named(name: str, made: Product) -> dict[str, str]:
+    """@name -> contender of what a step made: `name` its last one, `name.0`, `name.1`, .. all of them in order."""
+    if made.contender is None:
+        return {}
+    return {name: made.contender} | {f"{name}.{n}": held for n, held in enumerate(made.contenders.values())}
+
+
+def changed(
+    given: Mapping[str, Any], id: str, changes: Mapping[str, Any], known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The keys of step `id` with the changes (dotted key -> value) of a round or an arm."""
+    made = dict(given)
+    for dotted, value in changes.items():
+        owner, _, rest = dotted.partition(".")
+        if owner != id or (known is not None and rest.partition(".")[0] not in known):
+            continue
+        head, *inner = rest.split(".")
+        made[head] = _put(made.get(head), inner, value)
+    return made
+
+
+def _put(held: Any, path: Sequence[str], value: Any) -> Any:
+    if not path:
+        return value
+    return {
+        **(held if isinstance(held, Mapping) else {}),
+        path[0]: _put((held or {}).get(path[0]), path[1:], value),
+    }
+
+
+def fixed(value: Any) -> Any:
+    """A setting as a digest reads it: what was opened by its id, blocks by their fields."""
+    if isinstance(value, Rule):
+        return [value.name, {name: fixed(v) for name, v in value.settings.items()}]
+    if hasattr(value, "full_name"):
+        return value.full_name
+    if hasattr(value, "id") and hasattr(value, "name"):
+        return value.id
+    if isinstance(value, Mapping):
+        return {str(name): fixed(v) for name, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [fixed(v) for v in value]
+    return fixed(vars(value)) if hasattr(value, "__dataclass_fields__") else value
+
+
+def _path(place: Place, step: Planned) -> str:
+    return f"{place.path}{step.id}"
+
+
+def _primary(step: Planned, frames: Frames) -> str | None:
+    """The frame that `limit` cuts and whose rows a step's rows are made of."""
+    reads = [name for name in step.reads if name in frames]
+    if reads:
+        return reads[0]
+    return next((name for name in ("pairs", "responses", "documents", "prompts") if name in frames), None)
+
+
+def _parts(frames: Frames, column: str) -> dict[str, dict[str, DataFrame]]:
+    """The frames once for each value of a column of the prompts (or of whatever frame has it); what hangs on those rows goes along."""
+    import polars as pl
+
+    owner = next(
+        (name for name in ("prompts", *frames) if name in frames and column in frames[name].columns), None
+    )
+    if owner is None:
+        raise BadInput(f'for_each: no frame here has a column "{column}"')
+    found: dict[str, dict[str, DataFrame]] = {}
+    for (value,), rows in frames[owner].partition_by(column, as_dict=True, maintain_order=True).items():
+        part = {**frames, owner: rows}
+        if owner == "prompts":
+            ids = rows.select("prompt_id")
+            for name, table in frames.items():
+                if name != owner and "prompt_id" in table.columns:
+                    part[name] = table.join(ids, on="prompt_id", how="semi", maintain_order="left")
+                elif name == "scores":
+                    subjects = [t[id_of(n)] for n, t in part.items() if n != "scores" and n in COLUMNS]
+                    part[name] = table.filter(pl.col("subject_id").is_in(pl.concat(subjects).implode()))
+        found["none" if value is None else str(value)] = part
+    return found
+
+
+def _joined(done: Sequence[Made], parts: Sequence[str]) -> Made:
+    """The parts of a step that ran for each value of a column as one."""
+    import polars as pl
+
+    names = dict.fromkeys(name for made in done for name in made.kept.frames)
+    frames: dict[str, DataFrame] = {}
+    for name in names:
+        whole = pl.concat(
+            [made.kept.frames[name] for made in done if name in made.kept.frames], how="diagonal"
+        )
+        frames[name] = (
+            whole if name == "scores" else whole.unique(id_of(name), keep="first", maintain_order=True)
+        )
+    plans = [made.kept.planned for made in done]
+    planned = None if None in plans else sum(plan for plan in plans if plan is not None)
+    contenders = {
+        f"{part} {label}": name
+        for part, made in zip(parts, done, strict=True)
+        for label, name in made.contenders.items()
+    }
+    facts = {part: dict(made.facts) for part, made in zip(parts, done, strict=True) if made.facts}
+    return Made(Kept(frames, _sum([made.kept.dropped for made in done]), planned), contenders, facts)
+
+
+def _carried(made: Made, frames: Frames, names: frozenset[str]) -> Made:
+    """What was made, behind the rows of earlier rounds of those frames that a loop carries."""
+    import polars as pl
+
+    both = [name for name in made.kept.frames if name in names and name in frames]
+    if not both:
+        return made
+    tables = dict(made.kept.frames)
+    for name in both:
+        whole = pl.concat([frames[name], tables[name]], how="diagonal")
+        tables[name] = (
+            whole.unique(maintain_order=True)
+            if name == "scores"
+            else whole.unique(id_of(name), keep="last", maintain_order=True)
+        )
+    return replace(made, kept=replace(made.kept, frames=tables))
+
+
+def _headed(made: Made, name: str, limit: int) -> tuple[Made, dict[str, int]]:
+    """The first rows of a frame that was made from nothing."""
+    table = made.kept.frames[name]
+    if table.height <= limit:
+        return made, {}
+    tables = {**made.kept.frames, name: table.head(limit)}
+    return replace(made, kept=replace(made.kept, frames=tables)), {
+        f"over the limit of {limit}": table.height - limit
+    }
+
+
+def _sum(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    whole: dict[str, int] = {}
+    for held in counts:
+        for reason, n in held.items():
+            whole[reason] = whole.get(reason, 0) + n
+    return whole

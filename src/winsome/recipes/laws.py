@@ -1,0 +1,130 @@
+"""What holds for every step: known frames and columns, ids that are there once, nothing true of a world, and every row accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from winsome.errors import BadInput
+from winsome.frames import COLUMNS, PARENTS, Frames, Kept, id_of, is_gold, settled
+
+if TYPE_CHECKING:
+    from polars import DataFrame, Series
+
+
+def lawful(inputs: Frames, primary: str | None, kept: Kept) -> dict[str, DataFrame]:
+    """The frames that a step made, typed and in order, or BadInput for the first law that they break.
+
+    inputs: what the step was given. primary: the frame whose rows its rows are made of, where it makes frames of another name.
+    """
+    if not isinstance(kept, Kept):
+        raise BadInput(f"gave back {type(kept).__name__}; a step gives Kept(frames, dropped)")
+    made = {name: _typed(name, table) for name, table in kept.frames.items()}
+    for name, table in made.items():
+        _ids(name, table)
+    _counts(kept.dropped)
+    if kept.planned is not None:
+        _planned(made, kept)
+    else:
+        _accounted(inputs, primary, made, kept.dropped)
+    return made
+
+
+def _typed(name: str, table: DataFrame) -> DataFrame:
+    import polars as pl
+
+    if name not in COLUMNS:
+        raise BadInput(
+            f'made a frame "{name}", which is none of {", ".join(COLUMNS)}; give it one of these names'
+        )
+    if not isinstance(table, pl.DataFrame):
+        raise BadInput(f"made {name} as {type(table).__name__}; give a Polars DataFrame")
+    gold = [column for column in table.columns if is_gold(column)]
+    if gold:
+        raise BadInput(
+            f'made {name} with the column "{gold[0]}": what is true of a world stays with its judges; drop it'
+        )
+    try:
+        return settled(name, table)
+    except pl.exceptions.PolarsError as error:
+        raise BadInput(
+            f"made {name} with a column of another type ({str(error).splitlines()[0][:80]}); cast it"
+        ) from None
+
+
+def _ids(name: str, table: DataFrame) -> None:
+    column = table[id_of(name)]
+    if column.null_count():
+        raise BadInput(
+            f"made {name} with {column.null_count()} rows without {column.name}; give every row its id"
+        )
+    if name != "scores" and (there := column.n_unique()) < table.height:
+        raise BadInput(
+            f"made {name} with {table.height - there} ids that are there twice; give each row once"
+        )
+
+
+def _counts(dropped: Mapping[str, int]) -> None:
+    for reason, count in dropped.items():
+        if not isinstance(count, int) or count < 0 or not str(reason).strip():
+            raise BadInput(f'dropped {count!r} rows as "{reason}"; give a reason and a whole number from 0')
+
+
+def _planned(made: Mapping[str, DataFrame], kept: Kept) -> None:
+    rows, dropped = sum(table.height for table in made.values()), sum(kept.dropped.values())
+    if rows + dropped != kept.planned:
+        raise BadInput(
+            f"planned {kept.planned} rows, made {rows} and dropped {dropped}; name every row that is missing in dropped"
+        )
+
+
+def _accounted(
+    inputs: Frames, primary: str | None, made: Mapping[str, DataFrame], dropped: Mapping[str, int]
+) -> None:
+    """Every row that came in is kept by its id, is the parent of a row that was made, or is dropped by reason."""
+    lost = came = 0
+    for name in COLUMNS:
+        given = [table for key, table in inputs.items() if key.rpartition(".")[2] == name]
+        if not given or name == "scores" or (name not in made and name != primary):
+            continue
+        came += sum(table.height for table in given)
+        lost += _lost(name, given, made)
+    told = sum(dropped.values())
+    if lost > told:
+        raise BadInput(
+            f"{lost} of {came} rows that came in are gone and {told} are told of; name the others in dropped by reason"
+        )
+    if lost < told:
+        raise BadInput(
+            f"tells of {told} rows dropped, but {lost} of {came} are gone; count each row that is left out once"
+        )
+
+
+def _lost(name: str, given: list[DataFrame], made: Mapping[str, DataFrame]) -> int:
+    import polars as pl
+
+    id = id_of(name)
+    ids = given[0][id] if len(given) == 1 else pl.concat([table[id] for table in given]).unique()
+    own = made.get(name)
+    known: list[Series] = [] if own is None else [own[id]]
+    known += _references(made)
+    if len(given) == 1 and own is not None and len(known) == 1 and own is given[0]:
+        return 0
+    seen = pl.concat(known).unique() if known else pl.Series(id, [], dtype=pl.String)
+    return len(ids) - ids.to_frame(id).join(seen.to_frame(id), on=id, how="semi").height
+
+
+def _references(made: Mapping[str, DataFrame]) -> list[Series]:
+    """The ids that the rows made name as their parents."""
+    import polars as pl
+
+    found: list[Series] = []
+    for name, table in made.items():
+        if name == "scores":
+            continue
+        for column in PARENTS[name]:
+            values = table[column]
+            values = values.explode() if values.dtype == pl.List(pl.String) else values
+            if values.null_count() < len(values):
+                found.append(values.drop_nulls())
+    return found

@@ -1,0 +1,379 @@
+"""A recipe checked and put in order before anything runs: every step, rule, key, name, file, frame, column and reference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from winsome.errors import Unsupported, WinsomeError
+from winsome.frames import COLUMNS
+from winsome.recipes import rules
+from winsome.recipes.read import COMMON, Recipe, Written
+from winsome.recipes.schema import (
+    Place,
+    check_keys,
+    converted,
+    near,
+    required,
+    role_type,
+    value_of,
+)
+from winsome.specs import Setting
+
+SEES_ALL = "*"
+"""In READS and MAKES: whatever frames there are."""
+
+REFERENCE = re.compile(r"(?<![^(=\[,])@([A-Za-z_][\w-]*(?:\.\d+)?)(?=$|[)\],&?])")
+"""@id within a name: the contender that a step made, or one of the recipe's `names`."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A step that may run: its function, its own keys and its rule's, where its frames come from."""
+
+    id: str
+    kind: str
+    found: rules.Found
+    given: Mapping[str, Any]
+    rule: rules.Found | None = None
+    rule_given: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    sources: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    alias: str = ""
+    seed: int | None = None
+    limit: int | None = None
+    for_each: str | None = None
+    cache: bool = True
+    on_error: str = "row"
+    max_error_share: float = 0.2
+    body: tuple[Planned, ...] = ()
+    place: Place = field(default_factory=lambda: Place(""))
+
+    def trait(self, name: str, default: Any = None) -> Any:
+        """What the step's module says of it under `name`, as its settings have it."""
+        value = getattr(self.found.module, name, default)
+        return value(dict(self.given)) if callable(value) else value
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return () if self.found.own else self.trait("READS", ())
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        return () if self.found.own else self.trait("MAKES", ())
+
+    @property
+    def plays(self) -> bool:
+        """Whether the step runs other steps, or a comparison, instead of making frames."""
+        return bool(getattr(self.found.module, "PLAYS", False)) and not self.found.own
+
+    @property
+    def makes_contender(self) -> bool:
+        return bool(getattr(self.found.module, "CONTENDER", False)) and not self.found.own
+
+
+@dataclass
+class Scope:
+    """What a step may refer to: frames by step, contenders by name, columns that are there beside the frames' own."""
+
+    frames: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    contenders: set[str] = field(default_factory=set[str])
+    last: str = ""
+    raters: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+
+    def inner(self) -> Scope:
+        return Scope(dict(self.frames), set(self.contenders), self.last, self.raters)
+
+
+ENTRY = "<entry>"
+"""The source of a body's first step: the frames that reach its owner."""
+
+_COMMON: Mapping[str, Setting] = {
+    "from": Setting("from", "tuple[str,...]", None),
+    "as": Setting("as", "str", ""),
+    "for_each": Setting("for_each", "str", None),
+    "seed": Setting("seed", "int", None),
+    "limit": Setting("limit", "int", None),
+    "cache": Setting("cache", "bool", True),
+    "on_error": Setting("on_error", 'Literal["row","stop"]', "row"),
+    "max_error_share": Setting("max_error_share", "float", 0.2),
+}
+
+
+def planned(recipe: Recipe, run: Any) -> tuple[Planned, ...]:
+    """The steps of a recipe in the order in which they run; names are opened through `run`, which loads no weights.
+
+    Raises BadInput or Unsupported with one line for the first thing that is wrong.
+    """
+    scope = Scope(contenders={f"@{name}" for name in recipe.names})
+    return _steps(recipe.steps, scope, recipe, run)
+
+
+def _steps(written: Sequence[Written], scope: Scope, recipe: Recipe, run: Any) -> tuple[Planned, ...]:
+    names = {step.id: step.id for step in written} | {
+        str(s.keys["as"]): s.id for s in written if s.keys.get("as")
+    }
+    found = [
+        _step(step, written[n - 1].id if n else scope.last, names, scope, recipe)
+        for n, step in enumerate(written)
+    ]
+    ordered = _in_order(found, recipe)
+    done: list[Planned] = []
+    for step in ordered:
+        done.append(_checked(step, scope, recipe, run))
+        scope.frames[step.id] = _after(done[-1], scope)
+        if done[-1].makes_contender:
+            scope.contenders |= {f"@{step.id}"} | ({f"@{step.alias}"} if step.alias else set())
+        scope.last = step.id
+    return tuple(done)
+
+
+def _step(step: Written, before: str, names: Mapping[str, str], scope: Scope, recipe: Recipe) -> Planned:
+    """A step with its function, its keys parted from those of its rule, and what it refers to."""
+    place = Place(recipe.place, step.id)
+    found = rules.find(step.kind, "Step", place)
+    own = found.keys
+    keys = dict(step.keys)
+    common = {name: keys.pop(name) for name in COMMON if name in keys and name not in own}
+    rule, rule_keys = _rule(found, keys, place)
+    unbuilt = getattr(found.module, "PLANNED", ()) if not found.own else ()
+    for key in keys:
+        if key in unbuilt and key not in own and (rule is None or key not in rule.keys):
+            raise Unsupported(
+                f"{recipe.place}: step {step.id}: key {key} of {step.kind} is not built yet; leave it out"
+            )
+    allowed = [*(name for name in own if name != "body"), *(rule.keys if rule else ()), *COMMON]
+    check_keys(keys, [*allowed, *unbuilt], place)
+    if "body" in own and not step.body:
+        raise place.bad("has no body; write the steps that it repeats under body:")
+    if step.body and "body" not in own:
+        raise place.bad(f"{step.kind} takes no body; move its steps one level up")
+    given = {key: value for key, value in keys.items() if key in own}
+    rule_given = {key: value for key, value in keys.items() if rule and key in rule.keys and key not in own}
+    required(given, {k: s for k, s in own.items() if k != "body" and not (rule and k == rule_keys)}, place)
+    if rule is not None:
+        required(rule_given, {k: s for k, s in rule.keys.items() if k not in own}, place)
+    read = {k: value_of(v, _COMMON[k], place, lambda name, role: name) for k, v in common.items()}
+    sources = tuple(
+        _source(name, names, scope, place) for name in read.get("from") or ((before,) if before else ())
+    )
+    if not read.get("max_error_share", 0.2) <= 1.0 or read.get("max_error_share", 0.2) < 0.0:
+        raise place.bad("max_error_share must lie in [0, 1]")
+    if read.get("limit") is not None and read["limit"] < 1:
+        raise place.bad(f"limit: {read['limit']} leaves nothing; give 1 or more")
+    referred = {name.partition(".")[0] for value in (given, rule_given) for name in references(value)}
+    needs = [*sources, *(names[name] for name in referred if name in names)]
+    return Planned(
+        step.id, step.kind, found, given, rule, rule_given, sources, tuple(dict.fromkeys(needs)), read.get("as", ""),
+        read.get("seed"), read.get("limit"), read.get("for_each"), read.get("cache", True), read.get("on_error", "row"),
+        read.get("max_error_share", 0.2), step.body, place,
+    )  # fmt: skip
+
+
+def _rule(found: rules.Found, keys: dict[str, Any], place: Place) -> tuple[rules.Found | None, str]:
+    """The rule that a step names, and the key under which it does; it is taken out of `keys`."""
+    role = None if found.own else getattr(found.module, "RULES", None)
+    if role is None:
+        return None, ""
+    key = found.module.RULE
+    setting = found.keys[key]
+    name = keys.pop(key, None)
+    if name is None:
+        name = getattr(found.module, "DEFAULT_RULE", None)
+    if not isinstance(name, str):
+        raise place.bad(
+            f'key "{key}" is missing; name one of {", ".join(sorted(rules.known(role)))[:90]} ({setting.annotation})'
+        )
+    return rules.find(name, role, place), key
+
+
+def references(value: Any) -> Iterator[str]:
+    """The @names within a setting, however deep."""
+    if isinstance(value, str):
+        yield from REFERENCE.findall(value)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from references(inner)
+
+
+def _source(name: str, names: Mapping[str, str], scope: Scope, place: Place) -> str:
+    wanted = name.removeprefix("@")
+    if wanted in names:
+        return names[wanted]
+    if wanted in scope.frames:
+        return wanted
+    raise place.bad(
+        f'from: no step "{name}"{near(wanted, [*names, *(n for n in scope.frames if n != ENTRY)])}'
+    )
+
+
+def _in_order(steps: Sequence[Planned], recipe: Recipe) -> list[Planned]:
+    """The steps so that each comes after what it needs, otherwise as written; BadInput where they wait for each other."""
+    here = {step.id for step in steps}
+    left, done, ordered = list(steps), set[str](), list[Planned]()
+    while left:
+        ready = next((step for step in left if all(n in done or n not in here for n in step.needs)), None)
+        if ready is None:
+            raise Place(recipe.place).bad(
+                f"steps wait for each other ({_ring(left)}); change one of their from"
+            )
+        left.remove(ready)
+        ordered.append(ready)
+        done.add(ready.id)
+    return ordered
+
+
+def _ring(left: Sequence[Planned]) -> str:
+    by_id = {step.id: step for step in left}
+    path = [left[0].id]
+    while True:
+        after = next(need for need in by_id[path[-1]].needs if need in by_id)
+        if after in path:
+            return " <- ".join([*path[path.index(after) :], after])
+        path.append(after)
+
+
+def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
+    """The step with its body planned, once its values, names, files, frames and columns are found to be right."""
+    place = step.place
+    if getattr(step.found.module, "BUILT", True) is False and not step.found.own:
+        raise Unsupported(f"{place.recipe}: step {step.id}: {step.kind} steps are not built yet")
+    there = frames_at(step, scope)
+    for reference in (*references(step.given), *references(step.rule_given)):
+        if f"@{reference.partition('.')[0]}" not in scope.contenders:
+            known = [name.removeprefix("@") for name in scope.contenders]
+            raise place.bad(
+                f"@{reference} names nothing that answers{near(reference, known)}; name a train step"
+            )
+
+    def open(name: Any, role: str) -> Any:
+        if any(True for _ in references(name)):
+            resolved = with_names(name, recipe.names)
+            if any(True for _ in references(resolved)):
+                return name
+            name = resolved
+        try:
+            return run.open(name, role_type(role))
+        except WinsomeError as error:
+            raise type(error)(f"{place.recipe}: step {step.id}: {error}") from None
+
+    for found, given in [(step.found, step.given)] + ([(step.rule, step.rule_given)] if step.rule else []):
+        known = {key: setting for key, setting in found.keys.items() if key in given}
+        roles = found.module.roles(dict(given)) if hasattr(found.module, "roles") else {}
+        settings = converted(given, {k: _as_role(s, roles) for k, s in known.items()}, place, open)
+        for key, setting in known.items():
+            _check_words(key, setting, given[key], there, place)
+        _check_raters(step, settings, scope, run)
+    if step.for_each is not None and step.for_each not in ("round", "arm"):
+        _check_column("for_each", step.for_each, there, place)
+    missing = [frame for frame in step.reads if frame != SEES_ALL and frame not in there]
+    if missing:
+        makers = [k for k in rules.known("Step") if missing[0] in _static_makes(k)]
+        raise place.bad(
+            f"{step.kind} needs the frame {missing[0]}, and there are {', '.join(sorted(there)) or 'none'}; "
+            f"put {' or '.join(makers[:3]) or 'a step that makes it'} before"
+        )
+    if hasattr(step.found.module, "check") and not step.found.own:
+        try:
+            step.found.module.check(dict(step.given), run)
+        except WinsomeError as error:
+            raise type(error)(f"{place.recipe}: step {step.id}: {error}") from None
+    if not step.body:
+        return step
+    inner = scope.inner()
+    inner.frames[ENTRY] = there
+    inner.last = ENTRY
+    inner.contenders |= {f"@{name}" for name in getattr(step.found.module, "NAMES", ())}
+    body = _steps(step.body, inner, recipe, run)  # type: ignore[arg-type]
+    from dataclasses import replace
+
+    return replace(step, body=body)
+
+
+def _check_raters(step: Planned, settings: Mapping[str, Any], scope: Scope, run: Any) -> None:
+    """Remember who rates rows, and refuse a match whose judge did."""
+    from winsome.recipes.steps.match import identities, refuse_selectors
+
+    if step.kind in ("score", "judge") and hasattr(settings.get("by"), "id"):
+        scope.raters[step.id] = identities(settings["by"])
+    if step.kind == "match":
+        refuse_selectors(step, settings, scope.raters, run)
+
+
+def _as_role(setting: Setting, roles: Mapping[str, str]) -> Setting:
+    """The setting under the role in which its name is opened, where that depends on other keys."""
+    role = roles.get(setting.name.rstrip("_"))
+    return setting if role is None else Setting(setting.name, role, setting.default)
+
+
+def frames_at(step: Planned, scope: Scope) -> set[str]:
+    """The names of the frames that reach a step."""
+    return (
+        set().union(*(scope.frames.get(source, set()) for source in step.sources)) if step.sources else set()
+    )
+
+
+def _after(step: Planned, scope: Scope) -> set[str]:
+    there = frames_at(step, scope)
+    made = set(step.makes)
+    if step.body:
+        made |= set().union(*(set(inner.makes) for inner in walk(step.body)))
+    return there | made
+
+
+def walk(steps: Sequence[Planned]) -> Iterator[Planned]:
+    """All steps, those of bodies after their owner."""
+    for step in steps:
+        yield step
+        yield from walk(step.body)
+
+
+def _static_makes(kind: str) -> tuple[str, ...]:
+    found = rules.find(kind, "Step", Place(""))
+    makes = getattr(found.module, "MAKES", ())
+    return ("prompts", "documents") if callable(makes) else makes
+
+
+def _check_words(key: str, setting: Setting, value: Any, there: set[str], place: Place) -> None:
+    """Raise BadInput for the name of a column or frame that does not reach the step."""
+    if not isinstance(value, str):
+        return
+    if setting.annotation == "Frame" and value:
+        if value not in COLUMNS:
+            raise place.bad(f'{key}: no frame "{value}"{near(value, COLUMNS)}')
+        if value not in there and there:
+            raise place.bad(f"{key}: no frame {value} reaches this step{near(value, there)}")
+    if setting.annotation == "Column" and value != setting.default:
+        _check_column(key, value, there, place)
+
+
+def _check_column(key: str, column: str, there: set[str], place: Place) -> None:
+    known = {name for frame in there for name in COLUMNS.get(frame, ())}
+    if column not in known:
+        raise place.bad(f'{key}: no column "{column}"{near(column, known)}')
+
+
+def with_names(value: Any, names: Mapping[str, str]) -> Any:
+    """A setting with every @name that `names` knows replaced, in brackets where it stands within another name."""
+    if isinstance(value, str):
+        if REFERENCE.fullmatch(value):
+            return names.get(value[1:], value)
+
+        def put(match: re.Match[str]) -> str:
+            name = names.get(match[1])
+            if name is None:
+                return match[0]
+            bracketed = match.start() > 0 and match.string[match.start() - 1] == "("
+            return name if bracketed or not re.search(r"[?&,\[\]]", name) else f"({name})"
+
+        return REFERENCE.sub(put, value)
+    if isinstance(value, Mapping):
+        return {key: with_names(inner, names) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_names(inner, names) for inner in value]
+    return value

@@ -1,0 +1,73 @@
+"""Steps repeated, each round from what the last one made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from winsome.errors import BadInput
+from winsome.protocols import Contender
+from winsome.recipes.cache import Product, Stored
+
+if TYPE_CHECKING:
+    from winsome.recipes.engine import Engine, Place
+    from winsome.recipes.plan import Planned
+
+VERSION = 1
+READS: tuple[str, ...] = ()
+PLAYS = CONTENDER = True
+NAMES = ("policy", "start", "initial")
+PLANNED = ("every", "fresh", "stop_when", "refresh_reference")
+
+
+async def loop(
+    engine: Engine,
+    step: Planned,
+    place: Place,
+    incoming: Mapping[str, Stored],
+    *,
+    body: Steps,  # noqa: F821 (a list of steps; the plan has them)
+    rounds: int,
+    policy: Contender,
+    reset_policy_to: Literal["last", "initial"] = "last",
+    carry: tuple[str, ...] = (),
+    schedule: dict[str, tuple[Any, ...]] | None = None,
+    keep_iterates: bool = True,
+) -> Product:
+    """The last round's contender, and with `keep_iterates` each round's as @ID.0, @ID.1, ..; frames are the last round's.
+
+    Within the body @policy is the contender of the last round (first `policy`), @initial always `policy`, and @start what a training
+    begins from: @policy, or with reset_policy_to `initial` always `policy`. carry: frames whose rows stay from round to round; all
+    others start each round as they reached the loop. schedule: {step.key: [a value for each round]}. Seeds move on by one a round.
+    """
+    from winsome.recipes.plan import ENTRY
+
+    if rounds < 1:
+        raise BadInput(f"rounds: {rounds} does nothing; give 1 or more")
+    for key, values in (schedule or {}).items():
+        if len(values) != rounds:
+            raise BadInput(f"schedule: {key} has {len(values)} values for {rounds} rounds; give one a round")
+    frames, now = dict(incoming), policy.name
+    iterates: dict[str, str] = {}
+    for number in range(rounds):
+        begin = now if reset_policy_to == "last" else policy.name
+        here = replace(
+            place,
+            products={**place.products, ENTRY: Product(frames)},
+            names={**place.names, "policy": now, "initial": policy.name, "start": begin},
+            path=f"{place.path}{step.id}/{number + 1}/",
+            shift=place.shift + number,
+            carried=place.carried | frozenset(carry),
+            changes={**place.changes, **{key: values[number] for key, values in (schedule or {}).items()}},
+        )
+        products = await engine.run(step.body, here)
+        own = [products[inner.id] for inner in step.body]
+        trained = [made.contender for made in own if made.contender is not None]
+        if trained:
+            now = trained[-1]
+        iterates[f"round {number + 1}"] = now
+        last = own[-1].frames
+        frames = {**incoming, **{name: last[name] for name in carry if name in last}}
+    contenders = iterates if keep_iterates else {f"round {rounds}": now}
+    return Product({**incoming, **last}, contenders, {"rounds": rounds})

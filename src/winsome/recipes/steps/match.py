@@ -1,0 +1,138 @@
+"""Contenders compared on unseen prompts: the figure that a method is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from winsome.errors import BadInput
+from winsome.frames import prompts_of
+from winsome.protocols import Contender, Judge
+from winsome.recipes.blocks import Drawing
+from winsome.recipes.cache import Product, Stored
+from winsome.recipes.steps.generate import drawn
+from winsome.records import Suite
+
+if TYPE_CHECKING:
+    from winsome.recipes.engine import Engine, Place
+    from winsome.recipes.plan import Planned
+
+VERSION = 1
+READS: tuple[str, ...] = ()
+PLAYS = True
+PLANNED = ("strata", "length_controlled", "game")
+
+
+async def match(
+    engine: Engine,
+    step: Planned,
+    place: Place,
+    incoming: Mapping[str, Stored],
+    *,
+    a: tuple[Contender, ...],
+    b: Contender,
+    judge: Judge | None = None,
+    suite: Suite | None = None,
+    both_orders: bool = True,
+    prompts: int | None = None,
+    sampling: Drawing | None = None,
+    allow_same_judge: bool = False,
+    allow_seen: bool = False,
+) -> Product:
+    """Standings of the contenders `a` against the baseline `b`, as `winsome compare` makes them, with a report of their own.
+
+    suite: the prompts (default those that reach the step); prompts: the first so many. judge: default the suite's. allow_same_judge: the
+    judge may also have rated what was trained on; without it that is an error. allow_seen: likewise prompts that were trained on.
+    """
+    from winsome.matchmaking.compare import compared
+    from winsome.matchmaking.settings import Settings
+
+    asked = _suite(step, incoming, suite, prompts)
+    session = replace(
+        engine.session, seed=engine.seed_of(step, place), folder=engine.record.folder / "matches"
+    )
+    judging = (
+        judge if judge is not None else None if asked.judge is None else session.open(asked.judge, Judge)
+    )
+    if judging is None:
+        raise BadInput("no judge; give judge: a name, or a suite that has one")
+    if not allow_seen:
+        _refuse_seen(asked, engine.trained_on)
+    names = list(dict.fromkeys([*(contender.name for contender in a), b.name]))
+    if len(names) < 2:
+        raise BadInput(f"a and b are both {b.name}; compare it with another")
+    settings = Settings(
+        judging.name, asked, b.name, "baseline", orders=None if both_orders else 1,
+        sampling=drawn(sampling, 1, (), session.seed), seed=session.seed,
+    )  # fmt: skip
+    labels = {
+        name: label
+        for product in place.products.values()
+        for label, name in product.contenders.items()
+        if label
+    }
+    found = await compared(session, names, settings, engine.record.command, quiet=engine.quiet)
+    engine.stop_if_unfinished(step)
+    entry = {
+        "step": f"{place.path}{step.id}",
+        "folder": str(found.folder.relative_to(engine.record.folder)),
+        "figure": found.standings.name,
+        "judge": judging.name,
+        "labels": labels,
+        "complete": found.complete,
+        "standings": found.standings.payload(),
+    }
+    engine.record.matches.append(entry)
+    return Product(incoming, {}, {"match": entry["folder"], "figure": entry["figure"]})
+
+
+def _suite(step: Planned, incoming: Mapping[str, Stored], suite: Suite | None, prompts: int | None) -> Suite:
+    """The suite named, or the prompts that reach the step as one."""
+    if suite is None:
+        if "prompts" not in incoming:
+            raise BadInput("no prompts; give suite: a name, or a step that loads prompts in from")
+        frame = incoming["prompts"]
+        suite = Suite(
+            f"{step.id}-prompts", frame.digest[:8], prompts_of(frame.table), source="the recipe's own prompts"
+        )
+    return suite if prompts is None else replace(suite, prompts=suite.prompts[:prompts])
+
+
+def identities(thing: Any) -> set[str]:
+    """All that a judge or a scorer may be known by: its id, its weights', and those of what it reads with."""
+    found = {str(thing.id), *map(str, getattr(thing, "weights", ()))}
+    for part in ("scorer", "model", "inner", "base"):
+        inner = getattr(thing, part, None)
+        if inner is not None and hasattr(inner, "id"):
+            found |= identities(inner)
+    for part in ("members", "judges", "models"):
+        inner = getattr(thing, part, ())
+        if isinstance(inner, list | tuple):
+            found |= set().union(*(identities(one) for one in inner if hasattr(one, "id")))
+    return found
+
+
+def refuse_selectors(
+    step: Planned, settings: Mapping[str, Any], raters: Mapping[str, set[str]], session: Any
+) -> None:
+    """Raise BadInput where the judge, or what it reads with, rated rows in a step before; `raters`: step -> identities."""
+    judge, suite = settings.get("judge"), settings.get("suite")
+    if judge is None and suite is not None and getattr(suite, "judge", None):
+        judge = session.open(suite.judge, Judge)
+    if settings.get("allow_same_judge") or not hasattr(judge, "id"):
+        return
+    own = identities(judge)
+    for rater, known in raters.items():
+        if own & known:
+            raise step.place.bad(
+                f"judge {judge.name[:50]} also selected (step {rater}), which flatters; name another, or allow_same_judge: true"
+            )
+
+
+def _refuse_seen(suite: Suite, trained_on: set[str]) -> None:
+    seen = sum(prompt.id in trained_on or bool(trained_on & set(prompt.parents)) for prompt in suite.prompts)
+    if seen:
+        raise BadInput(
+            f"{seen} of {len(suite.prompts)} prompts were trained on, by lineage; match on others (split=test), or allow_seen: true"
+        )

@@ -1,0 +1,88 @@
+"""Steps run once for each arm: ablations and controls under one budget."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from winsome.errors import BadInput
+from winsome.recipes.cache import Product, Stored
+
+if TYPE_CHECKING:
+    from winsome.recipes.engine import Engine, Place
+    from winsome.recipes.plan import Planned
+
+VERSION = 1
+READS: tuple[str, ...] = ()
+PLAYS = CONTENDER = True
+
+
+async def sweep(
+    engine: Engine,
+    step: Planned,
+    place: Place,
+    incoming: Mapping[str, Stored],
+    *,
+    body: Steps,  # noqa: F821 (a list of steps; the plan has them)
+    arms: dict[str, tuple[Any, ...]],
+    equal: Literal["tokens", "examples", "calls"] | None = None,
+    seeds: int = 1,
+    baseline: str = "",
+) -> Product:
+    """The contenders of all arms, as @ID.0, @ID.1, .. in order, labelled by what differs; frames are those that reached the sweep.
+
+    arms: {step.key: [values]}; several keys make every combination. seeds: repeats of every arm with the seed moved on; arms of one
+    repeat share it. equal: what all arms must spend alike: `examples` trained on, `tokens` or `calls` bought; where they do not, that is
+    an error. baseline: the arm that the others are controls of or for, by its label.
+    """
+    from winsome.recipes.plan import ENTRY
+
+    if not arms or any(not values for values in arms.values()):
+        raise BadInput("arms: names no value; write arms: {step.key: [first, second]}")
+    names = list(arms)
+    contenders: dict[str, str] = {}
+    facts: dict[str, Any] = {}
+    spent: dict[str, int] = {}
+    for values in itertools.product(*arms.values()):
+        for repeat in range(seeds):
+            label = ", ".join(
+                f"{name.rpartition('.')[2]}={value}" for name, value in zip(names, values, strict=True)
+            )
+            label = label if seeds == 1 else f"{label}, seed {repeat + 1}"
+            here = replace(
+                place,
+                products={**place.products, ENTRY: Product(incoming)},
+                path=f"{place.path}{step.id}/{label}/",
+                shift=place.shift + 1000 * repeat,
+                changes={**place.changes, **dict(zip(names, values, strict=True))},
+            )
+            first = len(engine.record.steps)
+            products = await engine.run(step.body, here)
+            own = [products[inner.id] for inner in step.body]
+            trained = [made.contender for made in own if made.contender is not None]
+            if trained:
+                contenders[label] = trained[-1]
+            facts[label] = own[-1].facts
+            spent[label] = _spent(engine.record.steps[first:], equal)
+    if baseline and baseline not in facts:
+        raise BadInput(f'baseline: no arm "{baseline}"; arms are {", ".join(facts)[:100]}')
+    if equal and len(set(spent.values())) > 1:
+        told = ", ".join(f"{label}: {n}" for label, n in spent.items())
+        raise BadInput(f"arms do not spend equal {equal} ({told[:110]}); cut the larger ones, or drop equal")
+    return Product(
+        incoming, contenders, {"arms": facts, "baseline": baseline, **({equal: spent} if equal else {})}
+    )
+
+
+def _spent(steps: list[dict[str, Any]], what: str | None) -> int:
+    if what == "examples":
+        return sum(_examples(step["facts"].get("trained_on", {})) for step in steps)
+    if what == "tokens":
+        return sum(step["usage"]["tokens_in"] + step["usage"]["tokens_out"] for step in steps)
+    return sum(step["usage"]["calls"] for step in steps) if what == "calls" else 0
+
+
+def _examples(rows: Mapping[str, int]) -> int:
+    return next((rows[name] for name in ("pairs", "responses") if name in rows), 0)

@@ -1,0 +1,49 @@
+"""A contender trained on rows."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+from winsome.errors import Unsupported
+from winsome.frames import Frames, Kept
+from winsome.matchmaking.session import Session
+from winsome.protocols import Contender
+from winsome.recipes.engine import Made
+from winsome.recipes.rules import Rule, takes_run
+
+VERSION = 1
+RULES, RULE = "Trainer", "kind"
+DEFAULT_RULE = "sft"
+READS = ("prompts",)
+CONTENDER = True
+
+
+async def train(frames: Frames, *, kind: Rule, from_: Contender, run: Session) -> Made:
+    """The checkpoint that the trainer `kind` makes of the contender `from` and the frames that reach it, as a contender's name.
+
+    Every other key is one of the trainer's own settings. A training that was cut off goes on from its last checkpoint.
+    """
+    trainer = kind.found.function
+    if kind.found.own:
+        raise Unsupported(
+            f"train: {kind.name}: trainers of one's own are not built yet; name one of winsome's"
+        )
+    settings = {**kind.settings, **({"run": run} if takes_run(trainer) else {})}
+    if inspect.iscoroutinefunction(trainer):
+        name = await trainer(from_.name, frames, **settings)
+    else:
+        name = await asyncio.to_thread(trainer, from_.name, frames, **settings)
+    rows = {frame: table.height for frame, table in frames.items()}
+    return Made(
+        Kept(planned=0), {"": str(name)}, {"trained_on": rows, "from": from_.name, "trainer": kind.name}
+    )
+
+
+def check(settings: dict[str, Any], run: Any) -> None:
+    """Raise Unsupported where torch is missing, before anything runs."""
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        raise Unsupported("train: torch is not installed; install it with: pip install 'winsome[local]'")
