@@ -8,7 +8,9 @@ import torch
 from tests.models.test_forward import FAMILIES, drawn
 from tests.tiny_models import causal
 from winsome.errors import BadInput
+from winsome.models import attention, head
 from winsome.models.logprobs import Want, logprobs
+from winsome.models.packing import Tree, pack
 
 
 def padded(network, sequences):
@@ -64,6 +66,122 @@ def test_values_and_gradients_equal_a_padded_forward_to_1e_5(family, row_tokens)
         torch.testing.assert_close(
             held[name], value, atol=1e-5 * float(value.abs().max()), rtol=1e-5, msg=name
         )
+
+
+@pytest.mark.parametrize("kept", [0, 1 << 23])
+def test_long_trees_are_attended_stretch_by_stretch(monkeypatch, kept):
+    """With stretches of 16 every tree is cut into many; kept chances and those made again give the same."""
+    monkeypatch.setattr(attention, "STRETCH", 16)
+    monkeypatch.setattr(attention, "KEPT", kept)
+    network = causal(num_key_value_heads=1).requires_grad_(True)
+    sequences = sequences_of(3)
+    expected = padded(network, sequences)
+    wanted = gradients(network, torch.stack([answer.sum() for _, answer in expected]).square().sum() / 1e3)
+    found = logprobs(network, sequences)
+    held = gradients(network, found.sums.square().sum() / 1e3)
+    for name, value in wanted.items():
+        torch.testing.assert_close(
+            held[name], value, atol=1e-5 * float(value.abs().max()), rtol=1e-5, msg=name
+        )
+
+
+def test_in_float64_only_the_norms_of_transformers_are_in_float32():
+    network = causal().double().requires_grad_(True)
+    sequences = sequences_of(4)
+    expected = torch.stack([answer.sum() for _, answer in padded(network, sequences)])
+    found = logprobs(network, sequences).sums
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=1e-12)
+    wanted, held = gradients(network, expected.sum()), gradients(network, found.sum())
+    for name, value in wanted.items():
+        torch.testing.assert_close(
+            held[name], value, atol=1e-6 * float(value.abs().max()), rtol=1e-6, msg=name
+        )
+
+
+def test_a_neighbour_in_the_row_changes_nothing_to_the_bit():
+    network = causal()
+    (prompt, first), (_, second), (_, third) = sequences_of(5, prompts=1, each=3)
+    other = [t + 1 for t in third]
+    a = logprobs(network, [(prompt, first), (prompt, second), (second, third)])
+    b = logprobs(network, [(prompt, first), (prompt, second), (second, other)])
+    assert torch.equal(a.sums[:2], b.sums[:2])
+    assert not torch.equal(a.sums[2], b.sums[2])
+
+
+def test_the_two_sides_may_have_different_prompts():
+    network = causal()
+    sequences = sequences_of(6, prompts=2, each=1)
+    sequences += [(sequences[0][0], sequences[1][1]), sequences[0]]
+    found = logprobs(network, sequences, Want(prompts=True))
+    expected = padded(network, sequences)
+    torch.testing.assert_close(found.sums, torch.stack([a.sum() for _, a in expected]), atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(
+        found.prompt_sums, torch.stack([p.sum() for p, _ in expected]), atol=1e-4, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("cap", [None, 20.0])
+def test_blocks_of_the_vocabulary_and_cuts_of_the_positions_change_nothing(monkeypatch, cap):
+    """Head alone: many blocks, with scaling and a cap, against one log-softmax; both passes, frozen and not."""
+    monkeypatch.setattr(head, "BLOCK_ENTRIES", 64)
+    monkeypatch.setattr(head, "LEAST_BLOCK", 8)
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(5, 43).double()
+    targets = torch.randint(0, 43, (21,))
+    states = torch.randn(21, 5, dtype=torch.float64, requires_grad=True)
+    pull = torch.randn(21, dtype=torch.float64)
+    for frozen in (False, True):
+        layer.requires_grad_(not frozen)
+        scores = 2.5 * layer(states)
+        scores = scores if cap is None else (scores / cap).tanh() * cap
+        expected = scores.log_softmax(1).gather(1, targets[:, None])[:, 0]
+        wanted = torch.autograd.grad(pull @ expected, [states, *([] if frozen else layer.parameters())])
+        found = head.target_logprobs(head.Head(layer, 2.5, cap), states, targets)
+        torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
+        held = torch.autograd.grad(pull @ found, [states, *([] if frozen else layer.parameters())])
+        for a, b in zip(held, wanted, strict=True):
+            torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-12)
+
+
+def test_bfloat16_products_stay_near_float32_and_give_float32_gradients():
+    network = causal().requires_grad_(True)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(0.3 if parameter.ndim > 1 else 1.0)
+    sequences = sequences_of(7)
+    exact, near = logprobs(network, sequences), logprobs(network, sequences, compute="bfloat16")
+    assert near.sums.dtype == torch.float32
+    torch.testing.assert_close(near.sums / near.counts, exact.sums / exact.counts, atol=0.02, rtol=0.01)
+    wanted = gradients(network, (exact.sums / exact.counts).sum())
+    held = gradients(network, (near.sums / near.counts).sum())
+    for name, value in wanted.items():
+        assert held[name].dtype == torch.float32
+        cosine = torch.nn.functional.cosine_similarity(held[name].flatten(), value.flatten(), dim=0)
+        assert cosine > 0.99, name
+
+
+def test_the_block_mask_of_flex_attention_is_the_pattern_of_the_mask():
+    trees = [Tree([1] * 5, [[2] * 3, [3] * 4]), Tree([4] * 2, [[5]]), Tree([6] * 130, [[7] * 3])]
+    packed = pack(trees)
+    size = packed.ids.shape[1]
+    mask = attention.block_mask(packed).mask_mod
+    places = torch.arange(size)
+    seen = mask(0, 0, places[:, None].expand(size, size), places[None, :].expand(size, size))
+    assert torch.equal(seen, packed.mask[0, 0])
+
+
+def test_the_pieces_of_trees_are_the_pattern_of_the_mask():
+    trees = [Tree([1] * 5, [[2] * 3, [3] * 4]), Tree([4] * 2, [[5]]), Tree([6] * 130, [[7] * 3, [8] * 140])]
+    packed = pack(trees)
+    seen = torch.zeros(packed.ids.shape[1], packed.ids.shape[1], dtype=torch.bool)
+    for piece in attention.pieces(packed):
+        places = torch.cat([torch.arange(span.start, span.stop) for span in piece.keys])
+        part = torch.ones(len(piece.hidden), len(places), dtype=torch.bool)
+        part[:, len(places) - piece.hidden.shape[1] :] &= ~piece.hidden
+        for i, row in enumerate(range(piece.queries.start, piece.queries.stop)):
+            seen[row, places] = part[i]
+    assert torch.equal(seen, packed.mask[0, 0])
 
 
 def test_a_frozen_head_gives_the_hidden_states_the_same_gradient():

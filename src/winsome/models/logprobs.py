@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput
+from winsome.models.attention import attend_by_blocks, attend_by_trees, block_mask, pieces
 from winsome.models.forward import body_states
 from winsome.models.head import head_of, target_logprobs
-from winsome.models.packing import Tree, pack, rows
+from winsome.models.packing import Packed, Tree, pack, rows
 from winsome.models.weights import check_attention
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def logprobs(
     targets: list[int] = []
     with torch.autocast(device.type, torch.bfloat16, enabled=compute == "bfloat16"):
         for row in rows(trees, row_tokens):
-            packed = pack([tree for _, tree, _ in row], str(device))
+            packed, hidden = _forwarded(causal, [tree for _, tree, _ in row], str(device))
             places: list[int] = []
             for (number, tree, branches), trunk, spans in zip(
                 row, packed.trunks, packed.branches, strict=True
@@ -86,7 +87,7 @@ def logprobs(
                     places += range(trunk[0], trunk[1] - 1)
                     prompts[number] = slice(len(targets), len(targets) + len(tree.trunk) - 1)
                     targets += tree.trunk[1:]
-            states.append(body_states(causal, packed)[torch.tensor(places, device=device)])
+            states.append(hidden[torch.tensor(places, device=device)])
         values = target_logprobs(head_of(causal), torch.cat(states), torch.tensor(targets, device=device))
     tokens, sums, counts = _in_order(values, answers)
     if not want.prompts:
@@ -107,6 +108,29 @@ def unwrapped(network: Any) -> Any:
         if hasattr(network, "peft_config") and hasattr(network, "get_base_model")
         else network
     )
+
+
+def _forwarded(network: Any, trees: Sequence[Tree], device: str) -> tuple[Packed, Tensor]:
+    """The trees as a row, and its last hidden states [T, d]."""
+    if attend_by_trees(network):
+        import torch
+
+        packed = pack(trees, device, masked=False)
+        # A mask of one entry says that the row needs no other: attention goes by the pieces.
+        output = network.base_model(
+            input_ids=packed.ids,
+            position_ids=packed.positions,
+            attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool),
+            use_cache=False,
+            trees=pieces(packed),
+        )
+        return packed, output.last_hidden_state[0]
+    if attend_by_blocks(network):
+        packed = pack(trees, device, masked=False)
+        packed = replace(packed, mask=block_mask(packed))
+    else:
+        packed = pack(trees, device)
+    return packed, body_states(network, packed)
 
 
 def _in_order(values: Tensor, spans: Sequence[slice]) -> tuple[Tensor, Tensor, Tensor]:

@@ -24,7 +24,8 @@ class Tree:
 
 @dataclass(frozen=True)
 class Packed:
-    """One row for a forward pass: ids and positions [1, T], mask [1, 1, T, T] (True: may be read; None: plain causal).
+    """One row for a forward pass: ids and positions [1, T], mask [1, 1, T, T] (True: may be read; None: plain causal,
+    or made elsewhere from the spans).
 
     `trunks` and `branches` are the (start, end) of each in the row, branches by tree.
     """
@@ -36,10 +37,13 @@ class Packed:
     branches: tuple[tuple[tuple[int, int], ...], ...]
 
 
-def pack(trees: Sequence[Tree], device: str = "cpu", *, explicit: bool = False) -> Packed:
+def pack(
+    trees: Sequence[Tree], device: str = "cpu", *, explicit: bool = False, masked: bool = True
+) -> Packed:
     """The trees side by side in one row; no tree reads another, no branch reads its siblings.
 
     `explicit`: a mask also where plain causal attention would do (with a cache, which could not say how long it is).
+    `masked` False: never a mask, for attention that goes by the spans.
     """
     import torch
 
@@ -65,7 +69,7 @@ def pack(trees: Sequence[Tree], device: str = "cpu", *, explicit: bool = False) 
         branches.append(tuple(place(branch, len(tree.trunk), number) for branch in tree.branches))
     single = len(trees) == 1 and len(trees[0].branches) <= 1
     mask = None
-    if explicit or not single:
+    if masked and (explicit or not single):
         own = torch.tensor(segment, device=device)
         above = torch.tensor(parent, device=device)[own]
         mask = (own[:, None] == own[None, :]).tril() | (above[:, None] == own[None, :])
