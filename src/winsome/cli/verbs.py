@@ -6,10 +6,19 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("winsome.cli.compare", "ask contenders, let a judge compare their answers, rank, report"),
     "generate": ("winsome.cli.generate", "ask one contender and keep its answers in a file"),
     "judge": ("winsome.cli.judge", "let a judge compare recorded answers; the verdicts go to a file"),
+    "run": ("winsome.cli.run", "run a recipe: a whole method, from prompts to a win rate"),
     "rank": ("winsome.cli.rank", "standings from verdicts that exist already"),
+    "train": (
+        "winsome.cli.train",
+        "train on preferences or demonstrations; ends in a match against the start",
+    ),
     "card": (
         "winsome.cli.card",
         "what a judge is worth against people: agreement, biases, calibration, cost",
+    ),
+    "judges": (
+        "winsome.cli.judges",
+        "rank judges and juries by agreement with people; cost and accuracy of a cascade",
     ),
     "plan": ("winsome.cli.plan", "how many prompts a difference needs, before money is spent"),
     "diff": ("winsome.cli.diff", "why two figures differ, and by how much on what they share"),
