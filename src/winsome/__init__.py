@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from winsome import standings as standings
     from winsome.api import compare as compare
     from winsome.api import open as open
+    from winsome.api import run as run
     from winsome.api import write_report as write_report
     from winsome.audit.cards import card as card
     from winsome.audit.designs import designs as designs
@@ -48,6 +49,7 @@ _PLACES = {
     "generate": "winsome.matchmaking.generate",
     "judge": "winsome.matchmaking.judge",
     "rank": "winsome.matchmaking.rank",
+    "run": "winsome.api",
     "write_report": "winsome.api",
     "open": "winsome.api",
     "Ledger": "winsome.ledger.store",
@@ -91,6 +93,7 @@ __all__ = [
     "judge",
     "open",
     "rank",
+    "run",
     "standings",
     "write_report",
 ]

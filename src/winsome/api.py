@@ -12,12 +12,15 @@ from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.compare import Comparison
 from winsome.matchmaking.compare import compare as compare_without_report
+from winsome.recipes.run import Ran
+from winsome.recipes.run import run as run_without_reports
 
 if TYPE_CHECKING:
     from winsome.matchmaking.verdict_files import Recorded
     from winsome.standings.table import Standings
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 
 RUNS = Path(".winsome") / "runs"
 Role = Literal["contender", "judge", "scorer", "encoder", "suite"]
@@ -35,6 +38,24 @@ def _with_report(comparing: Callable[P, Comparison]) -> Callable[P, Comparison]:
 
 
 compare = _with_report(compare_without_report)
+
+
+def _with_reports(running: Callable[Q, Ran]) -> Callable[Q, Ran]:
+    @functools.wraps(running)
+    def ran(*args: Q.args, **kwargs: Q.kwargs) -> Ran:
+        made = running(*args, **kwargs)
+        where = kwargs.get("ledger")
+        ledger = where if isinstance(where, str | Path) else None
+        for folder in made.matches:
+            write_report(folder, ledger=ledger)
+        if made.matches:
+            write_report(made.matches[-1], out=made.folder / "report.html", ledger=ledger)
+        return made
+
+    return ran
+
+
+run = _with_reports(run_without_reports)
 
 
 def write_report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,8 +51,6 @@ class Place:
     path: str = ""
     shift: int = 0
     carried: frozenset[str] = frozenset()
-    changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass
@@ -63,7 +61,7 @@ class Engine:
     record: Record
     store: Path
     seed: int
-    quiet: bool = False
+    say: Callable[[str], None] = lambda line: None
     trained_on: set[str] = field(default_factory=set[str])
     """Prompts that something was trained on so far, with all that they came from."""
 
@@ -139,14 +137,13 @@ class Engine:
         def open(name: Any, role: str) -> Any:
             return self.session.open(name, role_type(role))
 
-        given = changed(with_names(step.given, place.names), step.id, place.changes)
+        given = with_names(step.given, place.names)
         roles = step.found.module.roles(dict(given)) if hasattr(step.found.module, "roles") else {}
         keys = {k: replace(s, annotation=roles.get(k, s.annotation)) for k, s in step.found.keys.items()}
-        own = {k: v for k, v in given.items() if k in keys and k != "body"}
+        own = {k: v for k, v in given.items() if k in keys}
         settings = converted(own, keys, step.place, open)
         if step.rule is not None:
-            held = changed(with_names(step.rule_given, place.names), step.id, place.changes, step.rule.keys)
-            ruled = converted(held, step.rule.keys, step.place, open)
+            ruled = converted(with_names(step.rule_given, place.names), step.rule.keys, step.place, open)
             settings[step.found.module.RULE] = Rule(step.rule, ruled)
         return settings
 
@@ -274,6 +271,17 @@ class Engine:
             "seed": self.seed_of(step, place),
         }
         self.record.end(row, own)
+        self.say(_line(row))
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    """A step as a person follows it."""
+    rows = ", ".join(f"{n:,} {name}" for name, n in row["rows"].items())
+    left = sum(row["dropped"].values())
+    most = max(row["dropped"], key=lambda reason: row["dropped"][reason]) if left else ""
+    more = " .." if len(row["dropped"]) > 1 else ""
+    told = [rows, f"{left:,} dropped ({most}{more})" if left else "", "kept from before" if row["cached"] else f"{row['seconds']:.1f} s"]
+    return f"{row['step']}: {'; '.join(part for part in told if part)}"
 
 
 def named(name: str, made: Product) -> dict[str, str]:
@@ -281,29 +289,6 @@ def named(name: str, made: Product) -> dict[str, str]:
     if made.contender is None:
         return {}
     return {name: made.contender} | {f"{name}.{n}": held for n, held in enumerate(made.contenders.values())}
-
-
-def changed(
-    given: Mapping[str, Any], id: str, changes: Mapping[str, Any], known: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """The keys of step `id` with the changes (dotted key -> value) of a round or an arm."""
-    made = dict(given)
-    for dotted, value in changes.items():
-        owner, _, rest = dotted.partition(".")
-        if owner != id or (known is not None and rest.partition(".")[0] not in known):
-            continue
-        head, *inner = rest.split(".")
-        made[head] = _put(made.get(head), inner, value)
-    return made
-
-
-def _put(held: Any, path: Sequence[str], value: Any) -> Any:
-    if not path:
-        return value
-    return {
-        **(held if isinstance(held, Mapping) else {}),
-        path[0]: _put((held or {}).get(path[0]), path[1:], value),
-    }
 
 
 def fixed(value: Any) -> Any:

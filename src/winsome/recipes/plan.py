@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from winsome.errors import Unsupported, WinsomeError
@@ -48,7 +48,9 @@ class Planned:
     cache: bool = True
     on_error: str = "row"
     max_error_share: float = 0.2
-    body: tuple[Planned, ...] = ()
+    body: tuple[Written, ...] = ()
+    variants: Mapping[str, tuple[Planned, ...]] = field(default_factory=dict[str, tuple["Planned", ...]])
+    """What the body is in each round or arm, by its label."""
     place: Place = field(default_factory=lambda: Place(""))
 
     def trait(self, name: str, default: Any = None) -> Any:
@@ -144,15 +146,16 @@ def _step(step: Written, before: str, names: Mapping[str, str], scope: Scope, re
             raise Unsupported(
                 f"{recipe.place}: step {step.id}: key {key} of {step.kind} is not built yet; leave it out"
             )
-    allowed = [*(name for name in own if name != "body"), *(rule.keys if rule else ()), *COMMON]
+    allowed = [*own, *(rule.keys if rule else ()), *COMMON]
     check_keys(keys, [*allowed, *unbuilt], place)
-    if "body" in own and not step.body:
+    repeats = hasattr(found.module, "variants") and not found.own
+    if repeats and not step.body:
         raise place.bad("has no body; write the steps that it repeats under body:")
-    if step.body and "body" not in own:
+    if step.body and not repeats:
         raise place.bad(f"{step.kind} takes no body; move its steps one level up")
     given = {key: value for key, value in keys.items() if key in own}
     rule_given = {key: value for key, value in keys.items() if rule and key in rule.keys and key not in own}
-    required(given, {k: s for k, s in own.items() if k != "body" and not (rule and k == rule_keys)}, place)
+    required(given, {k: s for k, s in own.items() if not (rule and k == rule_keys)}, place)
     if rule is not None:
         required(rule_given, {k: s for k, s in rule.keys.items() if k not in own}, place)
     read = {k: value_of(v, _COMMON[k], place, lambda name, role: name) for k, v in common.items()}
@@ -168,7 +171,7 @@ def _step(step: Written, before: str, names: Mapping[str, str], scope: Scope, re
     return Planned(
         step.id, step.kind, found, given, rule, rule_given, sources, tuple(dict.fromkeys(needs)), read.get("as", ""),
         read.get("seed"), read.get("limit"), read.get("for_each"), read.get("cache", True), read.get("on_error", "row"),
-        read.get("max_error_share", 0.2), step.body, place,
+        read.get("max_error_share", 0.2), step.body, place=place,
     )  # fmt: skip
 
 
@@ -289,10 +292,31 @@ def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
     inner.frames[ENTRY] = there
     inner.last = ENTRY
     inner.contenders |= {f"@{name}" for name in getattr(step.found.module, "NAMES", ())}
-    body = _steps(step.body, inner, recipe, run)  # type: ignore[arg-type]
-    from dataclasses import replace
+    variants: dict[str, tuple[Planned, ...]] = {}
+    for label, changes in step.found.module.variants(dict(step.given), place).items():
+        body = changed(step.body, changes, place)
+        variants[label] = _steps(body, inner.inner(), recipe, run)
+    return replace(step, variants=variants)
 
-    return replace(step, body=body)
+
+def changed(body: Sequence[Written], changes: Mapping[str, Any], place: Place) -> tuple[Written, ...]:
+    """The steps of a body with the changes (step.key -> value) of a round or an arm; BadInput where a step is not there."""
+    made = list(body)
+    for dotted, value in changes.items():
+        owner, _, path = dotted.partition(".")
+        known = [step.id for step in made]
+        if owner not in known or not path:
+            raise place.bad(f'"{dotted}": no step "{owner}" in the body{near(owner, known)}; write STEP.KEY')
+        number = known.index(owner)
+        made[number] = replace(made[number], keys=put(made[number].keys, path.split("."), value))
+    return tuple(made)
+
+
+def put(keys: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """`keys` with the value at `path` changed; what it goes through is made a mapping."""
+    first, *rest = path
+    held = keys.get(first)
+    return {**keys, first: put(held if isinstance(held, Mapping) else {}, rest, value) if rest else value}
 
 
 def _check_raters(step: Planned, settings: Mapping[str, Any], scope: Scope, run: Any) -> None:
@@ -321,8 +345,8 @@ def frames_at(step: Planned, scope: Scope) -> set[str]:
 def _after(step: Planned, scope: Scope) -> set[str]:
     there = frames_at(step, scope)
     made = set(step.makes)
-    if step.body:
-        made |= set().union(*(set(inner.makes) for inner in walk(step.body)))
+    for body in step.variants.values():
+        made |= set().union(*(set(inner.makes) for inner in walk(body)))
     return there | made
 
 
@@ -330,7 +354,8 @@ def walk(steps: Sequence[Planned]) -> Iterator[Planned]:
     """All steps, those of bodies after their owner."""
     for step in steps:
         yield step
-        yield from walk(step.body)
+        for body in step.variants.values():
+            yield from walk(body)
 
 
 def _static_makes(kind: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -63,12 +63,12 @@ def run(
     folder: str | Path = ".winsome/runs",
     store: str | Path | None = None,
     command: str = "",
-    quiet: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Ran:
     """What the steps of `recipe` (a file, the name of one that ships, or a mapping) made; goes on where an earlier run was cut off.
 
     set: changes, "step.key=value" or {"step.key": value}. seed: instead of the recipe's. store: where results of steps are kept
-    (default `cache` beside `folder`). Raises BadInput, Unsupported or Fatal with one line before anything runs where something is
+    (default `cache` beside `folder`). say: told a line as each step ends. Raises BadInput, Unsupported or Fatal with one line before anything runs where something is
     wrong with the recipe; KeyboardInterrupt after what was bought is kept.
     """
     written = read(recipe, set)
@@ -78,15 +78,15 @@ def run(
     with Ledger.open(ledger) as kept:
         door = Door(kept, Budget.of(budget), concurrency, rpm, tpm)
         session = Session(door, chosen, runs, engine)
-        work = _run(written, session, place, chosen, command, quiet)
+        work = _run(written, session, place, chosen, command, say or (lambda line: None))
         return finish(work, lambda: door.stop("interrupted"))
 
 
-async def _run(recipe: Recipe, session: Session, store: Path, seed: int, command: str, quiet: bool) -> Ran:
+async def _run(recipe: Recipe, session: Session, store: Path, seed: int, command: str, say: Callable[[str], None]) -> Ran:
     try:
         steps = planned(recipe, session)
         record = Record.begin(session.folder, recipe, seed, command)
-        engine = Engine(session, record, store, seed)
+        engine = Engine(session, record, store, seed, say)
         try:
             products = await engine.run(steps, Place({}, dict(recipe.names)))
         except BaseException as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from winsome.report.charts import Scale, drawn_scale
+from winsome.report.errors_of import error_lines
 from winsome.report.headline import digits, headline, opposed, ranks, unit
 from winsome.report.labels import labels, relabelled
 from winsome.standings.table import Standings
@@ -30,6 +31,11 @@ def standings_table(standings: Standings) -> RenderableType:
     return _Shown(standings.payload())
 
 
+def standings_payload(standings: Mapping[str, Any], names: Mapping[str, str]) -> RenderableType:
+    """The same of standings as JSON-like values, contenders under the names that `names` gives them."""
+    return _Shown(relabelled(standings, names))
+
+
 @dataclass(frozen=True)
 class _Shown:
     standings: Mapping[str, Any]
@@ -44,9 +50,11 @@ class _Shown:
         if shown["scale"] == "per cent":
             yield Text(opposed(shown), style="dim")
         yield Padding(_table(shown, options.max_width), (1, 0))
-        others = _others(rows)
+        others = _others(rows, 1 if shown["scale"].startswith(("grade", "WB-Score")) else 2)
         if others:
-            yield Text(f"Contests besides: {others}.", style="dim")
+            yield Text(f"{others}.", style="dim")
+        for line in error_lines(shown["rows"]):
+            yield Text(line, style="dim")
         for warning in shown["warnings"][:MOST_WARNINGS]:
             yield Text(f"! {warning}", style="yellow")
         if len(shown["warnings"]) > MOST_WARNINGS:
@@ -100,11 +108,13 @@ def _table(shown: Mapping[str, Any], width: int) -> Table:
     return table
 
 
-def _others(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Contests of the outcomes that have no column; each stands in the rows of both its contenders."""
+def _others(rows: Sequence[Mapping[str, Any]], sides: int) -> str:
+    """Contests of the outcomes that have no column, each in the rows of both its contenders; or grades, each in one row."""
     names = ("graded", "forfeit", "unparsed", "void", "not_asked")
-    counts = [(name.replace("_", " "), sum(row[name] for row in rows) // 2) for name in names]
-    return ", ".join(f"{count:,} {name}" for name, count in counts if count)
+    counts = [(name.replace("_", " "), sum(row[name] for row in rows) // sides) for name in names]
+    found = ", ".join(f"{count:,} {name}" for name, count in counts if count)
+    head = "Contests besides" if sides == 2 else "Grades"
+    return f"{head}: {found}" if found else ""
 
 
 def _axis(axis: Scale, cells: int) -> str:

@@ -16,14 +16,14 @@ PLANNED = ("tau", "thresholds_from", "keep_share")
 
 
 async def filter(
-    frames: Frames, *, rule: Rule, on: Frame = "", aspect: str = "", by: str = "", min_keep: int = 0, run: Run
+    frames: Frames, *, rule: Rule, frame: Frame = "", aspect: str = "", by: str = "", min_keep: int = 0, run: Run
 ) -> Kept:
     """The rows that `rule` keeps, and of other frames those that do not hang on rows that are gone.
 
-    on: prompts, responses, pairs or documents (default the rule's own, else what was made last). aspect, by: whose scores a rule
+    frame: prompts, responses, pairs or documents (default the rule's own, else what was made last). aspect, by: whose scores a rule
     of scores reads. min_keep: fewer rows than this are an error.
     """
-    name = subject(frames, rule, on)
+    name = subject(frames, rule, frame)
     table = with_scores(frames, name, aspect, by) if rule.reads_scores else frames[name]
     made = await rule(table, run)
     rows = made.frames["rows"]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from winsome.errors import BadInput
 from winsome.protocols import Contender
 from winsome.recipes.cache import Product, Stored
+from winsome.recipes.schema import Place as At
 
 if TYPE_CHECKING:
     from winsome.recipes.engine import Engine, Place
@@ -27,7 +27,6 @@ async def loop(
     place: Place,
     incoming: Mapping[str, Stored],
     *,
-    body: Steps,  # noqa: F821 (a list of steps; the plan has them)
     rounds: int,
     policy: Contender,
     reset_policy_to: Literal["last", "initial"] = "last",
@@ -43,14 +42,9 @@ async def loop(
     """
     from winsome.recipes.plan import ENTRY
 
-    if rounds < 1:
-        raise BadInput(f"rounds: {rounds} does nothing; give 1 or more")
-    for key, values in (schedule or {}).items():
-        if len(values) != rounds:
-            raise BadInput(f"schedule: {key} has {len(values)} values for {rounds} rounds; give one a round")
     frames, now = dict(incoming), policy.name
     iterates: dict[str, str] = {}
-    for number in range(rounds):
+    for number, body in enumerate(step.variants.values()):
         begin = now if reset_policy_to == "last" else policy.name
         here = replace(
             place,
@@ -59,10 +53,9 @@ async def loop(
             path=f"{place.path}{step.id}/{number + 1}/",
             shift=place.shift + number,
             carried=place.carried | frozenset(carry),
-            changes={**place.changes, **{key: values[number] for key, values in (schedule or {}).items()}},
         )
-        products = await engine.run(step.body, here)
-        own = [products[inner.id] for inner in step.body]
+        products = await engine.run(body, here)
+        own = [products[inner.id] for inner in body]
         trained = [made.contender for made in own if made.contender is not None]
         if trained:
             now = trained[-1]
@@ -71,3 +64,14 @@ async def loop(
         frames = {**incoming, **{name: last[name] for name in carry if name in last}}
     contenders = iterates if keep_iterates else {f"round {rounds}": now}
     return Product({**incoming, **last}, contenders, {"rounds": rounds})
+
+
+def variants(settings: Mapping[str, Any], place: At) -> dict[str, dict[str, Any]]:
+    """Round -> what of the body is changed in it; BadInput where the schedule does not fit."""
+    rounds, schedule = settings["rounds"], settings.get("schedule") or {}
+    if not isinstance(rounds, int) or rounds < 1:
+        raise place.bad(f"rounds: {rounds} does nothing; give 1 or more")
+    for key, values in schedule.items():
+        if not isinstance(values, list) or len(values) != rounds:
+            raise place.bad(f"schedule: {key} needs a list of {rounds} values, one a round")
+    return {str(n + 1): {key: values[n] for key, values in schedule.items()} for n in range(rounds)}

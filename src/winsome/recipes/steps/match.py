@@ -72,7 +72,7 @@ async def match(
         for label, name in product.contenders.items()
         if label
     }
-    found = await compared(session, names, settings, engine.record.command, quiet=engine.quiet)
+    found = await compared(session, names, settings, engine.record.command, quiet=True)
     engine.stop_if_unfinished(step)
     entry = {
         "step": f"{place.path}{step.id}",

@@ -26,7 +26,7 @@ def mix(
     weights: dict[str, float] | None = None,
     sizes: dict[str, int] | None = None,
     by: Column = "source",
-    on: Frame = "",
+    frame: Frame = "",
     cap_per: int | None = None,
     within: Literal["uniform", "temperature"] = "uniform",
     temperature: float = 1.0,
@@ -36,12 +36,12 @@ def mix(
 
     by: `source` (the steps) or a column such as lang or node, whose values are then the parts. sizes: rows of each part. weights:
     shares of the parts, as many rows in all as the scarcest part allows. within `temperature`: shares are sizes to the power 1 /
-    temperature. cap_per: rows of a part at most. Without any of them everything is kept. on: the frame that is mixed.
+    temperature. cap_per: rows of a part at most. Without any of them everything is kept. frame: the frame that is mixed.
     """
     import numpy as np
     import polars as pl
 
-    name = on or next(n for n in LATEST if any(key.endswith(f".{n}") for key in frames))
+    name = frame or next(n for n in LATEST if any(key.endswith(f".{n}") for key in frames))
     parts = _disjoint(
         {key.rpartition(".")[0]: t for key, t in frames.items() if key.endswith(f".{name}")}, id_of(name)
     )

@@ -15,13 +15,13 @@ PLANNED = ("keep",)
 
 
 async def select(
-    frames: Frames, *, rule: Rule, on: Frame = "", aspect: str = "", by: str = "", run: Run
+    frames: Frames, *, rule: Rule, frame: Frame = "", aspect: str = "", by: str = "", run: Run
 ) -> Kept:
     """The rows that `rule` chooses, and of other frames those that do not hang on rows that are gone.
 
-    on: prompts, responses, pairs or documents (default what was made last). aspect, by: whose scores a rule of scores reads.
+    frame: prompts, responses, pairs or documents (default what was made last). aspect, by: whose scores a rule of scores reads.
     """
-    name = subject(frames, rule, on)
+    name = subject(frames, rule, frame)
     table = with_scores(frames, name, aspect, by) if rule.reads_scores else frames[name]
     made = await rule(table, run)
     return narrowed(frames, name, made.frames["rows"], made.dropped)

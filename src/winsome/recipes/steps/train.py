@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import Any
+from typing import Any, Literal
 
-from winsome.errors import Unsupported
+from winsome.errors import BadInput, Unsupported
 from winsome.frames import Frames, Kept
 from winsome.matchmaking.session import Session
 from winsome.protocols import Contender
@@ -20,11 +20,33 @@ READS = ("prompts",)
 CONTENDER = True
 
 
-async def train(frames: Frames, *, kind: Rule, from_: Contender, run: Session) -> Made:
+LEARNT = {
+    "pairs": ("prompts", "responses", "pairs"),
+    "responses": ("prompts", "responses"),
+    "ranked": ("prompts", "responses", "scores"),
+}
+"""What is learnt -> the frames that a trainer then gets."""
+
+
+async def train(
+    frames: Frames,
+    *,
+    kind: Rule,
+    from_: Contender,
+    data: Literal["pairs", "responses", "ranked"] | None = None,
+    run: Session,
+) -> Made:
     """The checkpoint that the trainer `kind` makes of the contender `from` and the frames that reach it, as a contender's name.
 
-    Every other key is one of the trainer's own settings. A training that was cut off goes on from its last checkpoint.
+    data: what is learnt: pairs, responses as they stand, or all answers of a prompt ranked by their scores (default pairs where there
+    are any, else responses). Every other key is one of the trainer's own settings. A training that was cut off goes on from its last
+    checkpoint.
     """
+    wanted = LEARNT[data or ("pairs" if "pairs" in frames else "responses")]
+    missing = [name for name in wanted if name not in frames]
+    if missing:
+        raise BadInput(f"train: no {missing[0]} reach this step; put a step that makes them before")
+    learnt = {name: frames[name] for name in wanted}
     trainer = kind.found.function
     if kind.found.own:
         raise Unsupported(
@@ -32,10 +54,10 @@ async def train(frames: Frames, *, kind: Rule, from_: Contender, run: Session) -
         )
     settings = {**kind.settings, **({"run": run} if takes_run(trainer) else {})}
     if inspect.iscoroutinefunction(trainer):
-        name = await trainer(from_.name, frames, **settings)
+        name = await trainer(from_.name, learnt, **settings)
     else:
-        name = await asyncio.to_thread(trainer, from_.name, frames, **settings)
-    rows = {frame: table.height for frame, table in frames.items()}
+        name = await asyncio.to_thread(trainer, from_.name, learnt, **settings)
+    rows = {frame: table.height for frame, table in learnt.items()}
     return Made(
         Kept(planned=0), {"": str(name)}, {"trained_on": rows, "from": from_.name, "trainer": kind.name}
     )

@@ -13,12 +13,12 @@ RULES, RULE = "Transform", "op"
 READS: tuple[str, ...] = ()
 
 
-async def transform(frames: Frames, *, op: Rule, on: Frame = "", run: Run) -> Kept:
+async def transform(frames: Frames, *, op: Rule, frame: Frame = "", run: Run) -> Kept:
     """The rows that `op` makes of a frame's rows.
 
-    on: prompts, responses, pairs or documents (default the op's own, else what was made last).
+    frame: prompts, responses, pairs or documents (default the op's own, else what was made last).
     """
-    name = subject(frames, op, on)
+    name = subject(frames, op, frame)
     made = await op(frames[name], run)
     if "rows" in made.frames:
         rows = made.frames["rows"]
