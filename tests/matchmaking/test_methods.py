@@ -35,7 +35,10 @@ def test_repeats_tell_the_judges_noise_in_every_row() -> None:
     assert np.sqrt(np.square(parts).sum()) == pytest.approx(row["standard_error"], rel=0.1)
     assert "repeat_error" not in standings.row("y").extra
     once = repeated(np.random.default_rng(0), repeats=1)
-    assert "repeat_error" not in winsome.rank(once, method="win-rate", baseline="y").row("x").extra
+    both_orders = winsome.rank(once, method="win-rate", baseline="y").row("x").payload()
+    # Asked once an order, the judge's noise is part of what orders add: 3/16 of each of two asks of 80 prompts.
+    assert both_orders["repeat_error"] is None
+    assert both_orders["order_error"] == pytest.approx(100 * np.sqrt(3 / 16 / (2 * 80)), rel=0.15)
 
 
 def test_glicko2_goes_by_the_time_column_and_says_so(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from winsome.matchmaking.baselines import Baselines
 from winsome.matchmaking.door import Asked
 from winsome.matchmaking.figures import figure
 from winsome.matchmaking.judge_cards import card_of
+from winsome.matchmaking.judge_errors import with_judge_noise
 from winsome.matchmaking.judging import Judging
 from winsome.matchmaking.preflight import Estimate
 from winsome.matchmaking.run_folder import FORMAT, now, outcome_counts, reasons, versions, write
@@ -85,7 +86,7 @@ def concluded(found: Found, seconds: float) -> Comparison:
     standings = (
         figure(suite.figure, rows, asks, baseline, seed=settings.seed)
         if suite.figure not in ("", "win-rate")
-        else win_rate(battles, baseline=baseline, seed=settings.seed)
+        else with_judge_noise(win_rate(battles, baseline=baseline, seed=settings.seed), rows)
     ).named(suite.full_name, _label(judge))
     if settings.stop_when == "decided":
         standings = anytime(standings, battles, level=simultaneous(standings.level, len(plan.names) - 1))

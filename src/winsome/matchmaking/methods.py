@@ -11,6 +11,7 @@ import numpy as np
 
 from winsome.errors import BadInput
 from winsome.matchmaking import calibration
+from winsome.matchmaking.judge_errors import with_judge_noise
 from winsome.matchmaking.style_columns import with_style
 from winsome.matchmaking.verdict_files import Recorded, in_order_of_time, without_absent
 from winsome.standings import (
@@ -22,7 +23,6 @@ from winsome.standings import (
     elo,
     glicko2,
     grade_mean,
-    judge_noise,
     length_controlled,
     style_controlled,
     wildbench_score,
@@ -78,8 +78,8 @@ TAKES: dict[Method, tuple[str, ...]] = {
     "bt-rao-kupper": (*COMPARED, "anchor"),
     "elo": (*COMPARED, "passes"),
     "glicko2": ("by",),
-    "grade-mean": (),
-    "wb-score": (),
+    "grade-mean": ("by",),
+    "wb-score": ("by",),
     "wb-reward": (*COMPARED, "baseline", "baseline_row"),
 }
 """Method -> the settings that it takes beside level and seed."""
@@ -129,11 +129,12 @@ def _by_method(found: Recorded, method: Method, settings: Settings) -> Standings
     found = with_style(found, settings.control)
     battles = found.contests
     if method == "win-rate":
-        return _with_judge_noise(_win_rate(battles, settings), found.asks, settings)
+        standings = _win_rate(battles, settings)
+        return with_judge_noise(standings, found.asks) if settings.cluster in (None, "prompt") else standings
     if method == "lc":
         return _length_controlled(found, battles, settings)
     if method == "wb-reward":
-        return _reward(battles, settings)
+        return _reward(battles, settings, found.parts)
     return with_groups(battles, lambda part, _: _rated(part, method, settings, found.in_time), settings.by)
 
 
@@ -158,25 +159,6 @@ def _win_rate(battles: Battles, settings: Settings) -> Standings:
         baseline_row=settings.baseline_row,
         seed=settings.seed,
     )
-
-
-def _with_judge_noise(standings: Standings, asks: Battles | None, settings: Settings) -> Standings:
-    """With repeats, what prompts, orders and repeats each contribute to a row's standard error, in points."""
-    repeated = asks is not None and asks.repeat is not None and bool((asks.repeat != asks.repeat[0]).any())
-    one_opponent = settings.baseline is not None or len(standings.rows) == 2
-    if asks is None or not repeated or not one_opponent or settings.cluster not in (None, "prompt"):
-        return standings
-    if asks.cluster is None or (asks.weight != asks.weight[0]).any():
-        return standings
-
-    def told(row: Row) -> Row:
-        if row.contender == settings.baseline or row.n < 2 or row.estimate is None:
-            return row
-        noise = judge_noise(asks, row.contender, baseline=settings.baseline)
-        parts = {"prompt_error": noise.prompt_error, "order_error": noise.order_error}
-        return replace(row, extra={**row.extra, **parts, "repeat_error": noise.repeat_error})
-
-    return replace(standings, rows=tuple(map(told, standings.rows)))
 
 
 def _length_controlled(found: Recorded, battles: Battles, settings: Settings) -> Standings:
@@ -291,16 +273,28 @@ def _graded(found: Recorded, method: Method, settings: Settings) -> Standings:
             f"method {method} needs single grades; {found.name} holds comparisons: use win-rate or bt"
         )
     lowest, highest = found.scale
-    standings = grade_mean(found.grades, lowest=lowest, highest=highest, level=settings.level)
+    standings = grade_mean(found.grades, lowest=lowest, highest=highest, level=settings.level, by=settings.by)
     if method == "grade-mean":
         return standings
-    scale = f"WB-Score from {wildbench_score(lowest):g} to {wildbench_score(highest):g}"
-    rows = tuple(_moved(row, wildbench_score, 2.0, {"grade_mean": row.estimate}) for row in standings.rows)
-    return replace(standings, method=method, rows=rows, scale=scale)
+
+    def scores(rows: Sequence[Row]) -> tuple[Row, ...]:
+        return tuple(_moved(row, wildbench_score, 2.0, {"grade_mean": row.estimate}) for row in rows)
+
+    return replace(
+        standings,
+        method=method,
+        rows=scores(standings.rows),
+        scale=f"WB-Score from {wildbench_score(lowest):g} to {wildbench_score(highest):g}",
+        groups={name: scores(rows) for name, rows in standings.groups.items()},
+    )
 
 
-def _reward(battles: Battles, settings: Settings) -> Standings:
+def _reward(battles: Battles, settings: Settings, parts: Mapping[str, Battles]) -> Standings:
     """WB-Reward: half points for small wins and losses, whole ones for large; tasks without a verdict count none."""
+    if settings.by is not None and parts:
+        alone = replace(settings, by=None)
+        groups = {name: _in_group(name, _reward(part, alone, {})) for name, part in parts.items()}
+        return replace(_reward(battles, alone, {}), groups=groups)
     if settings.baseline is None:
         raise BadInput("method wb-reward measures against a reference; give --baseline NAME")
     if battles.extent is None:
@@ -362,6 +356,10 @@ def reward_standings(
         groups=groups,
         decisions=(),
     )
+
+
+def _in_group(name: str, standings: Standings) -> tuple[Row, ...]:
+    return tuple(replace(row, group=name) for row in standings.rows)
 
 
 def _moved(row: Row, to: Callable[[float], float], stretch: float, extra: Mapping[str, float | None]) -> Row:

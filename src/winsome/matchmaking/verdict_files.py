@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from winsome.errors import BadInput
+from winsome.matchmaking.verdict_columns import with_mt_bench_categories, with_order
 from winsome.standings.battles import Battles
 from winsome.standings.combine import combine
 from winsome.standings.grades import Grades
@@ -36,7 +38,8 @@ class Recorded:
     """Verdicts as they were read. `asks` are battles before `combine`; `grades` stand instead for single grades.
 
     baseline: the one that the format measures against, None where it has none. frame: the rows as read, None for Battles; its
-    `record` is the place of each row in the files at `paths`, one below the other.
+    `record` is the place of each row in the files at `paths`, one below the other. parts: battles by category, where a
+    prompt may be in several and a column could not say so.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Recorded:
     frame: pl.DataFrame | None = None
     paths: tuple[Path, ...] = ()
     in_time: bool = False
+    parts: Mapping[str, Battles] = field(default_factory=dict[str, Battles])
 
     @property
     def judge(self) -> str:
@@ -92,7 +96,7 @@ def recorded(
     named = ", ".join(Path(path).name for path in paths)
     found, forced = _format(paths[0], format)
     if found in GRADES:
-        return _grades(formats.grades(*paths, format=forced), named, found, aspect)
+        return _grades(formats.grades(*paths, format=forced), named, found, aspect, category)
     if found == "wildbench_rewards":
         return _rewards(paths, named, margin, baseline, category)
     frame = formats.verdicts(*paths, format=forced)
@@ -104,6 +108,10 @@ def recorded(
         baseline = _common_baseline(frame, named, category)
     if found == "battles":
         frame = frame.with_row_index("record")
+    elif found == "alpaca_eval_annotations":
+        frame = with_order(frame)
+    elif found == "mt_bench_pairs":
+        frame = with_mt_bench_categories(frame)
     read = _of_frame(frame, named, found, baseline, aspect, category)
     return replace(read, paths=tuple(map(Path, paths)))
 
@@ -174,10 +182,21 @@ def _common_baseline(frame: pl.DataFrame, named: str, category: str | None) -> s
     return str(second[0]) if second else ""
 
 
-def _grades(frame: pl.DataFrame, name: str, format: str, aspect: str | None) -> Recorded:
-    if aspect is not None:
-        frame = _only(frame, "aspect", aspect, name)
-    grades = Grades.of(frame["model"].to_list(), frame["grade"].to_list(), frame["prompt_id"].to_list())
+def _grades(
+    frame: pl.DataFrame, name: str, format: str, aspect: str | None, category: str | None
+) -> Recorded:
+    if format == "mt_bench_singles":
+        frame = with_mt_bench_categories(frame)
+    for column, value in (("aspect", aspect), ("category", category)):
+        if value is not None:
+            frame = _only(frame, column, value, name)
+    known = "category" in frame.columns and frame["category"].null_count() < frame.height
+    grades = Grades.of(
+        frame["model"].to_list(),
+        frame["grade"].to_list(),
+        frame["prompt_id"].to_list(),
+        frame["category"].to_list() if known else None,
+    )
     return Recorded(name, format, grades=grades, scale=GRADES[format], frame=frame)
 
 
@@ -185,18 +204,29 @@ def _rewards(
     paths: list[str | Path], name: str, margin: int, baseline: str | None, category: str | None
 ) -> Recorded:
     """WB-Reward counts as a row a task, so that intervals know how many tasks there were."""
-    import polars as pl
-
     from winsome.ledger.formats import wildbench
     from winsome.ledger.formats.reading import read
 
-    if category is not None:
-        raise BadInput(f"{name}: the counts of a category leave the unread tasks out; leave --category out")
+    sources = [read(path) for path in paths]
     reference = baseline or "reference"
-    frame = pl.concat([wildbench.rewards(read(path), margin, reference) for path in paths])
-    rows = frame.select(pl.exclude("weight").repeat_by(pl.col("weight").cast(pl.UInt32)).explode())
-    asks = Battles.from_frame(rows, name=name)
-    return Recorded(name, "wildbench_rewards", asks, baseline=reference, frame=rows)
+    labels = sorted({label for source in sources for label in wildbench.reward_categories(source, margin)})
+    if category is not None and category not in labels:
+        raise BadInput(f'{name}: no category "{category}" (found: {", ".join(labels)[:90]}); choose one')
+
+    def rows(label: str | None) -> pl.DataFrame:
+        import polars as pl
+
+        frame = pl.concat([wildbench.rewards(source, margin, reference, label) for source in sources])
+        return frame.select(pl.exclude("weight").repeat_by(pl.col("weight").cast(pl.UInt32)).explode())
+
+    frame = rows(category)
+    asks = Battles.from_frame(frame, name=name)
+    parts = (
+        {}
+        if category is not None
+        else {label: Battles.from_frame(rows(label), name=name) for label in labels}
+    )
+    return Recorded(name, "wildbench_rewards", asks, baseline=reference, frame=frame, parts=parts)
 
 
 def in_order_of_time(found: Recorded) -> Recorded:
@@ -205,8 +235,9 @@ def in_order_of_time(found: Recorded) -> Recorded:
 
     if found.frame is None or "time" not in found.frame.columns:
         return found
-    number = found.frame["time"].cast(pl.Float64, strict=False)
-    key = number if number.null_count() == found.frame["time"].null_count() else found.frame["time"]
+    words = found.frame["time"].cast(pl.String)
+    number = words.cast(pl.Float64, strict=False)
+    key = number if number.null_count() == words.null_count() else words
     frame = found.frame.with_columns(key.alias("time")).sort("time", maintain_order=True, nulls_last=True)
     return replace(found, frame=frame, asks=Battles.from_frame(frame, name=found.name), in_time=True)
 

@@ -21,6 +21,7 @@ SECTIONS = {
     "headline": sections.headline,
     "standings": sections.standings,
     "differences": sections.differences,
+    "errors": sections.sources_of_error,
     "counts": sections.counts,
     "matrix": breakdown.matrix,
     "length": breakdown.length,

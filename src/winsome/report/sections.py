@@ -7,6 +7,7 @@ from typing import Any
 
 from winsome.records import OUTCOMES, SCORED
 from winsome.report.charts import axis, drawn_scale, forest, scale, shares
+from winsome.report.errors_of import SOURCES
 from winsome.report.headline import digits, opposed, ranks
 from winsome.report.markup import Markup, el, join, name
 from winsome.report.tables import Document, cell, how, number, row, span, table, th, th_plot
@@ -107,6 +108,32 @@ def differences(document: Document) -> Markup:
             "The difference of two win rates on the prompts where both met the same opponents: what is hard or easy for both "
             "cancels, so it is known better than the two intervals above suggest.",
             "These are single comparisons; the possible ranks above allow for all pairs at once.",
+        ),
+    )
+
+
+def sources_of_error(document: Document) -> Markup:
+    """What prompts, orders and the judge's own noise each add to the standard errors; empty where nothing was asked twice."""
+    lines = [line for line in document["standings"]["rows"] if line.get("prompt_error") is not None]
+    if not lines:
+        return Markup()
+    rows = [
+        row(
+            name(line["contender"]),
+            cell(number(line["standard_error"], 2), "standard error", "num strong"),
+            *(cell(number(line.get(key), 2), title, "num") for key, title in SOURCES.items()),
+        )
+        for line in lines
+    ]
+    heads = ("contender", th("standard error", "num"), *(th(title, "num") for title in SOURCES.values()))
+    return join(
+        table("Where the error comes from, in points", heads, rows, "stack errors"),
+        how(
+            "The parts add up as squares. Prompts: another set of prompts would have given another figure. Orders: the judge "
+            "decides otherwise when the answers change seats. Repeats: the judge decides otherwise when asked the same again.",
+            "More prompts make all three smaller; more orders or repeats only their own. A dash is what the design knows nothing "
+            "of it: without repeats the judge's noise is part of what orders add. The parts are estimates, so their sum differs a "
+            "little from the standard error.",
         ),
     )
 

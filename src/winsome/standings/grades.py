@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from winsome.errors import BadInput
-from winsome.standings.columns import Codes, Floats, Ints, dense
+from winsome.standings.columns import Bools, Codes, Floats, Ints, dense
 from winsome.standings.intervals import ClusteredMean, check_level, clustered_mean, score_interval
 from winsome.standings.ranking import decided_pairs, possible_ranks, share_difference_p_values
 from winsome.standings.table import Row, Standings
@@ -27,19 +28,46 @@ class Grades:
 
     @staticmethod
     def of(
-        contender: Sequence[str], grade: Sequence[float | None], prompt: Sequence[str] | None = None
+        contender: Sequence[str],
+        grade: Sequence[float | None],
+        prompt: Sequence[str] | None = None,
+        category: Sequence[str | None] | None = None,
     ) -> Grades:
         """Grades of plain columns; None is a grade that was not read."""
         codes = Codes.of(contender)
         values = np.array([math.nan if g is None else g for g in grade], np.float64)
-        return Grades(tuple(codes.labels), codes.values, values, None if prompt is None else Codes.of(prompt))
+        return Grades(
+            tuple(codes.labels),
+            codes.values,
+            values,
+            None if prompt is None else Codes.of(prompt),
+            None if category is None else Codes.of(category),
+        )
+
+    def take(self, rows: Bools) -> Grades:
+        """These rows alone, with the names that are in them."""
+        place, _ = dense(self.contender[rows])
+        present = np.isin(np.arange(len(self.names)), self.contender[rows]).tolist()
+
+        def part(codes: Codes | None) -> Codes | None:
+            return None if codes is None else Codes(codes.values[rows], codes.labels)
+
+        names = tuple(name for name, there in zip(self.names, present, strict=True) if there)
+        return Grades(names, place, self.grade[rows], part(self.cluster), part(self.category))
 
 
-def grade_mean(grades: Grades, *, lowest: float, highest: float, level: float = 0.95) -> Standings:
+def grade_mean(
+    grades: Grades,
+    *,
+    lowest: float,
+    highest: float,
+    level: float = 0.95,
+    by: Literal["category"] | None = None,
+) -> Standings:
     """Mean grades with the score interval, clustered by prompt; turns and repeats of a prompt are one cluster.
 
     lowest, highest: ends of the scale; a grade counts as its share of the way between them. Raises BadInput for a grade
-    outside, naming the row, and where no grade was read.
+    outside, naming the row, where no grade was read, and for `by` without categories.
     """
     check_level(level)
     if not lowest < highest:
@@ -53,10 +81,36 @@ def grade_mean(grades: Grades, *, lowest: float, highest: float, level: float = 
         )
     if not scored.any():
         raise BadInput(f"no grade among {len(scored)} rows; nothing can be ranked")
+    rows, warnings = _rows(grades, lowest, highest - lowest, level, "")
+    groups: dict[str, tuple[Row, ...]] = {}
+    if by is not None:
+        if grades.category is None:
+            raise BadInput("by category: the grades have no category; give that column or leave --by out")
+        for code, label in enumerate(grades.category.labels):
+            own = grades.category.values == code
+            if own.any():
+                groups[label], told = _rows(grades.take(own), lowest, highest - lowest, level, label)
+                warnings += [f"{label}: {warning}" for warning in told]
+    missing = int((~scored).sum())
+    return Standings(
+        method="grade-mean",
+        rows=rows,
+        scale=f"grade from {lowest:g} to {highest:g}",
+        level=level,
+        groups=groups,
+        dropped=(("unparsed", missing),) if missing else (),
+        warnings=tuple(warnings),
+    )
+
+
+def _rows(
+    grades: Grades, lowest: float, span: float, level: float, group: str
+) -> tuple[tuple[Row, ...], list[str]]:
+    """The rows of all contenders, best first, and the warnings on them."""
+    scored = ~np.isnan(grades.grade)
     codes = (
         np.arange(len(scored), dtype=np.int32) if grades.cluster is None else dense(grades.cluster.values)[0]
     )
-    span = highest - lowest
     means: list[ClusteredMean | None] = []
     for code in range(len(grades.names)):
         own = scored & (grades.contender == code)
@@ -72,26 +126,17 @@ def grade_mean(grades: Grades, *, lowest: float, highest: float, level: float = 
         counts = {"graded": read, "unparsed": unread}
         if mean is None:
             warnings.append(f"{name}: no grade was read: no estimate")
-            rows.append(Row(name, None, None, None, None, 0, 0, counts))
+            rows.append(Row(name, None, None, None, None, 0, 0, counts, group=group))
             continue
         if mean.few_clusters:
             warnings.append(f"{name}: few effective clusters ({mean.effective_clusters:.1f} of {mean.n})")
         low, high = (lowest + span * end for end in score_interval(mean, level))
-        estimate, error = lowest + span * mean.mean, span * mean.standard_error
-        figures = (estimate, error, low, high)
+        figures = (lowest + span * mean.mean, span * mean.standard_error, low, high)
         few = mean.few_clusters
-        rows.append(Row(name, *figures, mean.n, read, counts, ranks[code], few_clusters=few))
-    missing = int((~scored).sum())
-    return Standings(
-        method="grade-mean",
-        rows=tuple(
-            sorted(rows, key=lambda row: (row.estimate is None, -(row.estimate or 0.0), row.contender))
-        ),
-        scale=f"grade from {lowest:g} to {highest:g}",
-        level=level,
-        dropped=(("unparsed", missing),) if missing else (),
-        warnings=tuple(warnings),
-    )
+        rows.append(Row(name, *figures, mean.n, read, counts, ranks[code], group=group, few_clusters=few))
+    return tuple(
+        sorted(rows, key=lambda row: (row.estimate is None, -(row.estimate or 0.0), row.contender))
+    ), warnings
 
 
 def wildbench_score(score: float) -> float:

@@ -64,7 +64,7 @@ def length_controlled(
     longer and shorter (shares of the answers, against the baseline's), extrapolation (the words of the flag where nearly all
     are on one side, else None), influence (the largest change of the figure, in points, when one prompt is dropped, by one
     step of the fit) with influential_prompt, and lc_standard_error, the published std(prediction) / sqrt(n), which leaves
-    the error of the fit out. A covariate that never differs enters no fit and has no coefficient. penalty: none; l1 with `c`, the inverse strength of
+    the error of the fit out (None without difficulties, where all predictions are one). A covariate that never differs enters no fit and has no coefficient. penalty: none; l1 with `c`, the inverse strength of
     scikit-learn; l1-cv picks it by 5-fold cross-validation from ten values in 1e-4 .. 1e4 (needs the gamed labels).
     A contender has no estimate, and a warning says so, where its fit is not identified: separation, or every answer on
     one side of the baseline's length and no gamed rows. Raises BadInput for a covariate or a difficulty that is missing.
@@ -180,7 +180,7 @@ def _fitted(
         "win_rate": 100 * raw.mean,
         "discrete_win_rate": 100 * discrete,
         "lc_standard_error": float(100 * prediction.std(ddof=1) / np.sqrt(len(prediction)))
-        if len(prediction) > 1
+        if len(prediction) > 1 and difficulty is not None
         else None,
     }
     for place, name in enumerate(covariates):

@@ -72,6 +72,7 @@ def _beside(source: Source, place: int) -> Row:
         "prompt_id": label(source, place, "question_id"),
         "judge": judge_of(row.get("judge")),
         "aspect": "" if turn is None else f"turn {turn:g}",
+        **({"category": optional(row, "category")} if "category" in row else {}),
     }
 
 

@@ -36,6 +36,7 @@ def scores(source: Source) -> pl.DataFrame:
                 "grade": grade,
                 "prompt_id": label(source, place, "session_id"),
                 "judge": optional(row, "judge"),
+                "category": optional(row, "category", "primary_tag"),
                 "length": None if words is None else len(words.strip()),
             }
         )
@@ -69,11 +70,13 @@ def pairs(source: Source) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"extent": pl.Float64})
 
 
-def rewards(source: Source, margin: int = -1, reference: str = "reference") -> pl.DataFrame:
+def rewards(
+    source: Source, margin: int = -1, reference: str = "reference", category: str | None = None
+) -> pl.DataFrame:
     """Verdicts of the published counts at one length margin, a row a count: weight is how often, extent how large.
 
     Tasks of `total` without a usable verdict are one row with share null (outcome unparsed). The file names the reference
-    model nowhere but in its own name, so `reference` does.
+    model nowhere but in its own name, so `reference` does. category: its counts alone, which leave unread tasks out.
     """
     import polars as pl
 
@@ -84,6 +87,11 @@ def rewards(source: Source, margin: int = -1, reference: str = "reference") -> p
     rows: list[Row] = []
     for model, counts in mapping(models).items():
         found = mapping(counts)
+        if category is not None:
+            found = mapping(mapping(found.get("task_categorized_results")).get(category))
+            if not found:
+                continue
+            found["total"] = sum(_count(source, model, found, name) for name in REWARD)
         numbers = {name: _count(source, model, found, name) for name in (*REWARD, "total")}
         unread = numbers["total"] - sum(numbers[name] for name in REWARD)
         if unread < 0:
@@ -99,6 +107,14 @@ def rewards(source: Source, margin: int = -1, reference: str = "reference") -> p
     if frame.is_empty():
         refuse(source.path, "has no verdicts; give a file with at least one")
     return frame
+
+
+def reward_categories(source: Source, margin: int = -1) -> list[str]:
+    """The categories that the published counts tell apart, in alphabetical order; a task may be in several."""
+    models = mapping(source.rows[0].get(str(margin))).values()
+    return sorted(
+        {name for counts in models for name in mapping(mapping(counts).get("task_categorized_results"))}
+    )
 
 
 def _count(source: Source, model: str, counts: dict[str, Any], name: str) -> int:
