@@ -159,15 +159,10 @@ def test_models_are_tried_in_every_style_and_scale() -> None:
     names = entrants(["openai:a"], ["direct", "independent", "combined"], ["5", "10"], ["single", "debate"])
     assert len(names) == 1 + 2 + 2 + 2
     assert all(factory_of(parse(name), "Judge") is not None for name in names)
-    for bad in (
-        (["x"], ["combined"], ["10"], ["single"]),
-        (["x"], ["loud"], ["10"], ["single"]),
-        (["x"], ["combined"], ["1"], ["single"]),
-    ):
-        if bad[1] == ["combined"] and bad[2] == ["10"]:
-            continue
-        with pytest.raises(BadInput):
-            entrants(*bad)
+    with pytest.raises(BadInput, match="no style"):
+        entrants(["x"], ["loud"], ["10"], ["single"])
+    with pytest.raises(BadInput, match="no whole number"):
+        entrants(["x"], ["combined"], ["1"], ["single"])
 
 
 def test_the_cascade_of_two_recorded_judges(shared_data: Path, tmp_path: Path) -> None:
