@@ -155,9 +155,8 @@ def _right(judged: Ints, truth: Ints) -> Floats:
 def of(found: Agreement) -> Figure:
     """An agreement under the names that all figures of a card have."""
     values = found.payload()
-    few = any(text.startswith("few ") for text in values.pop("warnings"))
-    del values["coefficient"]
-    return values | {"few": few}
+    del values["coefficient"], values["warnings"]
+    return values | {"few": found.few_clusters}
 
 
 def tried(figure: Callable[[], Agreement]) -> Figure | None:

@@ -31,6 +31,7 @@ from winsome.standings import (
 from winsome.standings.battles import CODE
 from winsome.standings.intervals import IntervalKind, check_level
 from winsome.standings.length_control import Calibration
+from winsome.standings.ratings import FILE_ORDER
 from winsome.standings.sides import ClusterBy
 from winsome.standings.tabulate import with_groups
 
@@ -234,10 +235,7 @@ def _rated(battles: Battles, method: Method, settings: Settings, in_time: bool) 
                 seed=settings.seed,
             )
         )
-        told = [
-            "order of the column time used" if in_time and w == "file order used" else w
-            for w in found.warnings
-        ]
+        told = ["order of the column time used" if in_time and w == FILE_ORDER else w for w in found.warnings]
         return replace(found, warnings=tuple(told))
     if method != "bt":
         model: Any = method.removeprefix("bt-")

@@ -21,7 +21,10 @@ Weights = Literal["none", "linear", "quadratic"]
 
 @dataclass(frozen=True)
 class Agreement:
-    """A coefficient with its interval; n: clusters, items: what was rated. accuracy lies in [0, 1], the others in [-1, 1]."""
+    """A coefficient with its interval; n: clusters, items: what was rated. accuracy lies in [0, 1], the others in [-1, 1].
+
+    few_clusters: too few effective clusters for the interval to be trusted; a warning says how many.
+    """
 
     coefficient: str
     estimate: float
@@ -31,6 +34,7 @@ class Agreement:
     n: int
     items: int
     warnings: tuple[str, ...] = ()
+    few_clusters: bool = False
 
     def payload(self) -> dict[str, Any]:
         values = {
@@ -49,8 +53,8 @@ def accuracy(first: Ints, second: Ints, cluster: Ints | None = None, *, level: f
     check_level(level)
     mean = clustered_mean((first == second).astype(np.float64), np.ones(len(first)), codes)
     low, high = score_interval(mean, level)
-    notes = _few(mean.effective_clusters, mean.n)
-    return Agreement("accuracy", mean.mean, mean.standard_error, low, high, mean.n, len(first), notes)
+    figures = mean.mean, mean.standard_error, low, high, mean.n, len(first)
+    return Agreement("accuracy", *figures, *_few(mean.effective_clusters, mean.n))
 
 
 def cohen_kappa(
@@ -147,10 +151,8 @@ def pairwise_agreement(ratings: Floats, cluster: Ints | None = None, *, level: f
     agreed = (table * (table - 1.0)).sum(1) / 2.0 / pairs
     mean = clustered_mean(agreed, pairs, codes)
     low, high = score_interval(mean, level)
-    notes = _few(mean.effective_clusters, mean.n)
-    return Agreement(
-        "agreement of two raters", mean.mean, mean.standard_error, low, high, mean.n, len(table), notes
-    )
+    figures = mean.mean, mean.standard_error, low, high, mean.n, len(table)
+    return Agreement("agreement of two raters", *figures, *_few(mean.effective_clusters, mean.n))
 
 
 def rating_counts(item: Ints, category: Ints, items: int, categories: int) -> Floats:
@@ -171,10 +173,10 @@ def _jackknifed(
         left_out = coefficient(totals.sum(0, keepdims=True) - totals)
     share = size / size.sum()
     effective = 1.0 / float(share @ share)
-    notes = _few(effective, clusters)
+    notes, few = _few(effective, clusters)
     if not math.isfinite(estimate):
         notes = (*notes, f"{name} is not defined: every rating is the same")
-        return Agreement(name, math.nan, math.nan, math.nan, math.nan, clusters, items, notes)
+        return Agreement(name, *(math.nan,) * 4, clusters, items, notes, few)
     usable = left_out[np.isfinite(left_out)]
     spread = (
         float(((usable - estimate) ** 2).sum()) * (clusters - 1) / clusters
@@ -186,13 +188,12 @@ def _jackknifed(
             *notes,
             f"{name} has no spread over {clusters} clusters: the interval is that of one more disagreement",
         )
-        return Agreement(
-            name, estimate, math.nan, _rule_of_three(estimate, clusters, level), 1.0, clusters, items, notes
-        )
+        figures = estimate, math.nan, _rule_of_three(estimate, clusters, level), 1.0
+        return Agreement(name, *figures, clusters, items, notes, few)
     error = math.sqrt(spread)
     reach = t_quantile(effective - 1.0, level) * error
     low, high = max(-1.0, estimate - reach), min(1.0, estimate + reach)
-    return Agreement(name, estimate, error, low, high, clusters, items, notes)
+    return Agreement(name, estimate, error, low, high, clusters, items, notes, few)
 
 
 def _rule_of_three(estimate: float, clusters: int, level: float) -> float:
@@ -229,7 +230,8 @@ def _item_clusters(cluster: Ints | None, kept: np.ndarray[Any, np.dtype[np.bool_
     return np.arange(int(kept.sum()), dtype=np.int32) if cluster is None else dense(cluster[kept])[0]
 
 
-def _few(effective: float, clusters: int) -> tuple[str, ...]:
+def _few(effective: float, clusters: int) -> tuple[tuple[str, ...], bool]:
+    """The warning on few effective clusters where it holds, and whether it does."""
     if effective >= FEW_CLUSTERS:
-        return ()
-    return (f"few effective clusters ({effective:.1f} of {clusters}): the interval is rough",)
+        return (), False
+    return (f"few effective clusters ({effective:.1f} of {clusters}): the interval is rough",), True

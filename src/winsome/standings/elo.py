@@ -11,6 +11,7 @@ from winsome.standings.bootstrap import percentile_interval
 from winsome.standings.columns import Floats, counts
 from winsome.standings.intervals import check_level
 from winsome.standings.ranking import decided_pairs, possible_ranks
+from winsome.standings.ratings import FILE_ORDER
 from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes, dropped, pooled, tally
 from winsome.standings.table import Row, Standings
 
@@ -70,7 +71,7 @@ def elo(
             figures = (rating, error, min(low, rating), max(high, rating))
         entered = int(found.n[code]), int(found.battles[code])
         rows.append(Row(name, *figures, *entered, found.counts(code), ranks[code]))
-    order_note = "file order used" if passes == 1 else f"mean over {passes} shuffles, seed {seed}"
+    order_note = FILE_ORDER if passes == 1 else f"mean over {passes} shuffles, seed {seed}"
     return Standings(
         method="elo",
         rows=tuple(sorted(rows, key=lambda row: (-(row.estimate or 0.0), row.contender))),

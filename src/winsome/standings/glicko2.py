@@ -23,7 +23,7 @@ from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats, Ints, sums
 from winsome.standings.intervals import FEW_CLUSTERS, check_level
 from winsome.standings.ranking import decided_pairs, normal_p_values, possible_ranks
-from winsome.standings.ratings import ARENA
+from winsome.standings.ratings import ARENA, FILE_ORDER
 from winsome.standings.sides import check_rankable, dropped, pooled, tally
 from winsome.standings.table import Row, Standings
 
@@ -86,7 +86,7 @@ def glicko2(
     ranks = possible_ranks(skills.rating, decided_pairs(p_values, level))
     found = tally(battles)
     rows: list[Row] = []
-    notes = [*battles.notes, *pooled(battles), "file order used"]
+    notes = [*battles.notes, *pooled(battles), FILE_ORDER]
     for code, name in enumerate(battles.names):
         rating, n = float(skills.rating[code]), int(found.n[code])
         figures = (

@@ -21,6 +21,9 @@ ARENA = 400.0 / math.log(10.0)
 
 MEAN = 1000.0
 
+FILE_ORDER = "file order used"
+"""The warning of ratings that depend on the order of the rows."""
+
 
 def tabulate_ratings(
     battles: Battles,
