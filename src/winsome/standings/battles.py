@@ -140,9 +140,10 @@ def battles(
 def outcome_of(share: Floats) -> NDArray[np.int8]:
     """Win, tie or loss of side a by its share [rows]; NaN is unparsed."""
     codes = np.full(len(share), CODE["unparsed"], np.int8)
-    codes[share > 0.5] = CODE["win"]
-    codes[share == 0.5] = CODE["tie"]
-    codes[share < 0.5] = CODE["loss"]
+    # Added, not assigned: where outcomes alternate, assignment by a mask is ten times as slow.
+    codes += (share > 0.5) * np.int8(CODE["win"] - CODE["unparsed"])
+    codes += (share == 0.5) * np.int8(CODE["tie"] - CODE["unparsed"])
+    codes += (share < 0.5) * np.int8(CODE["loss"] - CODE["unparsed"])
     return codes
 
 
@@ -166,13 +167,8 @@ def _check(battles: Battles) -> None:
     with np.errstate(invalid="ignore"):
         outside = (battles.share < 0) | (battles.share > 1)
     _refuse(outside, battles.share, "share", "is outside [0, 1]; give side a's share")
-    scored = battles.scored
-    _refuse(
-        scored & np.isnan(battles.share), battles.share, "share", "is missing where the outcome is scored"
-    )
-    _refuse(
-        ~scored & ~np.isnan(battles.share), battles.share, "share", "is given where the outcome is not scored"
-    )
+    if not np.array_equal(battles.outcome, outcome_of(battles.share)):
+        _check_outcomes(battles)
     wrong = ~(battles.weight > 0) | ~np.isfinite(battles.weight)
     _refuse(wrong, battles.weight, "weight", "is not a positive number; drop the row or give a weight")
     own = battles.a == battles.b
@@ -181,6 +177,17 @@ def _check(battles: Battles) -> None:
         raise BadInput(
             f"battles: row {row + 1} puts {battles.names[battles.a[row]]!r} against itself; rename one side"
         )
+
+
+def _check_outcomes(battles: Battles) -> None:
+    """The outcomes that are not simply those of the shares."""
+    scored = battles.scored
+    _refuse(
+        scored & np.isnan(battles.share), battles.share, "share", "is missing where the outcome is scored"
+    )
+    _refuse(
+        ~scored & ~np.isnan(battles.share), battles.share, "share", "is given where the outcome is not scored"
+    )
     kinds: tuple[tuple[Outcome, Bools], ...] = (
         ("win", battles.share <= 0.5),
         ("loss", battles.share >= 0.5),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 
 from winsome.errors import BadInput
-from winsome.records import OUTCOMES
+from winsome.records import OUTCOMES, Outcome
 from winsome.standings.battles import CODE, Battles, outcome_of
-from winsome.standings.columns import Codes, Floats, Ints
+from winsome.standings.coding import coded, together
+from winsome.standings.columns import Codes, Floats
 
 WINNERS = {
     "model_a": 1.0, "a": 1.0, "left": 1.0, "win": 1.0,
@@ -30,7 +31,6 @@ NAMED = {
 """Optional columns of names -> fields of Battles."""
 
 COUNTED = ("order", "repeat", "asks")
-FEW = 10_000
 
 
 def from_frame(frame: pl.DataFrame, *, name: str = "battles") -> Battles:
@@ -46,14 +46,10 @@ def from_frame(frame: pl.DataFrame, *, name: str = "battles") -> Battles:
             raise BadInput(f'{name}: no column "{column}" (found: {found[:90]}); rename the column')
     if frame.height == 0:
         raise BadInput(f"{name}: no verdicts; give a file with at least one row")
-    sides = [_names(frame, column, name, needed=False) for column in ("model_a", "model_b")]
-    labels = pl.concat([side.unique() for side in sides]).unique().sort()
-    for side in sides:
-        _refuse_blank(side, labels, frame, name)
-    a, b = (_places(side, labels) for side in sides)
+    a, b = together(*(_sides(frame, column, name) for column in ("model_a", "model_b")))
     share = _share(frame, name)
     optional: dict[str, Any] = {
-        target: _codes(_names(frame, column, name, needed=False))
+        target: coded(_names(frame, column, name))
         for column, target in NAMED.items()
         if column in frame.columns
     }
@@ -62,9 +58,9 @@ def from_frame(frame: pl.DataFrame, *, name: str = "battles") -> Battles:
         optional["extent"] = _floats(frame, "extent", name)
     weight = _floats(frame, "weight", name) if "weight" in frame.columns else np.ones(frame.height)
     return Battles(
-        names=tuple(labels.to_list()),
-        a=a,
-        b=b,
+        names=tuple(a.labels),
+        a=a.values,
+        b=b.values,
         share=share,
         outcome=_outcome(frame, share, name),
         weight=weight,
@@ -101,41 +97,24 @@ def _labelled(codes: Codes) -> pl.Series:
     return labels.gather(pl.select(pl.when(places >= 0).then(places)).to_series())
 
 
-def _names(frame: pl.DataFrame, column: str, name: str, *, needed: bool) -> pl.Series:
+def _names(frame: pl.DataFrame, column: str, name: str) -> pl.Series:
+    values = frame[column]
+    if values.dtype == pl.String or values.dtype == pl.Categorical:
+        return values
     try:
-        values = frame[column].cast(pl.String)
+        return values.cast(pl.String)
     except pl.exceptions.PolarsError as error:
-        raise BadInput(
-            f'{name}: column "{column}" holds {frame[column].dtype}; give names as text'
-        ) from error
-    if needed:
-        _refuse_blank(values, values.unique(), frame, name)
-    return values
+        raise BadInput(f'{name}: column "{column}" holds {values.dtype}; give names as text') from error
 
 
-def _refuse_blank(values: pl.Series, labels: pl.Series, frame: pl.DataFrame, name: str) -> None:
-    """Looks at the few distinct `labels` before the rows."""
-    blank = [word for word in labels if word is None or not word.strip()]
-    if blank:
-        bad = values.is_null() | values.is_in(blank)
-        _refuse(bad, frame[values.name], name, "is empty; name the contender")
-
-
-def _codes(values: pl.Series) -> Codes:
-    labels = values.drop_nulls().unique().sort()
-    return Codes(_places(values, labels), labels.to_list())
-
-
-def _places(values: pl.Series, labels: pl.Series) -> Ints:
-    """[rows] the place of each value among `labels`, -1 for null."""
-    if len(labels) <= FEW:
-        places = values.cast(pl.Enum(labels)).to_physical()
-    else:
-        # With many labels a join takes a third of the time of an Enum.
-        table = pl.DataFrame({"label": labels, "place": np.arange(len(labels), dtype=np.int32)})
-        found = values.rename("label").to_frame().join(table, on="label", how="left", maintain_order="left")
-        places = found["place"]
-    return places.cast(pl.Int32).fill_null(-1).to_numpy()
+def _sides(frame: pl.DataFrame, column: str, name: str) -> Codes:
+    """The codes of a column of contenders, none of them empty; the few labels are looked at before the rows."""
+    values = _names(frame, column, name)
+    found = coded(values)
+    if values.has_nulls() or any(not label.strip() for label in found.labels):
+        blank = values.cast(pl.String).str.strip_chars().fill_null("") == ""
+        _refuse(blank, frame[column], name, "is empty; name the contender")
+    return found
 
 
 def _floats(frame: pl.DataFrame, column: str, name: str) -> Floats:
@@ -174,22 +153,21 @@ def _share(frame: pl.DataFrame, name: str) -> Floats:
     if "winner" not in frame.columns:
         found = ", ".join(frame.columns)
         raise BadInput(f'{name}: no column "winner" or "share" (found: {found[:80]}); rename the column')
-    words = _names(frame, "winner", name, needed=False)
-    share = words.replace_strict(WINNERS, default=None, return_dtype=pl.Float64)
-    unknown = share.is_null() & words.is_not_null()
+    words = coded(_names(frame, "winner", name))
+    share = np.array([*(WINNERS.get(label, np.nan) for label in words.labels), np.nan])[words.values]
+    unknown = pl.Series(np.isnan(share) & (words.values >= 0))
     _refuse(unknown, frame["winner"], name, "is unknown; use model_a, model_b, tie or tie (bothbad)")
-    return share.fill_null(float("nan")).to_numpy()
+    return share
 
 
 def _outcome(frame: pl.DataFrame, share: Floats, name: str) -> Any:
     if "outcome" not in frame.columns:
         return outcome_of(share)
-    words = _names(frame, "outcome", name, needed=True).str.replace_all("_", " ", literal=True)
-    codes = words.replace_strict(
-        {str(word): code for word, code in CODE.items()}, default=None, return_dtype=pl.Int8
-    )
-    _refuse(codes.is_null(), frame["outcome"], name, f"is no outcome; use one of {', '.join(OUTCOMES)}")
-    return codes.to_numpy()
+    words = coded(_names(frame, "outcome", name))
+    known = [CODE.get(cast("Outcome", label.replace("_", " ")), -1) for label in words.labels]
+    codes = np.array([*known, -1], np.int8)[words.values]
+    _refuse(pl.Series(codes < 0), frame["outcome"], name, f"is no outcome; use one of {', '.join(OUTCOMES)}")
+    return codes
 
 
 def _covariates(frame: pl.DataFrame, name: str) -> dict[str, Floats]:

@@ -20,6 +20,9 @@ from winsome.standings.table import Extra
 EXTRAPOLATION = 0.95
 """From this share of longer (or shorter) answers on, the figure at equal length is an extrapolation."""
 
+SINGULAR = 1e-12
+"""Information whose determinant falls to this share without a prompt leaves coefficients that nothing tells."""
+
 
 def without_each(
     design: Floats, equal: Floats, weight: Floats, share: Floats, chance: Floats, prediction: Floats,
@@ -37,11 +40,12 @@ def without_each(
 
     size = design.shape[1]
     scores = by_cluster(design * (weight * (share - chance))[:, None]) * free
-    products = design[:, :, None] * design[:, None, :] * (weight * chance * (1.0 - chance))[:, None, None]
-    own = by_cluster(products.reshape(len(design), size * size)).reshape(clusters, size, size)
-    held = np.eye(size) * (1.0 - free)
-    left = (information - own) * (free[:, None] * free) + held
-    whole = np.linalg.cond(left) < 1e12
+    bend = design.T * (weight * chance * (1.0 - chance))
+    own = by_cluster((bend[:, None] * design.T).reshape(size * size, -1).T).reshape(clusters, size, size)
+    kept, held = free[:, None] * free, np.eye(size) * (1.0 - free)
+    left = (information - own) * kept + held
+    # The share of the information's volume that is left, whatever the units of the features.
+    whole = np.linalg.det(left) > SINGULAR * np.linalg.det(information * kept + held)
     left[~whole] = np.eye(size)
     step = -np.linalg.solve(left, scores[:, :, None])[:, :, 0]
     slopes = equal * (weight * prediction * (1.0 - prediction))[:, None]

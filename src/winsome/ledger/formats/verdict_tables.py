@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from winsome.ledger.formats.complaints import listed, refuse, shown
 from winsome.ledger.formats.fields import label, number
-from winsome.ledger.formats.flat_lines import each_distinct, flat_lines
+from winsome.ledger.formats.flat_lines import FEW, each_distinct, flat_lines
 from winsome.ledger.formats.reading import (
     BLANK,
     Row,
@@ -203,13 +203,11 @@ def _slow(path: Path, columns: dict[str, str]) -> pl.DataFrame:
 
 
 def _finished(path: Path, frame: pl.DataFrame, columns: dict[str, str], *, arena: bool) -> pl.DataFrame:
-    import polars as pl
-
     for name in frame.columns:
         if _kind(name) == "text":
             # Times may be words or numbers, and 1.5 million numbers as words would cost as much as reading them.
             if name != "time" or not frame[name].dtype.is_numeric():
-                frame = frame.with_columns(pl.col(name).cast(pl.String))
+                frame = frame.with_columns(_texts(frame[name]))
         elif not frame[name].dtype.is_numeric():
             frame = frame.with_columns(_numbers(path, frame[name]))
     names: set[str] = set()
@@ -231,6 +229,16 @@ def _finished(path: Path, frame: pl.DataFrame, columns: dict[str, str], *, arena
     if "language" in frame.columns:
         frame = frame.rename({"language": "lang"})
     return frame
+
+
+def _texts(values: pl.Series) -> pl.Series:
+    """The column as text; as a Categorical where texts repeat, so that they are looked at once."""
+    import polars as pl
+
+    if values.dtype == pl.Categorical:
+        return values
+    texts = values.cast(pl.String)
+    return texts.cast(pl.Categorical) if texts.head(10 * FEW).n_unique() <= FEW else texts
 
 
 def _numbers(path: Path, values: pl.Series) -> pl.Series:
