@@ -176,7 +176,7 @@ def _jackknifed(
     notes, few = _few(effective, clusters)
     if not math.isfinite(estimate):
         notes = (*notes, f"{name} is not defined: every rating is the same")
-        return Agreement(name, *(math.nan,) * 4, clusters, items, notes, few)
+        return Agreement(name, math.nan, math.nan, math.nan, math.nan, clusters, items, notes, few)
     usable = left_out[np.isfinite(left_out)]
     spread = (
         float(((usable - estimate) ** 2).sum()) * (clusters - 1) / clusters
