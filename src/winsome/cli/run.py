@@ -54,7 +54,9 @@ def add(parser: Parser) -> None:
         metavar="DIR",
         help="where results of steps are kept (default cache, beside the folder of runs)",
     )
-    parser.add_argument("--open", action="store_true", help="open the report of the last match in the browser")
+    parser.add_argument(
+        "--open", action="store_true", help="open the report of the last match in the browser"
+    )
     options.asking(parser)
     options.everywhere(parser)
     parser.set_defaults(seed=None)
@@ -144,5 +146,3 @@ def _print(made: Estimate) -> None:
     console.print(table)
     for line in made.notes:
         console.print(line)
-
-

@@ -15,7 +15,7 @@ from winsome.matchmaking.session import Session
 from winsome.recipes import cache
 from winsome.recipes.cache import Product, Stored
 from winsome.recipes.laws import lawful
-from winsome.recipes.plan import ENTRY, Planned, with_names
+from winsome.recipes.plan import ENTRY, Planned, no_roles, with_names
 from winsome.recipes.record import Record
 from winsome.recipes.rules import Rule, takes_run
 from winsome.recipes.schema import converted, role_type
@@ -125,7 +125,7 @@ class Engine:
     def _incoming(self, step: Planned, place: Place) -> dict[str, Stored]:
         """The frames that reach a step: those of its sources, a later source before an earlier."""
         frames: dict[str, Stored] = {}
-        separate = bool(step.trait("SEPARATE", False)) and not step.found.own
+        separate = bool(step.trait("SEPARATE", False))
         for source in step.sources:
             for name, frame in place.products[source].frames.items():
                 frames[f"{'input' if source == ENTRY else source}.{name}" if separate else name] = frame
@@ -138,20 +138,20 @@ class Engine:
             return self.session.open(name, role_type(role))
 
         given = with_names(step.given, place.names)
-        roles = step.found.module.roles(dict(given)) if hasattr(step.found.module, "roles") else {}
+        roles = step.found.trait("roles", no_roles)(dict(given))
         keys = {k: replace(s, annotation=roles.get(k, s.annotation)) for k, s in step.found.keys.items()}
         own = {k: v for k, v in given.items() if k in keys}
         settings = converted(own, keys, step.place, open)
         if step.rule is not None:
             ruled = converted(with_names(step.rule_given, place.names), step.rule.keys, step.place, open)
-            settings[step.found.module.RULE] = Rule(step.rule, ruled)
+            settings[step.found.trait("RULE")] = Rule(step.rule, ruled)
         return settings
 
     def _key(
         self, step: Planned, place: Place, incoming: Mapping[str, Stored], settings: Mapping[str, Any]
     ) -> str:
         """The name of a result: all that it depends on."""
-        identity = getattr(step.found.module, "identity", None) if not step.found.own else None
+        identity = step.found.trait("identity")
         return digest(
             {
                 "engine": VERSION,
@@ -280,7 +280,11 @@ def _line(row: Mapping[str, Any]) -> str:
     left = sum(row["dropped"].values())
     most = max(row["dropped"], key=lambda reason: row["dropped"][reason]) if left else ""
     more = " .." if len(row["dropped"]) > 1 else ""
-    told = [rows, f"{left:,} dropped ({most}{more})" if left else "", "kept from before" if row["cached"] else f"{row['seconds']:.1f} s"]
+    told = [
+        rows,
+        f"{left:,} dropped ({most}{more})" if left else "",
+        "kept from before" if row["cached"] else f"{row['seconds']:.1f} s",
+    ]
     return f"{row['step']}: {'; '.join(part for part in told if part)}"
 
 

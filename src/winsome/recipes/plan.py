@@ -55,25 +55,25 @@ class Planned:
 
     def trait(self, name: str, default: Any = None) -> Any:
         """What the step's module says of it under `name`, as its settings have it."""
-        value = getattr(self.found.module, name, default)
+        value = self.found.trait(name, default)
         return value(dict(self.given)) if callable(value) else value
 
     @property
     def reads(self) -> tuple[str, ...]:
-        return () if self.found.own else self.trait("READS", ())
+        return self.trait("READS", ())
 
     @property
     def makes(self) -> tuple[str, ...]:
-        return () if self.found.own else self.trait("MAKES", ())
+        return self.trait("MAKES", ())
 
     @property
     def plays(self) -> bool:
         """Whether the step runs other steps, or a comparison, instead of making frames."""
-        return bool(getattr(self.found.module, "PLAYS", False)) and not self.found.own
+        return bool(self.found.trait("PLAYS", False))
 
     @property
     def makes_contender(self) -> bool:
-        return bool(getattr(self.found.module, "CONTENDER", False)) and not self.found.own
+        return bool(self.found.trait("CONTENDER", False))
 
 
 @dataclass
@@ -140,7 +140,7 @@ def _step(step: Written, before: str, names: Mapping[str, str], scope: Scope, re
     keys = dict(step.keys)
     common = {name: keys.pop(name) for name in COMMON if name in keys and name not in own}
     rule, rule_keys = _rule(found, keys, place)
-    unbuilt = getattr(found.module, "PLANNED", ()) if not found.own else ()
+    unbuilt = found.trait("PLANNED", ())
     for key in keys:
         if key in unbuilt and key not in own and (rule is None or key not in rule.keys):
             raise Unsupported(
@@ -148,7 +148,7 @@ def _step(step: Written, before: str, names: Mapping[str, str], scope: Scope, re
             )
     allowed = [*own, *(rule.keys if rule else ()), *COMMON]
     check_keys(keys, [*allowed, *unbuilt], place)
-    repeats = hasattr(found.module, "variants") and not found.own
+    repeats = found.trait("variants") is not None
     if repeats and not step.body:
         raise place.bad("has no body; write the steps that it repeats under body:")
     if step.body and not repeats:
@@ -177,14 +177,14 @@ def _step(step: Written, before: str, names: Mapping[str, str], scope: Scope, re
 
 def _rule(found: rules.Found, keys: dict[str, Any], place: Place) -> tuple[rules.Found | None, str]:
     """The rule that a step names, and the key under which it does; it is taken out of `keys`."""
-    role = None if found.own else getattr(found.module, "RULES", None)
+    role = found.trait("RULES")
     if role is None:
         return None, ""
-    key = found.module.RULE
+    key = found.trait("RULE")
     setting = found.keys[key]
     name = keys.pop(key, None)
     if name is None:
-        name = getattr(found.module, "DEFAULT_RULE", None)
+        name = found.trait("DEFAULT_RULE")
     if not isinstance(name, str):
         raise place.bad(
             f'key "{key}" is missing; name one of {", ".join(sorted(rules.known(role)))[:90]} ({setting.annotation})'
@@ -244,7 +244,7 @@ def _ring(left: Sequence[Planned]) -> str:
 def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
     """The step with its body planned, once its values, names, files, frames and columns are found to be right."""
     place = step.place
-    if getattr(step.found.module, "BUILT", True) is False and not step.found.own:
+    if step.found.trait("BUILT", True) is False:
         raise Unsupported(f"{place.recipe}: step {step.id}: {step.kind} steps are not built yet")
     there = frames_at(step, scope)
     for reference in (*references(step.given), *references(step.rule_given)):
@@ -267,7 +267,7 @@ def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
 
     for found, given in [(step.found, step.given)] + ([(step.rule, step.rule_given)] if step.rule else []):
         known = {key: setting for key, setting in found.keys.items() if key in given}
-        roles = found.module.roles(dict(given)) if hasattr(found.module, "roles") else {}
+        roles = found.trait("roles", no_roles)(dict(given))
         settings = converted(given, {k: _as_role(s, roles) for k, s in known.items()}, place, open)
         for key, setting in known.items():
             _check_words(key, setting, given[key], there, place)
@@ -281,9 +281,10 @@ def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
             f"{step.kind} needs the frame {missing[0]}, and there are {', '.join(sorted(there)) or 'none'}; "
             f"put {' or '.join(makers[:3]) or 'a step that makes it'} before"
         )
-    if hasattr(step.found.module, "check") and not step.found.own:
+    check = step.found.trait("check")
+    if check is not None:
         try:
-            step.found.module.check(dict(step.given), run)
+            check(dict(step.given), run)
         except WinsomeError as error:
             raise type(error)(f"{place.recipe}: step {step.id}: {error}") from None
     if not step.body:
@@ -291,9 +292,9 @@ def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
     inner = scope.inner()
     inner.frames[ENTRY] = there
     inner.last = ENTRY
-    inner.contenders |= {f"@{name}" for name in getattr(step.found.module, "NAMES", ())}
+    inner.contenders |= {f"@{name}" for name in step.found.trait("NAMES", ())}
     variants: dict[str, tuple[Planned, ...]] = {}
-    for label, changes in step.found.module.variants(dict(step.given), place).items():
+    for label, changes in step.found.trait("variants")(dict(step.given), place).items():
         body = changed(step.body, changes, place)
         variants[label] = _steps(body, inner.inner(), recipe, run)
     return replace(step, variants=variants)
@@ -329,6 +330,11 @@ def _check_raters(step: Planned, settings: Mapping[str, Any], scope: Scope, run:
         refuse_selectors(step, settings, scope.raters, run)
 
 
+def no_roles(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The roles of a step's names where its annotations say them all."""
+    return {}
+
+
 def _as_role(setting: Setting, roles: Mapping[str, str]) -> Setting:
     """The setting under the role in which its name is opened, where that depends on other keys."""
     role = roles.get(setting.name.rstrip("_"))
@@ -360,7 +366,7 @@ def walk(steps: Sequence[Planned]) -> Iterator[Planned]:
 
 def _static_makes(kind: str) -> tuple[str, ...]:
     found = rules.find(kind, "Step", Place(""))
-    makes = getattr(found.module, "MAKES", ())
+    makes = found.trait("MAKES", ())
     return ("prompts", "documents") if callable(makes) else makes
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from winsome.errors import Unsupported
 from winsome.frames import Kept
 from winsome.protocols import Run
+from winsome.recipes.own import Own, own
 from winsome.recipes.schema import Place, keys_of, near
 from winsome.specs import Setting
 
@@ -60,32 +58,40 @@ CALLED = {
 
 @dataclass(frozen=True)
 class Found:
-    """A step's or a rule's function, under the name by which a recipe asks for it. `own`: it is somebody's own code."""
+    """A step's or a rule's function under the name by which a recipe asks for it, or own code that is not imported here."""
 
     name: str
-    function: Callable[..., Any]
-    own: bool = False
+    code: Callable[..., Any] | Own
+
+    @property
+    def own(self) -> Own | None:
+        return self.code if isinstance(self.code, Own) else None
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        assert not isinstance(self.code, Own), "own code runs in a process of its own"
+        return self.code
 
     @cached_property
     def keys(self) -> dict[str, Setting]:
-        return keys_of(self.function)
+        return self.code.keys if isinstance(self.code, Own) else keys_of(self.code)
+
+    def trait(self, name: str, default: Any = None) -> Any:
+        """What the function's module says under `name`; own code says nothing."""
+        return (
+            default
+            if isinstance(self.code, Own)
+            else getattr(sys.modules[self.code.__module__], name, default)
+        )
 
     @property
-    def module(self) -> ModuleType:
-        return sys.modules[self.function.__module__]
-
-    @cached_property
     def version(self) -> str:
-        """What a cached result depends on: the module's VERSION, of own code a digest of its file."""
-        if self.own:
-            source = inspect.getsourcefile(self.function)
-            if source is not None:
-                return hashlib.blake2b(Path(source).read_bytes(), digest_size=16).hexdigest()
-        return str(getattr(self.module, "VERSION", 1))
+        """What a cached result depends on: the module's VERSION, of own code a digest of its files."""
+        return self.code.version if isinstance(self.code, Own) else str(self.trait("VERSION", 1))
 
     @property
     def about(self) -> str:
-        return inspect.getdoc(self.function) or ""
+        return self.code.about if isinstance(self.code, Own) else inspect.getdoc(self.code) or ""
 
 
 def known(role: str) -> dict[str, str]:
@@ -109,21 +115,9 @@ def find(name: str, role: str, place: Place) -> Found:
             raise Unsupported(f'{_at(place)}{CALLED[role]} "{name}" is not built yet') from None
     if name in PLANNED[role]:
         raise Unsupported(f'{_at(place)}{CALLED[role]} "{name}" is not built yet{_have(table)}')
-    if "." in name and ":" in name:
-        return _own(name, place)
+    if ":" in name:
+        return Found(name, own(name, place))
     raise place.bad(f'no {CALLED[role]} "{name}"{near(name, [*table, *PLANNED[role]])}')
-
-
-def _own(name: str, place: Place) -> Found:
-    module, _, function = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), function)
-    except Exception as error:  # whatever a module of somebody's own raises
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:80]
-        raise place.bad(f"{name} cannot be imported ({why}); check module and function") from None
-    if not inspect.isfunction(found):
-        raise place.bad(f"{name} is no function; name one that takes frames and gives Kept")
-    return Found(name, found, own=True)
 
 
 def _at(place: Place) -> str:
@@ -148,12 +142,12 @@ class Rule:
     @property
     def reads_scores(self) -> bool:
         """Whether its frame must have the column `value`."""
-        return getattr(self.found.module, "READS", "") == "value"
+        return self.found.trait("READS", "") == "value"
 
     @property
     def on(self) -> str:
         """The frame that it works on where the recipe does not say."""
-        return getattr(self.found.module, "ON", "")
+        return self.found.trait("ON", "")
 
     async def __call__(self, frame: DataFrame, run: Run) -> Kept:
         """What it keeps of `frame`. Own code runs in a process that sees the frame and nothing else of the run."""

@@ -82,7 +82,9 @@ def run(
         return finish(work, lambda: door.stop("interrupted"))
 
 
-async def _run(recipe: Recipe, session: Session, store: Path, seed: int, command: str, say: Callable[[str], None]) -> Ran:
+async def _run(
+    recipe: Recipe, session: Session, store: Path, seed: int, command: str, say: Callable[[str], None]
+) -> Ran:
     try:
         steps = planned(recipe, session)
         record = Record.begin(session.folder, recipe, seed, command)

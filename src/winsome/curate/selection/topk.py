@@ -13,7 +13,11 @@ READS = "value"
 
 
 def topk(
-    frame: DataFrame, *, budget: float = 1, scope: Literal["global", "per_prompt"] = "per_prompt", worst: bool = False
+    frame: DataFrame,
+    *,
+    budget: float = 1,
+    scope: Literal["global", "per_prompt"] = "per_prompt",
+    worst: bool = False,
 ) -> Kept:
     """The `budget` rows of highest `value`, of all or of each prompt; below 1 it is a share. Of equal scores the earlier row stays.
 

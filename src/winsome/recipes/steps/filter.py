@@ -16,7 +16,14 @@ PLANNED = ("tau", "thresholds_from", "keep_share")
 
 
 async def filter(
-    frames: Frames, *, rule: Rule, frame: Frame = "", aspect: str = "", by: str = "", min_keep: int = 0, run: Run
+    frames: Frames,
+    *,
+    rule: Rule,
+    frame: Frame = "",
+    aspect: str = "",
+    by: str = "",
+    min_keep: int = 0,
+    run: Run,
 ) -> Kept:
     """The rows that `rule` keeps, and of other frames those that do not hang on rows that are gone.
 
