@@ -126,7 +126,8 @@ def _list(args: Namespace) -> None:
 
 
 def _dry_run(args: Namespace) -> None:
-    from winsome.recipes.estimates import estimate_here, estimate_paper
+    from winsome.recipes.estimates import estimate_here
+    from winsome.recipes.paper import estimate_paper
     from winsome.recipes.read import read
 
     written = read(Path(args.recipe) if args.recipe.endswith((".yaml", ".yml")) else args.recipe, args.set)

@@ -90,13 +90,13 @@ def estimate(
         missing = contender.missing(plan.prompts, sampling)
         answer = contender.resolved(sampling).max_tokens or ANSWER_TOKENS
         loads.append(
-            _load(contender, missing, len(plan.prompts) - missing, mean / CHARACTERS_A_TOKEN, answer)
+            load_of(contender, missing, len(plan.prompts) - missing, mean / CHARACTERS_A_TOKEN, answer)
         )
     shown = mean / CHARACTERS_A_TOKEN + 2 * ANSWER_TOKENS + 300
     models = asked_models(judge)
     for model, times in models:
         named = judge.name if len(models) == 1 else f"{judge.name[:60]} ({model.name})"
-        loads.append(_load(model, asks * times, 0, shown, ANSWER_TOKENS, named))
+        loads.append(load_of(model, asks * times, 0, shown, ANSWER_TOKENS, named))
     if not models:
         loads.append(Load(judge.name, asks, 0, 0, 0, 0.0))
     return Estimate(contests, asks, tuple(loads))
@@ -122,7 +122,8 @@ def _asking(asked: Asked) -> tuple[Asked, int]:
     return base, times * getattr(inner, "draws", 1)
 
 
-def _load(asked: Asked, calls: int, kept: int, tokens_in: float, tokens_out: float, name: str = "") -> Load:
+def load_of(asked: Asked, calls: int, kept: int, tokens_in: float, tokens_out: float, name: str = "") -> Load:
+    """What `calls` answers of a contender come to; tokens are those of one answer, decoders ask their base several times."""
     base, draws = _asking(asked)
     total_in, total_out = int(calls * draws * tokens_in), int(calls * draws * tokens_out)
     money: float | None = 0.0
