@@ -246,6 +246,10 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
     """CPU and wall seconds of a comparison in both orders over answers that are kept, and of the same with all kept."""
     import resource
 
+    # imports are over on both sides before a clock starts
+    import aiohttp  # noqa: F401
+    import polars  # noqa: F401
+
     from winsome.matchmaking.compare import compare
     from winsome.matchmaking.generate import generate
     from winsome.records import Prompt, Suite, user

@@ -79,14 +79,24 @@ class Message:
 
     @property
     def text(self) -> str:
+        only = self._only
+        if only is not None:
+            return only
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
+    @property
+    def _only(self) -> str | None:
+        """The text of a turn that is one piece of text, as nearly all are; None for others."""
+        part = self.parts[0] if len(self.parts) == 1 else None
+        return part.text if isinstance(part, Text) else None
+
     def payload(self) -> dict[str, Any]:
-        only_text = len(self.parts) == 1 and isinstance(self.parts[0], Text)
-        content = self.text if only_text else [part.payload() for part in self.parts]
-        return {"role": self.role, "content": content} | (
-            {"tool_calls": list(self.tool_calls)} if self.tool_calls else {}
-        )
+        only = self._only
+        content = only if only is not None else [part.payload() for part in self.parts]
+        payload: dict[str, Any] = {"role": self.role, "content": content}
+        if self.tool_calls:
+            payload["tool_calls"] = list(self.tool_calls)
+        return payload
 
     @staticmethod
     def of(payload: Mapping[str, Any]) -> Message:
