@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -56,3 +57,60 @@ def test_glicko2_goes_by_the_time_column_and_says_so(tmp_path: Path) -> None:
 def test_glicko2_takes_no_cluster() -> None:
     with pytest.raises(BadInput, match="glicko2 takes no --cluster"):
         winsome.rank(repeated(np.random.default_rng(2)), method="glicko2", cluster="none")
+
+
+AWKWARD = {
+    "one win": [1.0],
+    "one tie": [0.5],
+    "one loss": [0.0],
+    "all wins": [1.0] * 30,
+    "all ties": [0.5] * 30,
+    "one prompt": [1.0, 0.0] * 10,
+}
+INTERVALS: dict[str, tuple[str | None, ...]] = {
+    "win-rate": ("sandwich", "bootstrap", "bayes", "wald"),
+    "bt": ("sandwich", "bootstrap", "bayes"),
+    "bt-davidson": (None,),
+    "bt-rao-kupper": (None,),
+    "glicko2": (None,),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("case", AWKWARD)
+@pytest.mark.parametrize(("method", "interval"), [(m, i) for m, kinds in INTERVALS.items() for i in kinds])
+def test_no_interval_has_zero_width_and_a_warning_says_why(case: str, method: Any, interval: Any) -> None:
+    share = AWKWARD[case]
+    prompts = ["p"] * len(share) if case == "one prompt" else [f"p{n}" for n in range(len(share))]
+    frame = pl.DataFrame({"model_a": "x", "model_b": "y", "share": share, "prompt_id": prompts})
+    found = winsome.rank(frame, method=method, interval=interval)
+    for row in found.rows:
+        assert row.estimate is not None
+        assert row.low is not None
+        assert row.high is not None
+        assert row.low < row.high
+        assert row.low - 1e-9 <= row.estimate <= row.high + 1e-9
+    beyond_keys = [warning for warning in found.warnings if "no order or repeat" not in warning]
+    assert beyond_keys
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("case", AWKWARD)
+def test_length_control_of_awkward_verdicts_gives_a_figure_or_the_reason(case: str) -> None:
+    share = AWKWARD[case]
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame(
+        {
+            "model_a": "x", "model_b": "y", "share": share,
+            "prompt_id": ["p"] * len(share) if case == "one prompt" else [f"p{n}" for n in range(len(share))],
+            "length_a": rng.uniform(50, 150, len(share)), "length_b": rng.uniform(50, 150, len(share)),
+        }
+    )  # fmt: skip
+    found = winsome.rank(frame, method="lc", baseline="y")
+    row = found.row("x")
+    if row.estimate is None:
+        assert any("x: not identified" in warning for warning in found.warnings)
+    else:
+        assert row.low is not None
+        assert row.high is not None
+        assert row.low < row.estimate < row.high

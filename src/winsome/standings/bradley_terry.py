@@ -78,7 +78,8 @@ def bradley_terry(
     alone = cluster == "none" or (cluster == "prompt" and scored.cluster is None)
     codes = None if alone else cluster_codes(scored, cluster)
     meat = pair_meat(counts, strength) if codes is None else cluster_meat(scored, codes, strength)
-    if no_spread(meat, hessian):
+    spreadless = no_spread(meat, hessian)
+    if spreadless:
         meat = model_meat(counts, strength) * dependence(codes, scored.weight)
         warnings.append(SPREADLESS)
     elif separated:
@@ -89,7 +90,10 @@ def bradley_terry(
     chance = expit(strength)
     covariance = sandwich(hessian, meat + np.diag(prior * chance * (1.0 - chance)))
     draws = None
-    if interval != "sandwich":
+    if interval != "sandwich" and (separated or spreadless):
+        # A redraw of battles that nobody lost, or of ties alone, is the same again: it knows of no error.
+        warnings.append(f"{interval} finds no spread; the sandwich interval stands instead")
+    elif interval != "sandwich":
         bayes = interval == "bayes"
         draws = bootstrap_strengths(
             scored, codes, start=strength, prior=prior, bayes=bayes, replicates=replicates, seed=seed

@@ -125,10 +125,14 @@ def wald_interval(mean: ClusteredMean, level: float = 0.95) -> tuple[float, floa
 
 
 def bayes_interval(mean: ClusteredMean, level: float = 0.95) -> tuple[float, float]:
-    """(low, high), the central quantiles of Beta(m n + 1/2, (1 - m) n + 1/2), Jeffreys' prior and n = n_eff."""
+    """(low, high), the central quantiles of Beta(m n + 1/2, (1 - m) n + 1/2), Jeffreys' prior and n = n_eff.
+
+    Where all is won or lost the interval reaches to that end. Source: Brown, Cai and DasGupta 2001, section 3.1.
+    """
     wins, losses = mean.mean * mean.n_effective + 0.5, (1.0 - mean.mean) * mean.n_effective + 0.5
     tail = (1.0 - level) / 2.0
-    return float(betaincinv(wins, losses, tail)), float(betaincinv(wins, losses, 1.0 - tail))
+    low, high = float(betaincinv(wins, losses, tail)), float(betaincinv(wins, losses, 1.0 - tail))
+    return 0.0 if mean.mean <= 0.0 else low, 1.0 if mean.mean >= 1.0 else high
 
 
 def wilson(mean: float, n: float, quantile: float) -> tuple[float, float]:

@@ -162,20 +162,21 @@ def _fitted(
     likelihood = Likelihood(design, used.weight, design.T @ (used.weight * used.share))
     if calibration is not None:
         likelihood = likelihood.with_rows(*_gamed_rows(calibration, design.shape[1]))
+    start = None
     if penalty == "l1-cv" and calibration is not None and calibration.shares is not None:
         gamed, weights, _ = _gamed_rows(calibration, design.shape[1])
-        c = choose_penalty(
+        c, start = choose_penalty(
             np.concatenate([gamed, design]),
             np.concatenate([calibration.shares, used.share]),
             np.concatenate([weights, used.weight]),
         )
-    weights = fit_newton(likelihood) if penalty == "none" else fit_l1(likelihood, c)
+    weights = fit_newton(likelihood) if penalty == "none" else fit_l1(likelihood, c, start)
     if weights is None:
         raise _NotIdentified(
             "a side won wherever its answer was longer or shorter, or won everything (separation)"
         )
-    mean, errors, prediction, changes = _at_equal(used, design, likelihood, weights, len(kept), penalty)
     raw, discrete = means(used)
+    mean, errors, prediction, changes = _at_equal(used, raw, design, likelihood, weights, len(kept), penalty)
     extra: dict[str, Extra] = {
         "win_rate": 100 * raw.mean,
         "discrete_win_rate": 100 * discrete,
@@ -222,7 +223,13 @@ def _gamed_rows(calibration: Calibration, features: int) -> tuple[Floats, Floats
 
 
 def _at_equal(
-    used: Sided, design: Floats, likelihood: Likelihood, weights: Floats, covariates: int, penalty: str
+    used: Sided,
+    raw: ClusteredMean,
+    design: Floats,
+    likelihood: Likelihood,
+    weights: Floats,
+    covariates: int,
+    penalty: str,
 ) -> tuple[ClusteredMean, Floats, Floats, Floats]:
     """The mean prediction at equal covariates, the coefficients' sandwich errors [p], the predictions [rows], and the change
     of the mean without each prompt [prompts].
@@ -240,7 +247,6 @@ def _at_equal(
     scores = design * (used.weight * (used.share - chance))[:, None]
     slope = equal.T @ (share_of_weight * prediction * (1.0 - prediction))
     influence = share_of_weight * (prediction - mean) + scores @ bread @ slope
-    raw, _ = means(used)
     local, clusters = dense(used.cluster)
     free = np.ones(len(weights)) if penalty == "none" else (weights != 0.0).astype(np.float64)
     without = without_each(
@@ -250,7 +256,7 @@ def _at_equal(
     if clusters <= design.shape[1]:
         # Nothing is left over to tell the spread: the figure is taken to know what one prompt knows.
         sign = np.where(np.arange(clusters) % 2, -1.0, 1.0)
-        residuals = sign * np.sqrt(mean * (1.0 - mean) * (1.0 - raw.weights) / clusters)
+        residuals = sign * np.sqrt(mean * (1.0 - mean) * np.maximum(0.0, 1.0 - raw.weights) / clusters)
         none = np.full(len(weights), np.nan)
         return ClusteredMean(mean, raw.clusters, raw.weights, residuals, raw.rarer), none, prediction, changes
     scale = np.sqrt((clusters - 1) / (clusters - design.shape[1]))
@@ -267,7 +273,7 @@ def _difficulty(battles: Battles, calibration: Calibration) -> Floats:
             "a calibration needs the prompt of every battle; give prompt_id or leave the calibration out"
         )
     labels = [*battles.cluster.labels, ""]
-    by_label = np.array([calibration.difficulty.get(label, np.nan) for label in labels])
+    by_label = np.array([*map(calibration.difficulty.get, labels)], np.float64)
     found = by_label[battles.cluster.values]
     if np.isnan(found).any():
         row = int(np.argmax(np.isnan(found)))

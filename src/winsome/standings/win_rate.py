@@ -72,10 +72,10 @@ def win_rate(
                 continue
             mean, discrete = means(views[code])
             limits = _limits(mean, interval, level, None if spread is None else spread[:, code])
-            if interval == "bootstrap" and limits[1] <= limits[0]:
+            if not limits[0] < limits[1]:
                 limits = score_interval(mean, level)
                 warnings.append(
-                    f"{part.names[code]}: the bootstrap has no spread; the score interval stands instead"
+                    f"{part.names[code]}: {interval} finds no spread; the score interval stands instead"
                 )
             figures[code] = Figure(mean, limits, {"discrete_win_rate": 100 * discrete})
         return tabulate(
