@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from winsome.cli import options, output
-from winsome.cli.parsing import Parser
+from winsome.cli.parsing import Parser, whole_number
 
 PROMPTS_SHOWN = 10
 WORDS_SHOWN = 90
@@ -27,12 +27,41 @@ def add(parser: Parser) -> None:
         "new", help="start a file of prompts", description="Write a commented file of prompts to fill in."
     )
     new.add_argument("file", metavar="FILE", help="where to; its name ends in .jsonl")
-    for action in (listing, show, new):
+    timestress = actions.add_parser(
+        "timestress",
+        help="right dates against wrong ones, by a local model's likelihood",
+        description="Does a local model find an answer likelier under dates at which it was right than under others?",
+    )
+    timestress.add_argument(
+        "--model", required=True, metavar="NAME", help="embedded:smollm2-135m, a folder, a hub name"
+    )
+    timestress.add_argument(
+        "--facts", metavar="FILE", help="a facts file, or the published statements (default those that ship)"
+    )
+    timestress.add_argument(
+        "--format",
+        choices=("raw", "chat"),
+        default="raw",
+        help="plain text, or the chat template (default raw)",
+    )
+    timestress.add_argument(
+        "--precisions", default="Y,M,D", metavar="P,..", help="of year, month and day (default Y,M,D)"
+    )
+    timestress.add_argument(
+        "--limit", type=whole_number(), metavar="N", help="the first N facts only (default all)"
+    )
+    timestress.add_argument(
+        "--until",
+        type=whole_number(),
+        metavar="YEAR",
+        help="the end of facts that still hold (default: refuse them)",
+    )
+    for action in (listing, show, new, timestress):
         options.everywhere(action)
 
 
 def run(args: Namespace) -> int:
-    return {"list": _list, "show": _show, "new": _new}[args.action or "list"](args)
+    return {"list": _list, "show": _show, "new": _new, "timestress": _timestress}[args.action or "list"](args)
 
 
 def _list(args: Namespace) -> int:
@@ -102,6 +131,49 @@ def _new(args: Namespace) -> int:
     elif not args.quiet:
         print(f"{path}: write one prompt a line, then: winsome compare A B --suite {path} --judge J")
     return 0
+
+
+def _timestress(args: Namespace) -> int:
+    from winsome.errors import BadInput
+    from winsome.suites.temporal_dates import PRECISIONS
+    from winsome.suites.timestress import timestress
+
+    precisions: list[Any] = args.precisions.split(",")
+    if not set(precisions) <= set(PRECISIONS):
+        raise BadInput(f"--precisions {args.precisions[:40]}: give some of Y,M,D")
+    found = timestress(
+        args.model, facts=args.facts, format=args.format, precisions=precisions, limit=args.limit, until=args.until,
+        seed=args.seed,
+    )  # fmt: skip
+    if args.json:
+        output.emit(found)
+        return 0
+    console = output.result()
+    console.print(
+        f"{found['model']}: {found['facts']:,} facts, {found['statements']:,} statements, format {found['format']}"
+    )
+    table = output.table("precision", "win rate W", "sweep rate R", "R by chance", "facts without a pair")
+    for name in (*found["precisions"], "all"):
+        line = found[name]
+        chance = line.get("R by chance")
+        table.add_row(
+            name,
+            _interval(line["W"]),
+            _interval(line["R"]),
+            "–" if chance is None else f"{chance:.2%}",
+            str(line["W"]["without"]),
+        )
+    console.print(table)
+    console.print(
+        "lowest win rates: " + "; ".join(f"{row['fact']} {row['W']:.0%}" for row in found["worst"][:5])
+    )
+    return 0
+
+
+def _interval(figure: dict[str, Any]) -> str:
+    if figure["estimate"] is None:
+        return "–"
+    return f"{figure['estimate']:.1%} ({figure['low']:.1%} to {figure['high']:.1%}, n {figure['n']})"
 
 
 def _categories(suite: dict[str, Any]) -> str:

@@ -29,7 +29,10 @@ KINDS: dict[str, dict[str, str]] = {
     },
 }
 
+BY_THEMSELVES = ("winsome.suites.timestress:timestress",)
+"""Suites without prompts to answer: commands of their own run them."""
+
 
 def list_suites() -> list[Card]:
     """The cards of all suites that can be named, in alphabetical order."""
-    return catalogue(KINDS["Suite"])
+    return catalogue([*KINDS["Suite"].values(), *BY_THEMSELVES])

@@ -67,9 +67,9 @@ class Card:
         return Suite(self.name, version_of(prompts), prompts, **(fixed | changed))
 
 
-def catalogue(kinds: Mapping[str, str]) -> list[Card]:
-    """The cards of all suites in a room's table, by name; a module tells its own in CARDS."""
-    modules = dict.fromkeys(place.partition(":")[0] for place in kinds.values())
+def catalogue(places: Sequence[str]) -> list[Card]:
+    """The cards of the suites at "module:function", by name; a module tells its own in CARDS."""
+    modules = dict.fromkeys(place.partition(":")[0] for place in places)
     cards = [card for name in modules for card in getattr(importlib.import_module(name), "CARDS", ())]
     return sorted(cards, key=lambda card: card.name)
 

@@ -1,0 +1,222 @@
+"""TimeStress: does a model find an answer likelier under dates at which it was right? Judged by log-probabilities alone.
+
+Source: Orange-OpenSource/TimeStress. 194 offices and reigns ship; the published 2,003 facts are read by path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from winsome.errors import BadInput
+from winsome.ledger.formats.complaints import refuse, shown
+from winsome.ledger.formats.reading import parquet
+from winsome.suites.card import Card
+from winsome.suites.temporal_dates import PRECISIONS, Dated, Precision, dates_of, statement
+from winsome.suites.temporal_facts import Fact, read_facts
+from winsome.suites.temporal_scores import Floats, Groups, curve, grouped, tables
+
+if TYPE_CHECKING:
+    from winsome.models.weights import LocalModel
+
+Format = Literal["raw", "chat"]
+CARD = Card(
+    "timestress",
+    "194 facts that held for a time: right dates against wrong ones, by likelihood (winsome suites timestress)",
+    licence="CC0 (facts)",
+    source="winsome; protocol of Orange-OpenSource/TimeStress",
+    prompts=194,
+    judge="likelihood",
+    figure="win and sweep rate",
+    orders=1,
+)
+CARDS = (CARD,)
+PUBLISHED = (
+    "SubjectLabel",
+    "RelationLabel",
+    "ObjectLabel",
+    "StartDate",
+    "EndDate",
+    "Time",
+    "Status",
+    "Statement",
+)
+"""Columns of the published table of statements."""
+
+
+@dataclass(frozen=True, eq=False)
+class Statements:
+    """Columns [statements]: what is given, the answer scored, the fact's code, precision, label and position."""
+
+    facts: tuple[str, ...]
+    given: tuple[str, ...]
+    answer: tuple[str, ...]
+    fact: NDArray[np.int32]
+    precision: NDArray[np.str_]
+    label: NDArray[np.str_]
+    alpha: Floats
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+
+def statements_of(
+    facts: Sequence[Fact], seed: int = 0, precisions: Sequence[Precision] = PRECISIONS
+) -> Statements:
+    """Every statement of every fact."""
+    rows: list[tuple[int, Fact, Dated]] = [
+        (number, fact, date) for number, fact in enumerate(facts) for date in dates_of(fact, seed, precisions)
+    ]
+    texts = [statement(date, fact) for _, fact, date in rows]
+    return Statements(
+        tuple(fact.name for fact in facts),
+        tuple(given for given, _ in texts),
+        tuple(answer for _, answer in texts),
+        np.array([number for number, _, _ in rows], np.int32),
+        np.array([date.precision for _, _, date in rows]),
+        np.array([date.label for _, _, date in rows]),
+        np.array([date.alpha for _, _, date in rows], np.float64),
+    )
+
+
+def published_statements(path: str | Path) -> Statements:
+    """The statements of the published Parquet file; the precision is told by the date's own form, the answer stands at the end.
+
+    BadInput where a column is missing or a statement does not end with its object.
+    """
+    frame = parquet(Path(path))
+    for name in PUBLISHED:
+        if name not in frame.columns:
+            refuse(
+                path,
+                f'has no column "{name}" (found: {", ".join(frame.columns)[:80]}); give the published statements',
+            )
+    names: dict[str, int] = {}
+    given, answer, fact, precision = list[str](), list[str](), list[int](), list[str]()
+    for record, row in enumerate(frame.select(PUBLISHED).iter_rows(named=True), 1):
+        words, object_ = str(row["Statement"]), str(row["ObjectLabel"])
+        bare = words.rstrip(" .")
+        if not bare.endswith(object_):
+            refuse(
+                path,
+                f"record {record}: statement {shown(words[-30:])} does not end with {shown(object_)}; correct it",
+            )
+        given.append(bare[: len(bare) - len(object_)])
+        answer.append(object_)
+        name = f"{row['SubjectLabel']}, {row['RelationLabel']}: {object_}"
+        fact.append(names.setdefault(name, len(names)))
+        precision.append(PRECISIONS[min(2, str(row["Time"]).lstrip("-").count("-"))])
+    status = np.array([str(value) for value in frame["Status"].to_list()])
+    return Statements(
+        tuple(names), tuple(given), tuple(answer), np.array(fact, np.int32), np.array(precision), status, np.zeros(len(given))
+    )  # fmt: skip
+
+
+def answer_logprobs(
+    model: LocalModel, given: Sequence[str], answer: Sequence[str], format: Format = "raw"
+) -> Floats:
+    """Sum of the log-probabilities, in nats, of the answer's tokens after what is given; [statements].
+
+    raw: the joint text is cut where the answer's first character stands, so a token over the boundary (a space and the first letters) is
+    the answer's. chat: what is given is the user's turn, the answer the open turn of the assistant. Raises Unsupported for a tokenizer
+    without offsets, BadInput for a text that does not fit.
+    """
+    from winsome.models.forward import token_logprobs
+
+    pairs = [_ids(model, g, a, format) for g, a in zip(given, answer, strict=True)]
+    with model.lock:
+        logs = token_logprobs(model, [p for p, _ in pairs], [a for _, a in pairs])
+    return np.array([float(values.sum()) for values in logs])
+
+
+def _ids(model: LocalModel, given: str, answer: str, format: Format) -> tuple[list[int], list[int]]:
+    from winsome.errors import Unsupported
+    from winsome.models.render import rendered_ids, text_ids
+
+    if format == "chat":
+        return rendered_ids(model, [{"role": "user", "content": given.strip()}]), text_ids(model, answer)
+    if not model.tokenizer.is_fast:
+        raise Unsupported(
+            f"{model.name}: its tokenizer tells no offsets, so the answer cannot be found; use a fast one"
+        )
+    found: Any = model.tokenizer(given + answer, return_offsets_mapping=True)
+    ids, offsets = list(found["input_ids"]), found["offset_mapping"]
+    cut = next(i for i, (start, end) in enumerate(offsets) if end > len(given) and end > start)
+    end = max(i for i, (start, stop) in enumerate(offsets) if stop > start) + 1
+    if cut == 0:
+        raise BadInput(
+            f"{model.name}: nothing stands before the answer {shown(answer)}; put the question there"
+        )
+    return ids[:cut], ids[cut:end]
+
+
+def scored(
+    statements: Statements, score: Floats, precisions: Sequence[str] = PRECISIONS
+) -> Mapping[str, Groups]:
+    """Groups (facts) of each precision; transitional statements are left out."""
+    found: dict[str, Groups] = {}
+    for precision in precisions:
+        rows = (statements.precision == precision) & (statements.label != "Transitional")
+        right = statements.label[rows] == "Correct"
+        found[precision] = grouped(score[rows], right, statements.fact[rows], len(statements.facts))
+    return found
+
+
+def report(statements: Statements, score: Floats, *, level: float = 0.95) -> dict[str, Any]:
+    """All tables, the curve over positions and the ten facts with the lowest win rate."""
+    precisions = [p for p in PRECISIONS if (statements.precision == p).any()]
+    groups = scored(statements, score, precisions)
+    rate = np.mean(np.stack([groups[p].win_rate for p in precisions]), axis=0)
+    order = [int(i) for i in np.argsort(rate, kind="stable") if not np.isnan(rate[i])]
+    years = statements.precision == precisions[0]
+    return {
+        "facts": len(statements.facts),
+        "statements": len(statements),
+        "precisions": precisions,
+        **tables(groups, level=level),
+        "curve": curve(score[years], statements.alpha[years], statements.fact[years]),
+        "worst": [{"fact": statements.facts[i], "W": float(rate[i])} for i in order[:10]],
+    }
+
+
+def timestress(
+    model: str,
+    *,
+    facts: str | Path | None = None,
+    format: Format = "raw",
+    precisions: Sequence[Precision] = PRECISIONS,
+    limit: int | None = None,
+    until: int | None = None,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Any]:
+    """The report of a local model (an embedded name, a folder, a hub name; hf: and embedded: may stand before it).
+
+    facts: a facts file, the published Parquet file of statements, or None for those that ship. limit: the first facts only.
+    """
+    from winsome.models.weights import load
+
+    dropped: dict[str, int] = {}
+    if (
+        facts is not None
+        and str(facts).endswith(".parquet")
+        and "Statement" in parquet(Path(facts), n_rows=1).columns
+    ):
+        statements = published_statements(facts)
+    else:
+        found, dropped = read_facts(facts, until=until)
+        statements = statements_of(found[:limit], seed, precisions)
+    if len(statements) == 0:
+        raise BadInput(
+            f"{facts or 'the shipped facts'}: no date can be asked about; give facts before 2021 with known bounds"
+        )
+    name = model.removeprefix("hf:").removeprefix("embedded:")
+    score = answer_logprobs(load(name), statements.given, statements.answer, format)
+    return {"model": model, "format": format, "seed": seed, "dropped": dropped} | report(
+        statements, score, level=level
+    )
