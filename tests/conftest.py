@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -18,6 +19,22 @@ loopback.bring_up()
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = Path(os.environ.get("WINSOME_SHARED_DATA", ROOT.parent / "shared" / "data"))
+ABSENT = re.compile(r"could not import|is not installed|are not installed|weights missing|not found")
+"""What the reason of a skipped test says where something could have been installed."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """CI fails where a package, a program or weights that a test needs are missing; a slow test may lack its peer."""
+    report = yield
+    skipped = call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception)
+    if os.environ.get("CI") and skipped and not item.get_closest_marker("slow"):
+        reason = str(call.excinfo.value) if call.excinfo else ""
+        if ABSENT.search(reason):
+            report.outcome, report.longrepr = "failed", f"missing in CI: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")
