@@ -3,10 +3,12 @@
     python benchmarks/standings_speed.py [--battles 1500000] [--runs 5] [--json]
 
 bt: Bradley-Terry of battles between 150 models from a frame of names, ours with sandwich intervals; arena-rank with its
-sandwich, evalica the point estimate alone. bootstrap: 1,000 replicates of ours. lc: the length-controlled fit of one model
-on 805 prompts with 1,610 gamed rows, ours without and with the cross-validated L1 penalty, alpaca_eval's with stand-ins of
-equal shape for the two files that it fetches. Seconds are this process's CPU on one thread, imports excluded; the first
-run is cold, the others' median is warm. Results are checked to be equal before anything is printed.
+sandwich, evalica the point estimate alone. bootstrap: 1,000 replicates of ours. fit: the L1 fit with C by 5-fold cross-validation
+from ready columns, and nothing else on either side. lc: from a frame of texts and preferences to the length-controlled figure of
+one model on 805 prompts with 1,610 gamed rows; ours with its interval and diagnostics, without and with the cross-validated
+penalty, alpaca_eval's with stand-ins of equal shape for the two files that it fetches. Seconds are this process's CPU on one
+thread, imports excluded; the first run is cold, the others' median is warm (fit and lc: of 5 times as many runs, as each is
+short). Results are checked to be equal before anything is printed.
 """
 
 from __future__ import annotations
@@ -33,9 +35,18 @@ ARMS = (
     "bt-arena-rank",
     "bt-evalica",
     "bootstrap-winsome",
+    "fit-winsome",
+    "fit-alpaca-eval",
     "lc-winsome",
     "lc-winsome-cv",
     "lc-alpaca-eval",
+)
+AGAINST = (
+    ("bt-arena-rank", "bt-winsome"),
+    ("bt-evalica", "bt-winsome"),
+    ("fit-alpaca-eval", "fit-winsome"),
+    ("lc-alpaca-eval", "lc-winsome"),
+    ("lc-alpaca-eval", "lc-winsome-cv"),
 )
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS"), "1"
@@ -147,9 +158,10 @@ def lc_winsome(runs: int, penalty: str) -> tuple[list[float], dict[str, float]]:
     frame = pl.DataFrame(
         {
             "model_a": ["model"] * 805, "model_b": ["baseline"] * 805, "share": data["share"], "prompt_id": prompts,
-            "length_a": data["length"][:, 1], "length_b": data["length"][:, 0],
+            "output_a": ["x" * n for n in data["length"][:, 1]], "output_b": ["x" * n for n in data["length"][:, 0]],
         }
     )  # fmt: skip
+    lengths = [pl.col(f"output_{side}").str.len_chars().alias(f"length_{side}") for side in "ab"]
     table = Calibration(
         difficulty=dict(zip(prompts, data["hard"].tolist(), strict=True)),
         gamed_length=data["gamed"],
@@ -160,7 +172,7 @@ def lc_winsome(runs: int, penalty: str) -> tuple[list[float], dict[str, float]]:
 
     def work() -> Any:
         return length_controlled(
-            Battles.from_frame(frame),
+            Battles.from_frame(frame.with_columns(lengths)),
             baseline="baseline",
             calibration=table,
             penalty=penalty,  # type: ignore[arg-type]
@@ -170,7 +182,48 @@ def lc_winsome(runs: int, penalty: str) -> tuple[list[float], dict[str, float]]:
     return seconds, {"model": standings.row("model").estimate}
 
 
+def fit_winsome(runs: int) -> tuple[list[float], dict[str, float]]:
+    from winsome.standings.logistic import Likelihood, choose_penalty, fit_l1
+
+    data = suite()
+    gap = data["length"][:, 0] - data["length"][:, 1]
+    own = np.stack([np.tanh(gap / gap.std(ddof=1)), data["hard"], np.ones(805)], axis=1)
+    gamed = np.stack([np.tanh(data["gamed"]), np.tile(data["hard"], 2), np.zeros(1610)], axis=1)
+    design, weight = np.concatenate([gamed, own]), np.repeat([0.1, 1.0], [1610, 805])
+    share = np.concatenate([data["gamed_share"], data["share"]])
+
+    def work() -> Any:
+        c, start = choose_penalty(design, share, weight)
+        return fit_l1(Likelihood(design, weight, (weight * share) @ design), c, start)
+
+    seconds, found = timed(work, runs)
+    return seconds, dict(zip(("length", "difficulty", "model"), found.tolist(), strict=True))
+
+
+def fit_alpaca_eval(runs: int) -> tuple[list[float], dict[str, float]]:
+    glm, frame = alpaca_eval()
+    info = glm.GLM_INFO["length_controlled_v1"]
+    table, _, weight = glm._get_featurized_data(frame, info["formula"], info["regularize_to_baseline_lambda"])
+
+    def work() -> Any:
+        return glm.fit_LogisticRegressionCV(table, "preference", sample_weight=weight, **info["kwargs"])
+
+    seconds, found = timed(work, runs)
+    return seconds, dict(zip(("length", "difficulty", "model"), found.coef_[0].tolist(), strict=True))
+
+
 def lc_alpaca_eval(runs: int) -> tuple[list[float], dict[str, float]]:
+    glm, frame = alpaca_eval()
+
+    def work() -> Any:
+        return glm.get_length_controlled_winrate(frame.copy(), save_weights_dir=None)
+
+    seconds, found = timed(work, runs)
+    return seconds, {"model": float(found["length_controlled_winrate"])}
+
+
+def alpaca_eval() -> tuple[Any, Any]:
+    """alpaca_eval's module of the fit, with stand-ins for the files that it fetches, and its frame of annotations."""
     # alpaca_eval imports pkg_resources for its version alone; new setuptools no longer have it.
     sys.modules.setdefault("pkg_resources", types.ModuleType("pkg_resources"))
     pandas = importlib.import_module("pandas")
@@ -193,12 +246,7 @@ def lc_alpaca_eval(runs: int) -> tuple[list[float], dict[str, float]]:
             "output_1": ["x" * n for n in data["length"][:, 0]], "output_2": ["x" * n for n in data["length"][:, 1]],
         }
     )  # fmt: skip
-
-    def work() -> Any:
-        return glm.get_length_controlled_winrate(frame.copy(), save_weights_dir=None)
-
-    seconds, found = timed(work, runs)
-    return seconds, {"model": float(found["length_controlled_winrate"])}
+    return glm, frame
 
 
 def centred(ratings: dict[str, float]) -> dict[str, float]:
@@ -213,9 +261,11 @@ def arm(name: str, battles: int, runs: int) -> dict[str, Any]:
         "bt-arena-rank": lambda: bt_arena_rank(battles, runs),
         "bt-evalica": lambda: bt_evalica(battles, runs),
         "bootstrap-winsome": lambda: bootstrap_winsome(battles, runs),
-        "lc-winsome": lambda: lc_winsome(runs, "none"),
-        "lc-winsome-cv": lambda: lc_winsome(runs, "l1-cv"),
-        "lc-alpaca-eval": lambda: lc_alpaca_eval(runs),
+        "fit-winsome": lambda: fit_winsome(5 * runs),
+        "fit-alpaca-eval": lambda: fit_alpaca_eval(5 * runs),
+        "lc-winsome": lambda: lc_winsome(5 * runs, "none"),
+        "lc-winsome-cv": lambda: lc_winsome(5 * runs, "l1-cv"),
+        "lc-alpaca-eval": lambda: lc_alpaca_eval(5 * runs),
     }
     seconds, figures = work[name]()
     return {
@@ -228,7 +278,8 @@ def arm(name: str, battles: int, runs: int) -> dict[str, Any]:
 
 def measure(name: str, battles: int, runs: int) -> dict[str, Any]:
     """One arm in a process of its own; `error` where a peer is not installed."""
-    command = [sys.executable, __file__, "--arm", name, "--battles", str(battles), "--runs", str(runs)]
+    python = os.environ.get("ALPACA_EVAL_PYTHON", sys.executable) if "alpaca" in name else sys.executable
+    command = [python, __file__, "--arm", name, "--battles", str(battles), "--runs", str(runs)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ONE_THREAD, check=False)
     if done.returncode:
         return {"arm": name, "error": (done.stderr.strip().splitlines() or ["no output"])[-1]}
@@ -259,6 +310,7 @@ def main() -> None:
     found = {name: measure(name, given.battles, given.runs) for name in ARMS}
     check_equal(found, "bt-winsome", "bt-evalica", 0.05)
     check_equal(found, "bt-winsome", "bt-arena-rank", 0.5)
+    check_equal(found, "fit-winsome", "fit-alpaca-eval", 0.001)
     check_equal(found, "lc-winsome-cv", "lc-alpaca-eval", 0.02)
     if given.json:
         print(
@@ -271,10 +323,11 @@ def main() -> None:
         if "error" in line:
             print(f"{line['arm']:<20} not measured: {line['error']}")
             continue
-        ours = found[line["arm"].split("-")[0] + "-winsome"]
-        print(
-            f"{line['arm']:<20} cold {line['cold']:9.4f} s   warm {line['warm']:9.4f} s   x{line['warm'] / ours['warm']:.1f}"
-        )
+        print(f"{line['arm']:<20} cold {line['cold']:9.4f} s   warm {line['warm']:9.4f} s")
+    for peer, ours in AGAINST:
+        if "error" not in found[peer] and "error" not in found[ours]:
+            ratios = [found[peer][key] / found[ours][key] for key in ("cold", "warm")]
+            print(f"{peer:<16} : {ours:<14} cold x{ratios[0]:.1f}   warm x{ratios[1]:.1f}")
 
 
 if __name__ == "__main__":

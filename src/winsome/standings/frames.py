@@ -119,7 +119,7 @@ def _sides(frame: pl.DataFrame, column: str, name: str) -> Codes:
 
 def _floats(frame: pl.DataFrame, column: str, name: str) -> Floats:
     values = _numbers(frame, column, name)
-    return values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return values.cast(pl.Float64).to_numpy()
 
 
 def _integers(frame: pl.DataFrame, column: str, name: str) -> Any:
