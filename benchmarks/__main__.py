@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "files": ("benchmarks.files", "--battles 100000 --runs 3"),
     "standings": ("benchmarks.standings_speed", "--battles 50000 --runs 3"),
     "sampler": ("benchmarks.sampler", "--prompts 8 --max-tokens 32"),
+    "recipes": ("benchmarks.recipes", "--rows 100000 --runs 1"),
     "report": ("benchmarks.report", "--matches 1000"),
 }
 """Name -> module, and the arguments of its small run; the full run is the module's default."""

@@ -167,8 +167,14 @@ def with_scores(frames: Frames, subject: str, aspect: str = "", by: str = "") ->
         which = "".join([f" of aspect {aspect}" if aspect else "", f" by {by}" if by else ""])
         raise BadInput(f"{subject} have no scores{which}; put a score step before, or name another aspect")
     values = scores.select("subject_id", "value")
-    if values["subject_id"].n_unique() < values.height:
+    joined = _with_values(table, values, subject)
+    if joined.height > table.height:
         values = values.group_by("subject_id").agg(pl.col("value").mean())
+        joined = _with_values(table, values, subject)
+    return joined
+
+
+def _with_values(table: DataFrame, values: DataFrame, subject: str) -> DataFrame:
     return table.join(
         values, left_on=id_of(subject), right_on="subject_id", how="left", maintain_order="left"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +120,14 @@ def stored(folder: Path, record: Mapping[str, Any]) -> dict[str, Stored]:
     for frame in frames.values():
         frame.check()
     return frames
+
+
+def adopt(frame: Stored, folder: Path, name: str) -> Stored:
+    """A frame that a step hands on as it came, as one of the step's own; its rows are not written again."""
+    place = folder / f"{name}.parquet"
+    if place != frame.path:
+        link(frame, place)
+    return replace(frame, path=place)
 
 
 def link(frame: Stored, place: Path) -> None:

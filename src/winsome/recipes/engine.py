@@ -91,7 +91,7 @@ class Engine:
         incoming = self._incoming(step, place)
         settings = self._settings(step, place)
         if step.plays:
-            clock, before = time.monotonic(), self._spent()
+            clock, before = _clock(), self._spent()
             product = await step.found.function(self, step, place, incoming, **settings)
             self._note(step, place, product, {}, {}, clock, cached=False, usage=self._spent(before))
             return product
@@ -101,7 +101,7 @@ class Engine:
         folder = (
             self.store / key[:2] / key if step.cache else self.record.folder / "uncached" / _path(place, step)
         )
-        clock = time.monotonic()
+        clock = _clock()
         held = cache.found(folder) if step.cache else None
         if held is not None:
             own = cache.stored(folder, held)
@@ -112,7 +112,13 @@ class Engine:
         before = self._spent()
         made, dropped = await self._made(step, place, incoming, settings, folder)
         self.stop_if_unfinished(step)
-        own = {name: cache.write(folder, name, table) for name, table in made.kept.frames.items()}
+        there = {id(frame.table): frame for frame in incoming.values()}
+        own = {
+            name: cache.adopt(there[id(table)], folder, name)
+            if id(table) in there
+            else cache.write(folder, name, table)
+            for name, table in made.kept.frames.items()
+        }
         record = {
             "step": step.id, "kind": step.kind, "key": key, "dropped": dropped, "contenders": dict(made.contenders),
             "frames": {name: {"digest": f.digest, "rows": f.rows} for name, f in own.items()}, "facts": dict(made.facts),
@@ -254,7 +260,7 @@ class Engine:
         )  # fmt: skip
 
     def _note(
-        self, step: Planned, place: Place, product: Product, own: Mapping[str, Stored], dropped: Mapping[str, int], clock: float,
+        self, step: Planned, place: Place, product: Product, own: Mapping[str, Stored], dropped: Mapping[str, int], clock: tuple[float, float],
         *, cached: bool, usage: Usage,
     ) -> None:  # fmt: skip
         row = {
@@ -266,12 +272,18 @@ class Engine:
             "contenders": dict(product.contenders),
             "facts": dict(product.facts),
             "cached": cached,
-            "seconds": round(time.monotonic() - clock, 4),
+            "seconds": round(_clock()[0] - clock[0], 4),
+            "cpu_seconds": round(_clock()[1] - clock[1], 4),
             "usage": usage.payload(),
             "seed": self.seed_of(step, place),
         }
         self.record.end(row, own)
         self.say(_line(row))
+
+
+def _clock() -> tuple[float, float]:
+    """Seconds, and CPU seconds of this process."""
+    return time.monotonic(), time.process_time()
 
 
 def _line(row: Mapping[str, Any]) -> str:

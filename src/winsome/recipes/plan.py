@@ -110,10 +110,11 @@ def planned(recipe: Recipe, run: Any) -> tuple[Planned, ...]:
     Raises BadInput or Unsupported with one line for the first thing that is wrong.
     """
     scope = Scope(contenders={f"@{name}" for name in recipe.names})
-    return _steps(recipe.steps, scope, recipe, run)
+    return steps(recipe.steps, scope, recipe, run)
 
 
-def _steps(written: Sequence[Written], scope: Scope, recipe: Recipe, run: Any) -> tuple[Planned, ...]:
+def steps(written: Sequence[Written], scope: Scope, recipe: Recipe, run: Any) -> tuple[Planned, ...]:
+    """Steps in the order in which they run, within a scope that may hold frames and contenders already."""
     names = {step.id: step.id for step in written} | {
         str(s.keys["as"]): s.id for s in written if s.keys.get("as")
     }
@@ -296,7 +297,7 @@ def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
     variants: dict[str, tuple[Planned, ...]] = {}
     for label, changes in step.found.trait("variants")(dict(step.given), place).items():
         body = changed(step.body, changes, place)
-        variants[label] = _steps(body, inner.inner(), recipe, run)
+        variants[label] = steps(body, inner.inner(), recipe, run)
     return replace(step, variants=variants)
 
 

@@ -35,9 +35,9 @@ def pairs_of(frame: DataFrame, found: DataFrame, rule: str, unused: str) -> Kept
 
     pairs = settled("pairs", found.with_columns(pair_id().alias("pair_id"), pl.lit(rule).alias("rule")))
     in_pairs = pl.concat([pairs["chosen_id"], pairs["rejected_id"]]).unique()
-    left = frame.select("response_id", "value").join(
-        in_pairs.to_frame("response_id"), on="response_id", how="anti"
-    )
-    unrated = left.filter(pl.col("value").is_null() | pl.col("value").is_nan()).height
-    dropped = {"no score": unrated, unused: left.height - unrated}
+    left = frame.height - len(in_pairs)
+    unrated = frame.filter(pl.col("value").is_null() | pl.col("value").is_nan()).select("response_id")
+    if unrated.height:
+        unrated = unrated.join(in_pairs.to_frame("response_id"), on="response_id", how="anti")
+    dropped = {"no score": unrated.height, unused: left - unrated.height}
     return Kept({"pairs": pairs}, {reason: n for reason, n in dropped.items() if n})
