@@ -79,6 +79,26 @@ def add(parser: Parser) -> None:
     )
     options.sampling(parser)
     options.asking(parser)
+    context = parser.add_argument_group("contexts (two contenders)")
+    context.add_argument(
+        "--context",
+        metavar="FILE|auto",
+        help="judge again in drawn contexts: a file of them, or auto to write them",
+    )
+    context.add_argument(
+        "--context-for",
+        choices=("judge", "both"),
+        default="judge",
+        help="who is shown a context (default judge)",
+    )
+    context.add_argument(
+        "--context-draws",
+        type=whole_number(2),
+        default=3,
+        metavar="N",
+        help="contexts drawn a prompt (default 3)",
+    )
+    context.add_argument("--context-model", metavar="NAME", help="the model that writes contexts for auto")
     go = parser.add_argument_group("before and after")
     go.add_argument("--dry-run", action="store_true", help="print the plan and what it may cost; ask nothing")
     go.add_argument(
@@ -104,6 +124,10 @@ def add(parser: Parser) -> None:
 
 
 def run(args: Namespace) -> int:
+    if args.context is not None:
+        from winsome.cli.contexts import run_compare
+
+        return run_compare(args)
     try:
         found = compared(args, _gate(args))
     except _PlanShown as shown:

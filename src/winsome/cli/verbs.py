@@ -26,5 +26,6 @@ VERBS: dict[str, tuple[str, str]] = {
     "ledger": ("winsome.cli.ledger", "show, query, export, import, merge, verify, vacuum what is kept"),
     "models": ("winsome.cli.models", "list the embedded models, fetch their weights once"),
     "suites": ("winsome.cli.suites", "list, show and start suites of prompts"),
+    "contexts": ("winsome.cli.contexts", "write what prompts leave open, for --context of compare"),
     "doctor": ("winsome.cli.doctor", "what is here and what is missing"),
 }

@@ -86,10 +86,17 @@ def cohen_kappa(
     return _jackknifed("cohen kappa", tables, kappa, rows.astype(np.float64), len(first), level)
 
 
-def fleiss_kappa(ratings: Floats, cluster: Ints | None = None, *, level: float = 0.95) -> Agreement:
+def fleiss_kappa(
+    ratings: Floats,
+    cluster: Ints | None = None,
+    *,
+    chance: Literal["marginal", "uniform"] = "marginal",
+    level: float = 0.95,
+) -> Agreement:
     """Fleiss' kappa of `ratings` [items, categories], how many raters gave each item each category.
 
-    Items with fewer than two ratings are left out; with unequal numbers an item counts once. Source: Fleiss 1971.
+    chance: agreement by the raters' own frequencies, or uniform (Randolph 2005). Items with fewer than two ratings are left
+    out; with unequal numbers an item counts once. Source: Fleiss 1971.
     """
     kept = ratings.sum(1) >= 2
     codes = _item_clusters(cluster, kept)
@@ -101,8 +108,8 @@ def fleiss_kappa(ratings: Floats, cluster: Ints | None = None, *, level: float =
 
     def kappa(totals: Floats) -> Floats:
         shares = totals[:, 2:] / totals[:, 2:].sum(1, keepdims=True)
-        chance = (shares * shares).sum(1)
-        return (totals[:, 1] / totals[:, 0] - chance) / (1.0 - chance)
+        expected = (shares * shares).sum(1) if chance == "marginal" else 1.0 / ratings.shape[1]
+        return (totals[:, 1] / totals[:, 0] - expected) / (1.0 - expected)
 
     return _jackknifed(
         "fleiss kappa", totals, kappa, np.bincount(codes).astype(np.float64), len(table), level
