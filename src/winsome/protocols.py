@@ -25,7 +25,10 @@ class Named(Protocol):
 
 @runtime_checkable
 class Contender(Named, Protocol):
-    """Answers prompts. `batch` is how many prompts it likes in one call (an endpoint 1, local weights hundreds)."""
+    """Answers prompts. `batch` is how many prompts it likes in one call (an endpoint 1, local weights hundreds).
+
+    One whose answers exist already may say `free = True`: they are no calls, and nobody claims them.
+    """
 
     batch: int
 

@@ -50,6 +50,21 @@ CASES: dict[str, tuple[Prepare, tuple[str, ...], tuple[str, ...]]] = {
         COMPARE,
         ("b.jsonl", "record 2", "id", "correct"),
     ),
+    "an id with two answers": (
+        lambda folder: b(folder, *RIGHT, {"id": "2", "output": "another"}),
+        COMPARE,
+        ("b.jsonl", "record 7", 'id "2"', "record 2", '"sample"'),
+    ),
+    "half a character in an answer": (
+        text("b.jsonl", b'{"id": "1", "output": "1"}\n{"id": "2", "output": "half \\ud83d"}\n'),
+        COMPARE,
+        ("b.jsonl", "line 2", "surrogate", "write"),
+    ),
+    "half a character in the suite": (
+        text("sums.jsonl", b'{"id": "1", "prompt": "x"}\n{"id": "2", "prompt": "\\udc00"}\n'),
+        COMPARE,
+        ("sums.jsonl", "line 2", "surrogate", "write"),
+    ),
     "a prompt twice in the suite": (
         lambda folder: lines(folder / "sums.jsonl", [{"id": "1", "prompt": "x"}, {"id": "1", "prompt": "y"}]),
         COMPARE,

@@ -51,6 +51,23 @@ async def test_answers_are_found_by_words(tmp_path: Path) -> None:
     assert isinstance(contender, Contender)
 
 
+async def test_an_id_twice_is_a_draw_that_says_so_or_the_same_answer(tmp_path: Path) -> None:
+    prompts = [Prompt((user("x"),), item="1")]
+    same = opened(written(tmp_path / "same.jsonl", [{"id": "1", "output": "a"}] * 2))
+    assert [r.text for r in await asked(same, prompts, range(2))] == ["a", "a"]
+    rows = [{"id": "1", "output": "a", "sample": 0}, {"id": "1", "output": "b", "sample": 1}]
+    draws = opened(written(tmp_path / "draws.jsonl", rows))
+    assert [r.text for r in await asked(draws, prompts, range(2))] == ["a", "b"]
+    unlike = opened(
+        written(tmp_path / "unlike.jsonl", [{"id": "1", "output": "a"}, {"id": "1", "output": "b"}])
+    )
+    with pytest.raises(
+        BadInput, match=r'unlike.jsonl: record 2 has id "1", as record 1 has, with another'
+    ) as told:
+        unlike.align(prompts)
+    assert len(str(told.value)) <= 200
+
+
 async def test_ids_come_before_words_and_order(tmp_path: Path) -> None:
     contender = opened(written(tmp_path / "a.jsonl", [{"id": 2, "output": "b"}, {"id": 1, "output": "a"}]))
     prompts = [Prompt((user("x"),), item="1"), Prompt((user("y"),), item="2")]

@@ -76,6 +76,8 @@ CASES: list[tuple[str, str, str, bytes | None, tuple[str, ...]]] = [
     ("broken json", "answers", "a.json", b'[\n{"prompt": "p",\n "output" "o"}]', ("line 3, column 11", "correct the JSON")),
     ("two objects a line", "prompts", "a.jsonl", b'{"prompt": "a"}{"prompt": "b"}\n', ("line 1, column 16",)),
     ("half a surrogate", "prompts", "a.jsonl", b'{"prompt": "\\ud800"}\n', ("line 1", "surrogate")),
+    ("half a surrogate in a list", "answers", "a.json", b'[{"id": "1", "output": "x"}, {"id": "2", "output": "\\udfff"}]', ("record 2", "surrogate", "write")),
+    ("half a surrogate in a name", "prompts", "a.jsonl", b'{"prompt": "x"}\n{"prompt": "y", "\\ud83d": 1}\n', ("line 2", "surrogate", "write")),
     ("deep nesting", "prompts", "a.json", b"[" * 5000 + b"]" * 5000, ("line 1",)),
     ("list of numbers", "prompts", "a.json", b"[1, 2]", ("record 1", "give an object")),
     ("text among objects", "prompts", "a.jsonl", lines({"prompt": "a"}, "b"), ("record 2", "give an object")),

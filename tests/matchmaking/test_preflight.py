@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from tests.matchmaking.conftest import Start
 from tests.matchmaking.test_door import answers, session
 from tests.servers.openai_server import Behaviour, serving
 from winsome.errors import BadInput, Fatal
+from winsome.ledger.store import Ledger
 from winsome.matchmaking.asks import Plan
 from winsome.matchmaking.budget import Budget
 from winsome.matchmaking.compare import compare
@@ -49,6 +52,33 @@ async def test_figures_by_hand(tmp_path: Path) -> None:
     assert found.calls == 20 + 80 + 40
     assert found.money == pytest.approx(sum(load.money or 0 for load in found.loads))
     assert any("80 calls" in line for line in found.lines())
+
+
+async def test_recorded_answers_are_no_calls_and_nobody_claims_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"prompt": prompt.text, "output": f"answer {n}"} for n, prompt in enumerate(PROMPTS)]
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    claimed: list[str] = []
+    held = Ledger.claim
+
+    async def claim(self: Ledger, keys: Iterable[str], owner: str, seconds: float = 60) -> set[str]:
+        claimed.extend(keys := list(keys))
+        return await held(self, keys, owner, seconds)
+
+    monkeypatch.setattr(Ledger, "claim", claim)
+    async with serving() as server:
+        run = session(tmp_path)
+        run.door.budget = Budget.of("12calls")
+        found = planned(run, [str(file), f"{server.base}#test-model"], "exact?answer=x")
+        assert (found.loads[0].calls, found.loads[0].kept, found.loads[1].calls) == (0, 20, 20)
+        assert f"  recorded:{file}: 20 answers in hand" in found.lines()
+        assert len(await answers(run, str(file), PROMPTS)) == 20
+        assert (run.door.budget.spent_calls, claimed) == (0, [])
+        assert len(await answers(run, f"{server.base}#test-model", PROMPTS)) == 12
+        await run.close()
+    assert len(claimed) == 20
 
 
 async def test_what_is_kept_is_not_planned_again(tmp_path: Path) -> None:

@@ -97,10 +97,17 @@ def _records(answers: Sequence[Answer]) -> list[Record]:
 
 
 def _check_ids(path: Path, answers: Sequence[Answer]) -> None:
-    """An id may come back as another sample of its prompt, never with another prompt."""
+    """An id may come back as another sample of its prompt, never with another prompt, nor with other words as the same sample."""
     seen: dict[str, Answer] = {}
+    drawn: dict[tuple[str, int], Answer] = {}
     for answer in answers:
-        if answer.item is None or answer.prompt is None:
+        if answer.item is None:
+            continue
+        before = drawn.setdefault((answer.item, answer.sample), answer)
+        if before.turns != answer.turns and _same_words(before, answer):
+            told = f"record {answer.record} has id {shown(answer.item)}, as record {before.record} has"
+            refuse(path, f'{told}, with another answer; drop one, or number the draws in a field "sample"')
+        if answer.prompt is None:
             continue
         first = seen.setdefault(answer.item, answer)
         if first.prompt is not None and users(first.prompt) != users(answer.prompt):
@@ -109,6 +116,11 @@ def _check_ids(path: Path, answers: Sequence[Answer]) -> None:
                 path,
                 f"record {answer.record} has id {shown(answer.item)}, which stands {other}; correct one of them",
             )
+
+
+def _same_words(one: Answer, other: Answer) -> bool:
+    """Whether two answers are to the same user turns, as far as they say."""
+    return one.prompt is None or other.prompt is None or users(one.prompt) == users(other.prompt)
 
 
 def _chosen(path: Path, prompts: Sequence[Prompt], records: Sequence[Record], match: Match) -> Match:

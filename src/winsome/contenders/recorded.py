@@ -30,6 +30,7 @@ class Recorded:
     """
 
     batch = BATCH
+    free = True
 
     def __init__(
         self, path: Path, name: str, answers: Sequence[Answer], match: Match, allow_missing: bool

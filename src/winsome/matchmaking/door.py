@@ -143,6 +143,7 @@ class Asked:
         self.kept: set[str] = set()
         self.tally = self.door.tally(f"{self.name} (within)" if self.within else self.name)
         self.composed: bool = getattr(self.inner, "composed", False)
+        self.free: bool = getattr(self.inner, "free", False)
         self.batch = self.inner.batch
         self.id = digest([self.inner.id, self.system, self.settings.asked()])
         self.host: str = getattr(self.inner, "host", "")

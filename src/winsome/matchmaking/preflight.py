@@ -31,6 +31,7 @@ class Load:
     tokens_out: int
     money: float | None
     window: int | None = None
+    free: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ class Estimate:
         """The plan as a person reads it."""
         lines = [f"plan: {self.contests:,} contests, {self.asks:,} asks of the judge at most"]
         for load in self.loads:
+            if load.free:
+                lines.append(f"  {load.name}: {load.kept:,} answers in hand")
+                continue
             money = (
                 "price unknown"
                 if load.money is None
@@ -87,6 +91,9 @@ def estimate(
     mean = sum(characters) / max(1, len(characters))
     loads: list[Load] = []
     for contender in contenders:
+        if contender.free:
+            loads.append(Load(contender.name, 0, len(plan.prompts), 0, 0, 0.0, free=True))
+            continue
         missing = contender.missing(plan.prompts, sampling)
         answer = contender.resolved(sampling).max_tokens or ANSWER_TOKENS
         loads.append(

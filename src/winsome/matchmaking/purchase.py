@@ -124,7 +124,8 @@ class Purchase:
         """Hand the jobs that nobody else is asking to the askers; those under way elsewhere come back."""
         free = [job for job in jobs if job.key not in self.door.under_way]
         self.claiming = {job.key for job in free}
-        mine = await self.door.claim([job.key for job in free]) if free else set[str]()
+        keys = [job.key for job in free]
+        mine = set(keys) if self.asked.free or not keys else await self.door.claim(keys)
         self.claiming = set()
         ours = {job.key: job for job in free if job.key in mine and job.key not in self.door.under_way}
         self.claimed |= ours.keys()
@@ -185,11 +186,12 @@ class Purchase:
     async def _attempt(self, waiting: Waiting) -> RateLimited | Transient | None:
         """One call for `waiting`, as far as the budget goes; what is answered leaves it. The passing error, if one came."""
         limiter, composed, budget = self.limiter, self.asked.composed, self.door.budget
+        counted = not (composed or self.asked.free)
         entered = await limiter.enter() if limiter else 0.0
         tokens, begun, error = 0, 0, None
         try:
             jobs = [] if self.door.closed() else list(waiting.values())
-            if not composed:
+            if counted:
                 begun = budget.begin(len(jobs))
                 jobs = jobs[:begun]
             for prompts, samples in _calls(jobs):
@@ -223,7 +225,7 @@ class Purchase:
         """Count what was bought and commit it in the background."""
         named = self.asked.named(response, job)
         self.tally.buy(named)
-        if not self.asked.composed:
+        if not (self.asked.composed or self.asked.free):
             self.door.budget.pay(named.usage.money)
         self.commits.keep((job, named), job.prompt, named)
 

@@ -219,13 +219,13 @@ def _loads_again(path: Path, data: bytes, line: int, error: orjson.JSONDecodeErr
     """What Python's own parser makes of the NaN that it writes itself (None here); BadInput with the place otherwise."""
     text = data.decode("utf-8")
     try:
-        loaded = json.loads(text, parse_constant=lambda _: None)
-        json.dumps(loaded, ensure_ascii=False).encode("utf-8")
-        return loaded
-    except UnicodeEncodeError:
-        refuse(
-            path, f"line {line} holds half a surrogate pair (\\ud800 to \\udfff); write the character whole"
-        )
+        loaded: Any = json.loads(text, parse_constant=lambda _: None)
+        rows: list[Any] = [*loaded] if isinstance(loaded, list) else [loaded]  # pyright: ignore[reportUnknownVariableType]
+        broken = next((n for n, row in enumerate(rows, 1) if not _whole(row)), None)
+        if broken is None:
+            return cast("Any", loaded)
+        where = f"record {broken}" if isinstance(loaded, list) else f"line {line}"
+        refuse(path, f"{where} holds half a surrogate pair (\\ud800 to \\udfff); write the character whole")
     except (ValueError, RecursionError):
         pass
     place = f"line {line + error.lineno - 1}, column {error.colno}"
@@ -235,6 +235,15 @@ def _loads_again(path: Path, data: bytes, line: int, error: orjson.JSONDecodeErr
     return refuse(
         path, f"{place}: {reason} at {shown(text[error.pos : error.pos + 15], 15)}; correct the JSON there"
     )
+
+
+def _whole(row: Any) -> bool:
+    """Whether no text in `row` holds a lone surrogate."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _csv(path: Path, text: str, limit: int | None = None) -> list[Row]:
