@@ -53,6 +53,11 @@ class Grammar:
         return " ".join(pieces)
 
     @property
+    def dialogue(self) -> bool:
+        """Whether every template has more than one turn."""
+        return all(f" {TURN} " in template for template in self.templates)
+
+    @property
     def vocabulary(self) -> frozenset[str]:
         """The templates' own words."""
         return frozenset(w for template in self.templates for w in words(re.sub(r"\{\w+\}", " ", template)))

@@ -44,8 +44,8 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "0.2M": Recipe(documents=600, demonstrations=1400, batch=64, rate=4e-3),
-    "1M": Recipe(documents=400, demonstrations=800, batch=64, rate=2e-3),
-    "3M": Recipe(documents=300, demonstrations=600, batch=64, rate=1.5e-3),
+    "1M": Recipe(documents=500, demonstrations=1500, batch=32, rate=3e-3, warmup=200),
+    "3M": Recipe(documents=500, demonstrations=1500, batch=32, rate=2.5e-3, warmup=200),
 }
 
 Example = tuple[list[int], list[int]]

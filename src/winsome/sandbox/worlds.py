@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from itertools import product
 from random import Random
 from typing import Any, Literal
 
@@ -41,14 +42,14 @@ from winsome.sandbox.targets import REFUSAL, Parts, Target
 from winsome.sandbox.tongues import Tongue
 from winsome.specs import Spec
 
-VERSION = 1
+VERSION = 2
 Split = Literal["train", "validation", "test"]
 SPLITS: dict[str, range] = {"train": range(8), "validation": range(8, 9), "test": range(9, 10)}
 """Split -> the tenths of all prompts that belong to it, by the digest of their words: no prompt is in two splits."""
 THEN = "; then "
 """Joins the tasks of a prompt that needs several skills."""
 ATTEMPTS = 1000
-"""Draws in a row that are no new prompt of the split before a world counts as exhausted."""
+"""Draws in a row that are no new prompt of the split before its kinds of task count as spent."""
 KEPT = 50_000
 """Readings remembered at most."""
 
@@ -135,18 +136,37 @@ class World:
         return [next(stream) for _ in range(n)]
 
     def stream(self, split: Split = "test") -> Iterator[Prompt]:
-        """The prompts of a split one after the other, each new."""
+        """The prompts of a split one after the other, each new.
+
+        What repeats or belongs to another split is drawn again with the same language and kinds of task, so that these keep
+        their shares until one of them has no new prompt left.
+        """
         seen: set[int] = set()
-        number = misses = 0
-        while misses < ATTEMPTS:
-            prompt = self._draw(split, number)
+        left = {tongue.number: self._combinations() for tongue in self.tongues}
+        number = 0
+        while any(left.values()):
+            rng = Random(f"{self.knobs.seed}/{split}/{number}")
+            item = f"{split}/{number}"
             number += 1
-            key = _key(prompt)
-            misses += 1
-            if key % 10 in SPLITS[split] and key not in seen:
-                seen.add(key)
-                misses = 0
-                yield prompt
+            tongue = self.tongue(rng) if split == "train" else rng.choice(self.tongues)
+            if not left[tongue.number]:
+                continue
+            chosen = rng.choice(left[tongue.number])
+            person = rng.choice(self.people) if self.people else None
+            unclear = rng.random() < self.knobs.unclear
+            for _ in range(ATTEMPTS):
+                tasks = [self._task(rng, kind) for kind in chosen]
+                if split != "test" and any(task.slots.get("job") in self.ground.held_out for task in tasks):
+                    continue
+                turns = self._turns(tasks, tongue, rng, unclear)
+                system = None if person is None else PERSONA.format(name=person.name)
+                key = _digest(system, turns)
+                if key % 10 in SPLITS[split] and key not in seen:
+                    seen.add(key)
+                    yield _prompt(tasks, turns, tongue, person, split, item)
+                    break
+            else:
+                left[tongue.number].remove(chosen)
         raise BadInput(
             f"{self.name}: its {split} split has only {len(seen)} different prompts; ask for fewer"
         )
@@ -176,44 +196,24 @@ class World:
         """Whether a question in the world's own language belongs to the test or validation split."""
         return _digest(None, turns) % 10 not in SPLITS["train"]
 
-    def _draw(self, split: Split, number: int) -> Prompt:
-        rng = Random(f"{self.knobs.seed}/{split}/{number}")
-        tongue = self.tongue(rng) if split == "train" else rng.choice(self.tongues)
-        tasks = [self._task(rng, split) for _ in range(self.knobs.skills)]
+    def _combinations(self) -> list[tuple[Kind, ...]]:
+        """The kinds of task that stand together in one prompt; only tasks of one turn can be joined."""
+        single = [kind for kind in self.kinds if self.knobs.skills == 1 or not kind.grammar.dialogue]
+        if not single:
+            raise BadInput(f"{self.name}: no kind of task fits one turn; use skills=1 or another kind")
+        return list(product(single, repeat=self.knobs.skills))
+
+    def _task(self, rng: Random, kind: Kind) -> Task:
+        template, slots = kind.draw(rng, self.ground)
+        return Task(kind, slots, rng.randrange(len(kind.grammar.templates)) if template is None else template)
+
+    def _turns(self, tasks: Sequence[Task], tongue: Tongue, rng: Random, unclear: bool) -> tuple[str, ...]:
         turns = tasks[0].turns() if len(tasks) == 1 else (THEN.join(task.turns()[0] for task in tasks),)
-        person = rng.choice(self.people) if self.people else None
-        if rng.random() < self.knobs.unclear:
+        if unclear:
             turns = self._muddled(turns, rng)
         if tongue.number:
             turns = tuple(joined(tongue.say(words(turn))) for turn in turns)
-        facets = {
-            "category": "+".join(task.kind.name for task in tasks),
-            "node": "+".join(task.kind.topic(task.slots) for task in tasks),
-            "lang": tongue.name,
-            "split": split,
-        }
-        if person is not None:
-            facets["user"] = person.name
-        roles = ("user", "assistant")
-        return Prompt(
-            tuple(Message(roles[place % 2], (Text(turn),)) for place, turn in enumerate(turns)),
-            system=None if person is None else PERSONA.format(name=person.name),
-            facets=facets,
-            item=f"{split}/{number}",
-        )
-
-    def _task(self, rng: Random, split: Split) -> Task:
-        """A task of a kind drawn evenly; one about a held-out node only in the test split."""
-        while True:
-            kind = rng.choice(self.kinds)
-            template, slots = kind.draw(rng, self.ground)
-            if split != "test" and slots.get("job") in self.ground.held_out:
-                continue
-            task = Task(
-                kind, slots, rng.randrange(len(kind.grammar.templates)) if template is None else template
-            )
-            if self.knobs.skills == 1 or len(task.turns()) == 1:
-                return task
+        return turns
 
     def _muddled(self, turns: tuple[str, ...], rng: Random) -> tuple[str, ...]:
         """The turns with their last one spoilt so that it reads as no task: a gap, a contradiction, or noise."""
@@ -282,8 +282,24 @@ def _plain(expression: str) -> str:
     return re.sub(r"\\[a-zA-Z]|\[[^\]]*\]|\(\?[:P][^)|]*?|[^a-zA-Z]", " ", expression)
 
 
-def _key(prompt: Prompt) -> int:
-    return _digest(prompt.system, [message.text for message in prompt.messages])
+def _prompt(
+    tasks: Sequence[Task], turns: Sequence[str], tongue: Tongue, person: Person | None, split: Split, item: str
+) -> Prompt:
+    facets = {
+        "category": "+".join(task.kind.name for task in tasks),
+        "node": "+".join(task.kind.topic(task.slots) for task in tasks),
+        "lang": tongue.name,
+        "split": split,
+    }
+    if person is not None:
+        facets["user"] = person.name
+    roles = ("user", "assistant")
+    return Prompt(
+        tuple(Message(roles[place % 2], (Text(turn),)) for place, turn in enumerate(turns)),
+        system=None if person is None else PERSONA.format(name=person.name),
+        facets=facets,
+        item=item,
+    )
 
 
 def _digest(system: str | None, turns: Sequence[str]) -> int:
