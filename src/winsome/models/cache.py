@@ -1,10 +1,11 @@
 """Keys and values of attention: as a prompt leaves them, and in slots that sequences enter, grow in and leave.
 
-Both offer the part of transformers' cache interface that an attention layer calls; masks are always given explicitly.
+Both can be read by a Decoder (`attend`) and by transformers' attention layers (`update`), whose masks are always explicit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,25 +14,55 @@ if TYPE_CHECKING:
 GRAIN = 64
 """Attention reads the slots up to a multiple of this many positions, so its shapes seldom change."""
 
+Kept = tuple["Tensor", "Tensor"]
+"""Keys and values of one prompt, each [layers, heads, length, size]."""
+
 
 class PromptCache:
-    """Keeps the keys and values of one packed row."""
+    """Keeps the keys and values of prompts of these lengths that stand one after the other in a row."""
 
-    def __init__(self) -> None:
-        self._layers: list[tuple[Tensor, Tensor]] = []
+    def __init__(self, lengths: Sequence[int], device: str) -> None:
+        import torch
+
+        self._layers: list[Kept] = []
+        longest, total = max(lengths), sum(lengths)
+        own = torch.tensor(lengths, device=device)
+        columns = torch.arange(longest, device=device)
+        real = columns[None, :] < own[:, None]
+        # Each prompt's tokens as a row of their own, padded on the right, where plain causal attention never reads.
+        self._padded = ((own.cumsum(0) - own)[:, None] + columns[None, :]).clamp(max=total - 1)
+        self._real = None if len(lengths) == 1 else real.view(-1).nonzero()[:, 0]
+
+    def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Causal attention within each prompt, [T, heads * size]; see `decoder.Attend`."""
+        from torch.nn.functional import scaled_dot_product_attention
+
+        self._layers.append((keys.transpose(0, 1), values.transpose(0, 1)))
+        group = queries.shape[1] // keys.shape[1]
+        if group > 1:
+            keys, values = keys.repeat_interleave(group, 1), values.repeat_interleave(group, 1)
+        if self._real is None:
+            q, k, v = (part.transpose(0, 1)[None] for part in (queries, keys, values))
+        else:
+            q, k, v = (part[self._padded].transpose(1, 2) for part in (queries, keys, values))
+        read = scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
+        read = read.reshape(-1, queries.shape[1] * queries.shape[2])
+        return read if self._real is None else read[self._real]
 
     def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Called by attention layer `layer` with [1, heads, T, d]; gives back what it is to read."""
+        """Called by attention layer `layer` with [1, heads, T, size]; gives back what it is to read."""
         assert layer == len(self._layers)
-        self._layers.append((keys, values))
+        self._layers.append((keys[0], values[0]))
         return keys, values
 
     def get_seq_length(self, layer: int = 0) -> int:
         return 0
 
-    def span(self, start: int, end: int) -> list[tuple[Tensor, Tensor]]:
-        """Keys and values of positions start..end of the row, [heads, end - start, d] a layer."""
-        return [(k[0, :, start:end].clone(), v[0, :, start:end].clone()) for k, v in self._layers]
+    def kept(self) -> Kept:
+        """Keys and values of the whole row."""
+        import torch
+
+        return torch.stack([keys for keys, _ in self._layers]), torch.stack([v for _, v in self._layers])
 
 
 class SlotCache:
@@ -39,98 +70,132 @@ class SlotCache:
 
     def __init__(self, device: str) -> None:
         self._device = device
-        self._keys: list[Tensor] = []
-        self._values: list[Tensor] = []
+        self._store: tuple[Tensor, Tensor] | None = None
+        """Keys and values, each [layers, slots, heads, positions, size]."""
         self._lengths: list[int] = []
-        self._slots = 0
-        self._positions = 0
         self._longest = 0
-        self._at: tuple[Tensor, Tensor] | None = None
         self._extent = 0
+        self._rows: Tensor | None = None
+        self._bias: Tensor | None = None
 
-    def admits(self, positions: int, most: int, like: list[tuple[Tensor, Tensor]]) -> bool:
-        """Whether one more sequence that may reach `positions` tokens keeps within `most` bytes, all at their longest.
+    def admits(self, count: int, positions: int, most: int, like: Kept) -> int:
+        """How many of `count` more sequences that may reach `positions` tokens keep within `most` bytes, all at their longest.
 
-        `like` is its prompt's cache. The first sequence is always admitted.
+        `like` is their prompt's cache. The first sequence is always admitted.
         """
         longest = max(positions, self._longest)
-        each = sum(part.shape[0] * part.shape[2] * part.element_size() for pair in like for part in pair)
-        if self._lengths and (len(self._lengths) + 1) * longest * each > most:
-            return False
-        self._longest = longest
-        return True
+        each = sum(part[:, :, 0].numel() * part.element_size() for part in like)
+        room = max(most // (longest * each), 1) - len(self._lengths)
+        if room > 0:
+            self._longest = longest
+        return max(0, min(count, room))
 
-    def append(self, prompt: list[tuple[Tensor, Tensor]], length: int) -> None:
-        """Seat a sequence that has read a prompt of `length` tokens."""
+    def append(self, prompt: Kept, count: int, expected: int) -> None:
+        """Seat `count` sequences that have read a prompt; `expected` is how many slots will soon be taken."""
         import torch
 
-        slot = len(self._lengths)
+        first, length = len(self._lengths), prompt[0].shape[2]
         with torch.inference_mode():
-            self._grow(slot + 1, length + 1, prompt)
-            for layer, (keys, values) in enumerate(prompt):
-                self._keys[layer][slot, :, :length] = keys
-                self._values[layer][slot, :, :length] = values
-        self._lengths.append(length)
+            store = self._grown(max(first + count, expected), length + 1, prompt)
+            for held, part in zip(store, prompt, strict=True):
+                held[:, first : first + count, :, :length] = part[:, None]
+        self._lengths += [length] * count
 
     def drop(self, slot: int) -> None:
         """Free a slot; the last sequence moves into it."""
         import torch
 
-        last = len(self._lengths) - 1
-        length = self._lengths[last]
-        if slot != last:
+        length = self._lengths.pop()
+        last = len(self._lengths)
+        if slot != last and self._store is not None:
             with torch.inference_mode():
-                for store in (self._keys, self._values):
-                    for layer in store:
-                        layer[slot, :, :length] = layer[last, :, :length]
+                for held in self._store:
+                    held[:, slot, :, :length] = held[:, last, :, :length]
             self._lengths[slot] = length
-        self._lengths.pop()
 
-    def begin(self) -> tuple[Tensor, Tensor]:
-        """Positions [n, 1] of the next token of each sequence and its mask [n, 1, 1, extent]; `end` follows the pass."""
+    def begin(self) -> Tensor:
+        """Positions [n] of the next token of each sequence; call `end` after the pass."""
         import torch
 
-        device = self._device
-        lengths = torch.tensor(self._lengths, device=device)
-        self._grow(len(self._lengths), max(self._lengths) + 1, None)
-        self._at = (torch.arange(len(self._lengths), device=device), lengths)
-        self._extent = min(self._positions, -(-(max(self._lengths) + 1) // GRAIN) * GRAIN)
-        mask = torch.arange(self._extent, device=device)[None, :] <= lengths[:, None]
-        return lengths[:, None], mask[:, None, None]
+        assert self._store is not None
+        longest = max(self._lengths) + 1
+        _, _, heads, positions, _ = self._grown(len(self._lengths), longest)[0].shape
+        lengths = torch.tensor(self._lengths, device=self._device)
+        self._extent = min(positions, -(-longest // GRAIN) * GRAIN)
+        n = len(self._lengths)
+        slots = torch.arange(n * heads, device=self._device).view(n, heads)
+        self._rows = (slots * positions + lengths[:, None]).view(-1)
+        reach = torch.arange(self._extent, device=self._device)[None, :] <= lengths[:, None]
+        self._bias = torch.zeros(1, device=self._device).where(reach, float("-inf"))
+        return lengths
+
+    def mask(self) -> Tensor:
+        """What each sequence may read in this pass, [n, 1, 1, extent], for transformers' layers."""
+        assert self._bias is not None
+        return (self._bias == 0)[:, None, None]
+
+    def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Attention of one new token of each sequence over all before it, [n, heads * size]; see `decoder.Attend`.
+
+        Two batched products and a softmax: on the CPU two to five times as fast as fused attention for single queries.
+        """
+        import torch
+
+        assert self._bias is not None
+        all_keys, all_values = self._written(layer, keys, values)
+        n, heads, size = keys.shape
+        queries = queries.reshape(n * heads, -1, size)
+        held, read = (part.flatten(0, 1)[: n * heads, : self._extent] for part in (all_keys, all_values))
+        if queries.dtype == torch.float32:
+            scores = torch.bmm(queries, held.transpose(1, 2))
+        else:
+            # The order in which this product is fast in bfloat16.
+            scores = torch.bmm(held, queries.transpose(1, 2)).transpose(1, 2).float()
+        scores = torch.add(self._bias[:, None], scores.reshape(n, -1, self._extent), alpha=size**-0.5)
+        shares = scores.softmax(2).to(queries.dtype).view(n * heads, -1, self._extent)
+        return torch.bmm(shares, read).view(n, -1)
 
     def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Called by attention layer `layer` with [n, heads, 1, d]; gives back all that the sequences may read."""
-        assert self._at is not None
-        rows, at = self._at
-        n = len(self._lengths)
-        self._keys[layer][rows, :, at] = keys[:, :, 0]
-        self._values[layer][rows, :, at] = values[:, :, 0]
-        return self._keys[layer][:n, :, : self._extent], self._values[layer][:n, :, : self._extent]
+        """Called by attention layer `layer` with [n, heads, 1, size]; gives back all that the sequences may read."""
+        n = len(keys)
+        all_keys, all_values = self._written(layer, keys[:, :, 0], values[:, :, 0])
+        return all_keys[:n, :, : self._extent], all_values[:n, :, : self._extent]
 
     def end(self) -> None:
         """The tokens of this pass are now part of their sequences."""
         self._lengths = [length + 1 for length in self._lengths]
-        self._at = None
 
     def get_seq_length(self, layer: int = 0) -> int:
         return max(self._lengths, default=0)
 
-    def _grow(self, slots: int, positions: int, like: list[tuple[Tensor, Tensor]] | None) -> None:
-        """Make room where there is too little; by halves, so that the copying stays small beside the work."""
-        if slots <= self._slots and positions <= self._positions:
-            return
-        if slots > self._slots:
-            slots = max(slots, self._slots + self._slots // 2)
-        if positions > self._positions:
-            positions = min(max(positions, self._positions * 3 // 2), max(positions, self._longest))
-        slots, positions = max(slots, self._slots), max(-(-positions // GRAIN) * GRAIN, self._positions)
-        if not self._keys and like is not None:
-            self._keys = [keys.new_empty(0, keys.shape[0], 0, keys.shape[2]) for keys, _ in like]
-            self._values = [values.new_empty(0, values.shape[0], 0, values.shape[2]) for _, values in like]
-        held = len(self._lengths)
-        for store in (self._keys, self._values):
-            for i, layer in enumerate(store):
-                grown = layer.new_zeros(slots, layer.shape[1], positions, layer.shape[3])
-                grown[:held, :, : self._positions] = layer[:held]
-                store[i] = grown
-        self._slots, self._positions = slots, positions
+    def _written(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The layer's store, [slots, heads, positions, size], with the new keys and values [n, heads, size] in it."""
+        assert self._store is not None and self._rows is not None
+        size = keys.shape[2]
+        own_keys, own_values = self._store[0][layer], self._store[1][layer]
+        own_keys.view(-1, size).index_copy_(0, self._rows, keys.reshape(-1, size))
+        own_values.view(-1, size).index_copy_(0, self._rows, values.reshape(-1, size))
+        return own_keys, own_values
+
+    def _grown(self, slots: int, positions: int, like: Kept | None = None) -> tuple[Tensor, Tensor]:
+        """The store with room for so many slots and positions; it grows by halves, so that copying stays small beside the work."""
+        if self._store is None:
+            assert like is not None
+            self._store = tuple(part.new_empty(part.shape[0], 0, part.shape[1], 0, part.shape[3]) for part in like)  # pyright: ignore[reportAttributeAccessIssue]
+            assert self._store is not None
+        _, have, _, reach, _ = self._store[0].shape
+        if slots <= have and positions <= reach:
+            return self._store
+        if slots > have:
+            have = max(slots, have + have // 2)
+        if positions > reach:
+            wanted = min(max(positions, reach * 3 // 2), max(positions, self._longest))
+            reach = -(-wanted // GRAIN) * GRAIN
+        self._store = (self._copied(self._store[0], have, reach), self._copied(self._store[1], have, reach))
+        return self._store
+
+    def _copied(self, held: Tensor, slots: int, positions: int) -> Tensor:
+        grown = held.new_zeros(held.shape[0], slots, held.shape[2], positions, held.shape[4])
+        n = len(self._lengths)
+        grown[:, :n, :, : held.shape[3]] = held[:, :n]
+        return grown

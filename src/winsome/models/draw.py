@@ -10,6 +10,8 @@ from winsome.errors import BadInput
 if TYPE_CHECKING:
     from torch import Tensor
 
+BLOCK = 256
+"""Weights that are summed before one of them is looked for."""
 NUCLEUS = 1024
 """Candidates sorted first for top-p; the whole vocabulary only where they do not hold its mass."""
 
@@ -39,7 +41,7 @@ def draw_tokens(logits: Tensor, uniform: Tensor, draw: Draw) -> Tensor:
     """Token ids [n] from logits [n, vocabulary] and uniforms [n] in [0, 1)."""
     if draw.temperature == 0.0:
         return logits.argmax(1)
-    scaled = logits / draw.temperature
+    scaled = logits if draw.temperature == 1.0 else logits / draw.temperature
     if draw.top_k is None and draw.top_p >= 1.0:
         return _invert(scaled.softmax(1), uniform)
     if draw.top_k is not None:
@@ -71,11 +73,29 @@ def _nucleus(scaled: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
     return found, ids
 
 
-def _invert(probabilities: Tensor, uniform: Tensor) -> Tensor:
-    """The index at which the running sum passes `uniform` times the whole, [n]."""
+def _invert(weights: Tensor, uniform: Tensor) -> Tensor:
+    """The index at which the running sum of `weights` [n, size] passes `uniform` [n] times the whole, [n].
+
+    A long row is searched by the sums of its blocks, then within one: running sums over all of it would cost more.
+    """
     import torch
 
-    running = probabilities.cumsum(1)
-    # Rounding keeps the last sum off 1, and may lift uniform * total up to it.
-    target = (uniform[:, None] * running[:, -1:]).clamp(max=running[:, -1:].nextafter(running.new_zeros(1)))
-    return torch.searchsorted(running, target, right=True)[:, 0]
+    n, size = weights.shape
+    if size <= 2 * BLOCK:
+        return _passed(weights, uniform * weights.sum(1))[0]
+    blocks = torch.nn.functional.pad(weights, (0, -size % BLOCK)).view(n, -1, BLOCK)
+    sums = blocks.sum(2)
+    block, rest = _passed(sums, uniform * sums.sum(1))
+    return block * BLOCK + _passed(blocks[torch.arange(n, device=block.device), block], rest)[0]
+
+
+def _passed(weights: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the running sum of each row passes `target` [n], always at a weight above 0, and what of `target` lies beyond
+    the sum before it."""
+    import torch
+
+    running = weights.cumsum(1)
+    # Rounding may lift the target up to the whole.
+    held = target[:, None].minimum(running[:, -1:].nextafter(running.new_zeros(1)))
+    place = torch.searchsorted(running, held, right=True)
+    return place[:, 0], (held - (running - weights).gather(1, place)).clamp_(min=0.0)[:, 0]

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
-from winsome.models.cache import PromptCache, SlotCache
+from winsome.models.cache import Kept, PromptCache, SlotCache
+from winsome.models.decoder import decoder_of
 from winsome.models.draw import Draw, draw_tokens, logprobs_of
 from winsome.models.forward import hidden_states, logits
 from winsome.models.packing import Tree, pack
@@ -76,7 +77,7 @@ class _Read:
     """A prompt that has been read, waiting for slots: its cache and the logits of its first token."""
 
     request: Request
-    cache: list[tuple[Tensor, Tensor]]
+    cache: Kept
     logits: Tensor
     waiting: deque[int]
     seconds: float
@@ -103,6 +104,7 @@ class Sampler:
         self._read: deque[_Read] = deque()
         self._active: list[_Sequence] = []
         self._cache = SlotCache(model.device)
+        self._decoder = decoder_of(model.network) if model.device == "cpu" else None
 
     def add(self, request: Request) -> None:
         """Queue a request; its prompt and max_tokens must fit the context (see `room`)."""
@@ -124,23 +126,39 @@ class Sampler:
 
     def _fill(self) -> list[Drawn]:
         """Seat draws of prompts already read, reading more where slots are free; draws that end at once are given back."""
+        import torch
+
         ended: list[Drawn] = []
         while len(self._active) < self._slots and (self._read or self._pending):
             if not self._read:
                 self._read_prompts()
-            prompt = self._read[0]
-            length = len(prompt.request.ids)
-            if not self._cache.admits(length + prompt.request.max_tokens, CACHE_BYTES, prompt.cache):
+            first = len(self._active)
+            waiting = sum(len(request.samples) for request in self._pending)
+            scores: list[Tensor] = []
+            while self._read and (count := self._fitting(self._read[0])):
+                prompt = self._read[0]
+                queued = len(self._active) + sum(len(read.waiting) for read in self._read) + waiting
+                self._cache.append(prompt.cache, count, min(self._slots, queued))
+                scores.append(prompt.logits[None].expand(count, -1))
+                each = prompt.seconds / len(prompt.request.samples)
+                for _ in range(count):
+                    sample = prompt.waiting.popleft()
+                    stream = uniforms(self._seed, prompt.request, sample)
+                    self._active.append(_Sequence(prompt.request, sample, stream, seconds=each))
+                if not prompt.waiting:
+                    self._read.popleft()
+            if not scores:
                 break
-            sample = prompt.waiting.popleft()
-            if not prompt.waiting:
-                self._read.popleft()
-            sequence = _Sequence(prompt.request, sample, uniforms(self._seed, prompt.request, sample))
-            sequence.seconds = prompt.seconds / len(prompt.request.samples)
-            self._cache.append(prompt.cache, length)
-            self._active.append(sequence)
-            ended += self._take(prompt.logits[None], [len(self._active) - 1])
+            with torch.inference_mode():
+                joined = torch.cat(scores)
+            ended += self._take(joined, range(first, len(self._active)))
         return ended
+
+    def _fitting(self, prompt: _Read) -> int:
+        """How many of a prompt's draws can be seated now."""
+        count = min(len(prompt.waiting), self._slots - len(self._active))
+        positions = len(prompt.request.ids) + prompt.request.max_tokens
+        return self._cache.admits(count, positions, CACHE_BYTES, prompt.cache) if count else 0
 
     def _read_prompts(self) -> None:
         import torch
@@ -158,31 +176,39 @@ class Sampler:
             size += len(self._pending[0].ids)
             requests.append(self._pending.popleft())
         packed = pack([Tree(request.ids) for request in requests], self._model.device, explicit=True)
-        tap = PromptCache()
+        lasts = [end - 1 for _, end in packed.trunks]
+        tap = PromptCache([len(request.ids) for request in requests], self._model.device)
+        decoder = self._decoder
         with torch.inference_mode():
-            hidden = hidden_states(self._model, packed, tap)
-            first = logits(self._model, hidden[[end - 1 for _, end in packed.trunks]])
+            if decoder is None:
+                first = logits(self._model, hidden_states(self._model, packed, tap)[lasts])
+            else:
+                first = decoder.logits(decoder.states(packed.ids[0], packed.positions[0], tap.attend)[lasts])
+            keys, values = tap.kept()
         each = (time.perf_counter() - started) / size
         for request, (start, end), scores in zip(requests, packed.trunks, first, strict=True):
-            self._read.append(
-                _Read(request, tap.span(start, end), scores, deque(request.samples), each * len(request.ids))
-            )
+            kept = keys[:, :, start:end], values[:, :, start:end]
+            self._read.append(_Read(request, kept, scores, deque(request.samples), each * len(request.ids)))
 
     def _step(self) -> list[Drawn]:
         import torch
 
+        decoder, cache = self._decoder, self._cache
         with torch.inference_mode():
-            last = torch.tensor([[s.ids[-1]] for s in self._active], device=self._model.device)
-            positions, mask = self._cache.begin()
-            hidden = self._model.network.base_model(
-                input_ids=last,
-                position_ids=positions,
-                attention_mask=mask,
-                past_key_values=self._cache,
-                use_cache=True,
-            ).last_hidden_state[:, 0]
-            self._cache.end()
-            scores = logits(self._model, hidden)
+            last = torch.tensor([s.ids[-1] for s in self._active], device=self._model.device)
+            positions = cache.begin()
+            if decoder is None:
+                hidden = self._model.network.base_model(
+                    input_ids=last[:, None],
+                    position_ids=positions[:, None],
+                    attention_mask=cache.mask(),
+                    past_key_values=cache,
+                    use_cache=True,
+                ).last_hidden_state[:, 0]
+                scores = logits(self._model, hidden)
+            else:
+                scores = decoder.logits(decoder.states(last, positions, cache.attend))
+            cache.end()
         return self._take(scores, range(len(self._active)))
 
     def _take(self, scores: Tensor, rows: Sequence[int]) -> list[Drawn]:
@@ -203,6 +229,9 @@ class Sampler:
         for row, token in sorted(zip(rows, tokens.tolist(), strict=True), reverse=True):
             sequence = self._active[row]
             sequence.ids.append(token)
+            full = len(sequence.ids) >= sequence.request.max_tokens
+            if not (full or self._draw.stop or token in self._ends):
+                continue
             drawn = self._ended(sequence)
             if drawn is not None:
                 ended.append(drawn)
