@@ -130,6 +130,24 @@ def demonstrated(examples: Examples) -> Examples:
     )
 
 
+def held_out(examples: Examples, most: int) -> tuple[Examples, list[Prompt]]:
+    """The examples without a tenth of their prompts, and these prompts (`most` of them): none is on both sides.
+
+    Which they are follows from the prompts' words alone. Raises BadInput where nothing would be left to learn from.
+    """
+    apart = {side.prompt.id: side.prompt for row in examples.rows for side in row.sides}
+    chosen = [prompt for id, prompt in sorted(apart.items()) if int(id, 16) % 10 == 0]
+    if not chosen:
+        chosen = [apart[min(apart)]]
+    names = {prompt.id for prompt in chosen}
+    rows = [row for row in examples.rows if not names & {side.prompt.id for side in row.sides}]
+    if not rows:
+        raise BadInput(
+            f"{examples.source}: one prompt is too few to hold any out; give --suite, or more prompts"
+        )
+    return Examples(examples.form, rows, examples.source), chosen[:most]
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """A record with its place, for messages that name it."""

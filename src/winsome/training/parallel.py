@@ -47,14 +47,18 @@ class Ranks:
         """The sum of `values` over all ranks."""
         return values if self.world == 1 else self.accelerator.reduce(values, reduction="sum")
 
-    def most(self, value: int) -> int:
-        """The largest of the ranks' whole numbers."""
-        import torch
-
+    def added(self, sums: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        """Named (sum, count) added up over ranks, which need not have the same names."""
         if self.world == 1:
-            return value
-        found = self.accelerator.gather(torch.tensor([value], device=self.accelerator.device))
-        return int(found.max())
+            return sums
+        from accelerate.utils import gather_object
+
+        total: dict[str, tuple[float, float]] = {}
+        for held in gather_object([sums]):
+            for name, (value, count) in held.items():
+                a, b = total.get(name, (0.0, 0.0))
+                total[name] = (a + value, b + count)
+        return total
 
     @contextmanager
     def gradients(self, last: bool) -> Iterator[None]:

@@ -19,9 +19,10 @@ class Plan:
     a micro-batch, which changes memory and speed but no result. rate: the highest learning rate. schedule: how it moves; warmup:
     the share of updates over which it rises; floor: the factor it ends at. clip: the gradient's norm at most (0: no limit).
     decay: weight decay of matrices. ema: decay of the running average of the weights, which is then what is kept (0: none).
-    adapter, rank, alpha, targets: a low-rank adapter on these linear layers; without targets all of attention and feed-forward.
+    adapter, lora_rank, lora_alpha, lora_targets: a low-rank adapter on these linear layers; without targets those of attention and
+    feed-forward.
     precision: bfloat16 products over float32 weights, or float32; auto takes bfloat16 from 20M parameters where it pays.
-    max_tokens: of a side (0: what the model reads); too_long: what happens to longer rows. format: chat renders prompts by the
+    max_length: of a side (0: what the model reads); too_long: what happens to longer rows. format: chat renders prompts by the
     model's template, text takes them as they are. checkpointing: recompute activations in the backward pass, for memory.
     save_every, keep: updates between checkpoints (0: only the end), and how many stay. canary_every: updates between looks at
     sampled answers (0: none); max_kl: nats an answer above which it pauses. evaluate_every: updates between matches against the start (0: none). parallel: ddp or fsdp under a launcher. trackers:
@@ -41,11 +42,11 @@ class Plan:
     decay: float = 0.0
     ema: float = 0.0
     adapter: Literal["none", "lora", "dora"] = "none"
-    rank: int = 16
-    alpha: float = 32.0
-    targets: tuple[str, ...] = ()
+    lora_rank: int = 16
+    lora_alpha: float = 32.0
+    lora_targets: tuple[str, ...] = ()
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    max_tokens: int = 0
+    max_length: int = 0
     too_long: Literal["drop", "cut_prompt", "cut_answer"] = "drop"
     format: Literal["chat", "text"] = "chat"
     checkpointing: bool = False
@@ -58,17 +59,17 @@ class Plan:
     trackers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("batch", "micro_tokens", "rank", "keep"):
+        for name in ("batch", "micro_tokens", "lora_rank", "keep"):
             if getattr(self, name) < 1:
                 raise BadInput(f"{name}={getattr(self, name)} must be at least 1")
-        for name in ("epochs", "rate", "alpha", "max_kl"):
+        for name in ("epochs", "rate", "lora_alpha", "max_kl"):
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name}={getattr(self, name)} must be above 0")
         for name in (
             "updates",
             "clip",
             "decay",
-            "max_tokens",
+            "max_length",
             "save_every",
             "canary_every",
             "evaluate_every",

@@ -48,15 +48,15 @@ def trained(
     plan: Plan,
     *,
     run: Run,
-    reference: str = "",
-    last: str = "",
+    reference_model: str = "",
+    last_model: str = "",
     judge: str = "",
     suite: str = "",
     say: Callable[[str], None] = to_stderr,
 ) -> str:
     """The name of the contender that `start` becomes; the same call goes on where an earlier one was stopped.
 
-    `reference`: the fixed policy of ratios (default the start); `last`: the last iterate, for objectives that read one. Every
+    `reference_model`: the fixed policy of ratios (default the start); `last_model`: the last iterate, for objectives that read one. Every
     run lies in a folder of its own below run.folder, named by all that changes it. Raises BadInput, Unsupported or Fatal.
     """
     origin = starts.found(start, run)
@@ -67,7 +67,7 @@ def trained(
         data = _data(model, examples, plan)
     for line in data.lines():
         say(line)
-    given = {"reference": reference or start, "last": last}
+    given = {"reference": reference_model or start, "last": last_model}
     named = {name: _reference(name, given, objective, run) for name in objective.needs.references}
     made_for = _made_for(origin, data, objective, plan, named, run.seed)
     folder = run.folder / f"{objective.name.partition('?')[0]}-{digest(made_for)[:12]}"
@@ -106,7 +106,7 @@ def trained(
 
 def _adapted(model: LocalModel, plan: Plan, seed: int) -> LocalModel:
     return starts.adapt(
-        model, plan.adapter, rank=plan.rank, alpha=plan.alpha, targets=plan.targets, seed=seed
+        model, plan.adapter, rank=plan.lora_rank, alpha=plan.lora_alpha, targets=plan.lora_targets, seed=seed
     )
 
 
@@ -116,7 +116,7 @@ def _silent(line: str) -> None:
 
 def _data(model: LocalModel, examples: Examples, plan: Plan) -> Tokenised:
     return tokenised(
-        model, examples, format=plan.format, max_tokens=plan.max_tokens or None, too_long=plan.too_long
+        model, examples, format=plan.format, max_length=plan.max_length or None, too_long=plan.too_long
     )
 
 
@@ -130,7 +130,7 @@ def precision(model: LocalModel, plan: Plan) -> str:
 def _reference(name: str, given: Mapping[str, str], objective: Objective, run: Run) -> Start:
     if not given.get(name):
         raise BadInput(
-            f"{objective.name} reads the {name} policy; name it with --{name} (a contender with weights here)"
+            f"{objective.name} reads the {name} policy; name it with --{name}-model (a contender with weights here)"
         )
     return starts.found(given[name], run)
 

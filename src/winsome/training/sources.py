@@ -22,12 +22,14 @@ FILES = ("*.parquet", "*.jsonl", "*.json", "*.jsonl.gz")
 LEDGER = "ledger:"
 
 
-def open_examples(data: str | Path | Frames, *, split: str = "train") -> Examples:
+def open_examples(data: str | Path | Frames | Examples, *, split: str = "train") -> Examples:
     """The examples of a file (Parquet, JSON, JSON lines, CSV), a folder, `ledger:PATH?judge=NAME`, or a recipe's frames.
 
     A folder is one that `datasets` saved (its Arrow files; `split` of several) or one of such files. Raises BadInput for what
     holds no examples.
     """
+    if isinstance(data, Examples):
+        return data
     if isinstance(data, Mapping):
         return _of_frames(data)
     text = str(data)

@@ -111,7 +111,7 @@ def adapt(
     for name, parameter in network.named_parameters():
         parameter.requires_grad_("lora_" in name)
     if not any(isinstance(p, torch.nn.Parameter) and p.requires_grad for p in network.parameters()):
-        raise BadInput(f"{model.name}: nothing would be trained; name linear layers with --targets")
+        raise BadInput(f"{model.name}: nothing would be trained; name linear layers with --lora-targets")
     return replace(model, network=network)
 
 

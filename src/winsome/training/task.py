@@ -53,7 +53,7 @@ class TextTask:
                     factor = float(number < mine)
                     a, b = total.get(name, (torch.zeros_like(value), torch.zeros_like(count)))
                     total[name] = (a + factor * value, b + factor * count)
-        total = {n: (self.ranks.total(v), self.ranks.total(c)) for n, (v, c) in total.items()}
+        total = {n: (self.ranks.total(v), self.ranks.total(c)) for n, (v, c) in sorted(total.items())}
         for name, (value, count) in total.items():
             a, b = self.run_sums.get(name, (torch.zeros_like(value), torch.zeros_like(count)))
             self.run_sums[name] = (a + value, b + count)

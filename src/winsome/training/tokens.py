@@ -88,18 +88,18 @@ def tokenised(
     examples: Examples,
     *,
     format: Format = "chat",
-    max_tokens: int | None = None,
+    max_length: int | None = None,
     too_long: TooLong = "drop",
 ) -> Tokenised:
     """The examples as the model's own template writes them (`text`: prompts as they are, continued by the answer).
 
-    A side may have `max_tokens` tokens (None: what the model reads); longer rows are dropped, or lose the start of the prompt,
+    A side may have `max_length` tokens (None: what the model reads); longer rows are dropped, or lose the start of the prompt,
     or the end of the answer. Rows whose sides are equal are dropped. Kept under the cache by what can change the ids. Raises
     Unsupported where the model has no chat template, BadInput where no row is left.
     """
     import polars as pl
 
-    limit = min(model.context, max_tokens or model.context)
+    limit = min(model.context, max_length or model.context)
     key = digest(
         [
             VERSION,
@@ -120,7 +120,7 @@ def tokenised(
         if not rows:
             why = ", ".join(f"{n} {c}" for n, c in counts.items() if c and n != "read")
             raise BadInput(
-                f"{examples.source}: no row is left of {counts['read']} ({why or 'none read'}); raise --max-tokens or mend the data"
+                f"{examples.source}: no row is left of {counts['read']} ({why or 'none read'}); raise --max-length or mend the data"
             )
         frame = pl.DataFrame(
             rows,

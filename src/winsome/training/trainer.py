@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from winsome.errors import Fatal
+from winsome.models.logprobs import casts_kept
 from winsome.training import checkpoints, invariants
 from winsome.training.checkpoints import Checkpoint
 from winsome.training.optimizer import Optimizer
@@ -113,25 +114,24 @@ class Trainer:
         progress = self.update / self.total
         loss = count = None
         metrics: Sums = {}
-        for number, rows in enumerate(parts):
-            with self.ranks.gradients(last=number == len(parts) - 1):
-                found = self.task.losses(rows, step_sums, progress)
-                counted = float(number < mine)
-                self.check_finite(rows, found.values)
-                (counted * found.values.sum()).backward()
-            value, n = counted * found.values.detach().sum(), counted * found.counts.sum()
-            loss, count = (value, n) if loss is None or count is None else (loss + value, count + n)
-            for name, (a, b) in found.metrics.items():
-                x, y = metrics.get(name, (torch.zeros_like(a), torch.zeros_like(b)))
-                metrics[name] = (x + counted * a, y + counted * b)
-            if counted:
-                self.tokens += int(sum(self.task.units.sizes[row] for row in rows))
+        with casts_kept(self.ranks.accelerator.device.type):
+            for number, rows in enumerate(parts):
+                with self.ranks.gradients(last=number == len(parts) - 1):
+                    found = self.task.losses(rows, step_sums, progress)
+                    counted = float(number < mine)
+                    self.check_finite(rows, found.values)
+                    (counted * found.values.sum()).backward()
+                value, n = counted * found.values.detach().sum(), counted * found.counts.sum()
+                loss, count = (value, n) if loss is None or count is None else (loss + value, count + n)
+                for name, (a, b) in found.metrics.items():
+                    x, y = metrics.get(name, (torch.zeros_like(a), torch.zeros_like(b)))
+                    metrics[name] = (x + counted * a, y + counted * b)
+                if counted:
+                    self.tokens += int(sum(self.task.units.sizes[row] for row in rows))
         assert loss is not None
         assert count is not None
         loss, count = self.ranks.total(loss), self.ranks.total(count)
-        metrics = {
-            n: (self.ranks.total(a.float()), self.ranks.total(b.float())) for n, (a, b) in metrics.items()
-        }
+        told = self.ranks.added({name: (float(a), float(b)) for name, (a, b) in metrics.items()})
         norm = self.optimizer.scaled(self.ranks.world / float(count))
         if not math.isfinite(norm):
             self.stop_at([row for rows in parts for row in rows], "the gradient is not finite")
@@ -154,7 +154,7 @@ class Trainer:
             "norm": norm,
             "rate": rate,
             "tokens": float(self.tokens),
-            **{name: float(a / b) for name, (a, b) in metrics.items() if float(b) > 0},
+            **{name: a / b for name, (a, b) in told.items() if b > 0},
         }
 
     def check_finite(self, rows: Sequence[int], values: Tensor) -> None:

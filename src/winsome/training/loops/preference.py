@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 @with_plan
 def preference(
     start: str,
-    frames: Frames | str | Path,
+    frames: Frames | Examples | str | Path,
     *,
     run: Run,
     objective: str = "dpo",
-    reference: str = "",
-    last: str = "",
+    reference_model: str = "",
+    last_model: str = "",
     judge: str = "",
     suite: str = "",
     **plan: Any,
@@ -33,14 +33,22 @@ def preference(
     """The name of the contender that `start` becomes when it lowers `objective` (a name such as dpo?beta=0.2) on `frames`.
 
     frames: of a recipe, a file, a folder of `datasets` or `ledger:`; what they hold is turned into what the objective reads.
-    reference: the fixed policy of its ratios (default the start); last: the last iterate, where it reads one. Every other
-    setting is a field of `plan.Plan`. Raises BadInput, Unsupported or Fatal with one line.
+    reference_model: the fixed policy of its ratios (default the start); last_model: the last iterate, where it reads one. Every
+    other setting is a field of `plan.Plan`. Raises BadInput, Unsupported or Fatal with one line.
     """
     settings = plan_of(plan)
     lowered = objectives.objective(objective)
     examples = fitting(open_examples(frames), lowered)
     return trained(
-        start, examples, lowered, settings, run=run, reference=reference, last=last, judge=judge, suite=suite
+        start,
+        examples,
+        lowered,
+        settings,
+        run=run,
+        reference_model=reference_model,
+        last_model=last_model,
+        judge=judge,
+        suite=suite,
     )
 
 

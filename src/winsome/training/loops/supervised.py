@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from winsome.names import Spec
 from winsome.protocols import Run
 from winsome.training.examples import demonstrated
 from winsome.training.objective import objective
@@ -14,12 +15,13 @@ from winsome.training.sources import open_examples
 
 if TYPE_CHECKING:
     from winsome.frames import Frames
+    from winsome.training.examples import Examples
 
 
 @with_plan
 def sft(
     start: str,
-    frames: Frames | str | Path,
+    frames: Frames | Examples | str | Path,
     *,
     run: Run,
     mean: Literal["token", "example"] = "token",
@@ -34,8 +36,6 @@ def sft(
     a folder of `datasets` or `ledger:`. `mean`, `span`: see the objective sft. Every other setting is a field of `plan.Plan`.
     Raises BadInput, Unsupported or Fatal with one line.
     """
-    from winsome.names import Spec
-
     settings = plan_of(plan)
     lowered = objective(Spec("sft", "", {"mean": mean, "span": span}))
     examples = demonstrated(open_examples(frames))

@@ -1,0 +1,218 @@
+"""What each objective does to a true win rate: the language world's 0.2M base against what it becomes, by the gold judge.
+
+    python -m benchmarks.preference_effects [--seeds 3] [--only dpo] [--out docs/results/preference-effects.json]
+
+For each seed: five answers of the base to each training prompt, compared two by two by the world's annotator (who errs as
+Bradley-Terry says), the most preferred against the least; then every arm is trained on the same pairs and meets the base on 500 test prompts, both drawn at temperature 1. Two arms
+say what the labels are worth: the same pairs with labels drawn by a coin, and supervised training on the chosen answers. Arms that
+are done are read from the file, so the table can be stopped and resumed at any moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import polars as pl
+
+from winsome.ledger.store import Ledger
+from winsome.matchmaking.compare import compare
+from winsome.matchmaking.door import Door
+from winsome.matchmaking.generate import generate
+from winsome.matchmaking.loops import finish
+from winsome.matchmaking.session import Session
+from winsome.records import Prompt, Sampling
+from winsome.sandbox.annotators import chance, taste_of
+from winsome.sandbox.worlds import World
+from winsome.training.loops.preference import preference
+from winsome.training.loops.supervised import sft
+from winsome.training.outcome import outcome
+from winsome.training.start import found as start_of
+
+WORLD = "world:instruction"
+BASE = f"{WORLD}#base?size=0.2M"
+PROMPTS, DRAWS, TESTED = 3000, 5, 500
+OUT = Path("docs/results/preference-effects.json")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """An objective with its settings and what it trains on: pairs, pairs with labels drawn by a coin, or chosen answers."""
+
+    name: str
+    objective: str
+    rate: float
+    data: str = "pairs"
+
+
+ARMS = (
+    Arm("dpo", "dpo?beta=0.1", 5e-4),
+    Arm("simpo", "simpo?beta=2.0", 5e-4),
+    Arm("ipo", "ipo?beta=0.1", 5e-4),
+    Arm("kto", "kto?beta=0.1", 5e-4),
+    Arm("orpo", "orpo", 5e-4),
+    Arm("sppo", "sppo?beta=0.05", 5e-4),
+    Arm("dpo, shuffled labels", "dpo?beta=0.1", 5e-4, "shuffled"),
+    Arm("sft on the chosen", "sft", 5e-4, "chosen"),
+)
+
+
+def pairs_of(
+    world: World, drawn: dict[str, list[str]], prompts: dict[str, Prompt], seed: int
+) -> list[dict[str, Any]]:
+    """A pair a prompt: of its draws, the one that won most of the annotator's labels against the one that won least.
+
+    Every two different draws are labelled once. The probabilities are shares of labels won among all draws, a draw against
+    itself counting a half. Prompts whose draws are all alike, or won as often, give no pair.
+    """
+    taste = taste_of(world.knobs)
+    rows: list[dict[str, Any]] = []
+    for id, texts in drawn.items():
+        prompt, rng = prompts[id], Random(f"labels/{seed}/{id}")
+        told = [text for text in dict.fromkeys(texts) if text.strip()]
+        won = dict.fromkeys(told, 0.5)
+        for i, first in enumerate(told):
+            for second in told[i + 1 :]:
+                label = float(rng.random() < chance(world, taste, prompt, first, second))
+                won[first] += label
+                won[second] += 1.0 - label
+        ranked = sorted(told, key=lambda text: -won[text])
+        if len(told) < 2 or won[ranked[0]] == won[ranked[-1]]:
+            continue
+        rows.append(
+            {
+                "pair_id": id[:16],
+                "prompt": [message.payload() for message in prompt.messages],
+                "chosen": ranked[0],
+                "rejected": ranked[-1],
+                "chosen_probability": won[ranked[0]] / len(told),
+                "rejected_probability": won[ranked[-1]] / len(told),
+            }
+        )
+    return rows
+
+
+def shuffled(rows: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
+    """The same pairs, each label drawn by a coin."""
+    rng = Random(f"shuffled/{seed}")
+    swapped: list[dict[str, Any]] = []
+    for row in rows:
+        if rng.random() < 0.5:
+            row = row | {"chosen": row["rejected"], "rejected": row["chosen"]}
+        swapped.append(row)
+    return swapped
+
+
+def data_of(base: str, seed: int, work: Path, ledger: str) -> dict[str, Path]:
+    """The files of a seed's data, made where they are not there yet."""
+    files = {name: work / f"{name}-{seed}.parquet" for name in ("pairs", "shuffled")}
+    if not all(file.is_file() for file in files.values()):
+        world = World.of("instruction")
+        prompts = world.prompts(PROMPTS * (seed + 1), "train")[PROMPTS * seed :]
+        found = generate(
+            base, prompts, samples=DRAWS, sampling=Sampling(temperature=1.0, max_tokens=48, seed=seed), ledger=ledger, quiet=True
+        )  # fmt: skip
+        drawn: dict[str, list[str]] = {}
+        for prompt, response in found.answers:
+            drawn.setdefault(prompt.id, []).append(response.text)
+        rows = pairs_of(world, drawn, {p.id: p for p in prompts}, seed)
+        pl.DataFrame(rows).write_parquet(files["pairs"])
+        pl.DataFrame(shuffled(rows, seed)).write_parquet(files["shuffled"])
+    return files | {"chosen": files["pairs"]}
+
+
+def played(
+    arm: Arm, base: str, seed: int, work: Path, ledger: str, epochs: float, batch: int, split: str
+) -> dict[str, Any]:
+    """One arm: trained, then compared with the base on test prompts."""
+    files = data_of(base, seed, work, ledger)
+    plan = {"batch": batch, "epochs": epochs, "rate": arm.rate, "schedule": "cosine", "save_every": 50}
+    began = time.process_time()
+    with Ledger.open(ledger) as store:
+        session = Session(Door(store), seed, work / "runs")
+        start = start_of(base, session)
+        if arm.objective.startswith("sft"):
+            name = sft(base, files[arm.data], run=session, **plan)
+        else:
+            name = preference(base, files[arm.data], run=session, objective=arm.objective, **plan)
+        finish(session.close())
+    trained = time.process_time() - began
+    found = compare(
+        name, base, suite=f"{WORLD}?n={TESTED}&split={split}", baseline=base, quiet=True, ledger=ledger, seed=seed,
+        sampling=Sampling(temperature=1.0, max_tokens=48, seed=1000 + seed), folder=work / "matches",
+    )  # fmt: skip
+    row = found.standings.row(name)
+    place = Path(name.removeprefix("hf:").partition("?")[0])
+    with Ledger.open(ledger) as store:
+        changed = outcome(place, start, name, found.folder, store)
+    return {
+        "arm": arm.name,
+        "objective": arm.objective,
+        "seed": seed,
+        "rate": arm.rate,
+        "epochs": epochs,
+        "batch": batch,
+        "win_rate": row.estimate,
+        "low": row.low,
+        "high": row.high,
+        "n": row.n,
+        "kl": changed.kl,
+        "kl_error": changed.kl_error,
+        "tokens": changed.tokens,
+        "start_tokens": changed.start_tokens,
+        "ended": changed.ended,
+        "training_cpu_seconds": round(trained, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.preference_effects", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", action="append", help="arms by name (default all)")
+    parser.add_argument("--epochs", type=float, default=2.0)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, help="instead of the arm's own")
+    parser.add_argument("--objective", help="instead of the arm's own")
+    parser.add_argument(
+        "--split", default="test", help="whose prompts the match is on; validation for choosing settings"
+    )
+    parser.add_argument("--base", default=BASE)
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--work", type=Path, default=Path(".winsome/preference-effects"))
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    kept: list[dict[str, Any]] = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else []
+    for seed in range(options.seeds):
+        for arm in ARMS:
+            if options.only and arm.name not in options.only:
+                continue
+            chosen = Arm(arm.name, options.objective or arm.objective, options.rate or arm.rate, arm.data)
+            asked = (chosen.name, chosen.objective, seed, chosen.rate, options.epochs, options.batch)
+            if any(
+                (r["arm"], r["objective"], r["seed"], r["rate"], r["epochs"], r["batch"]) == asked
+                for r in kept
+            ):
+                continue
+            row = played(
+                chosen,
+                options.base,
+                seed,
+                options.work,
+                str(options.work / "ledger.sqlite"),
+                options.epochs,
+                options.batch,
+                options.split,
+            )
+            print(json.dumps(row))
+            kept.append(row)
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

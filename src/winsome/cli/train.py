@@ -1,0 +1,255 @@
+"""winsome train OBJECTIVE: a checkpoint, and the match of it against what it started from."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from winsome import specs
+from winsome.cli import options, output
+from winsome.cli.parsing import Parser, whole_number
+from winsome.training.plan import Plan
+
+if TYPE_CHECKING:
+    from winsome.matchmaking.compare import Comparison
+    from winsome.matchmaking.session import Session
+    from winsome.records import Prompt
+    from winsome.training.outcome import Outcome
+
+HOLES = 3
+HELD_OUT = 200
+"""Prompts of the data that are kept for the match where no suite is named, at most."""
+JUDGE = "embedded:judge"
+
+EPILOG = (
+    "The same command goes on where it was stopped. Every run ends in a match of the checkpoint, read back from disk, against "
+    "the model it started from. Several processes: torchrun --nproc-per-node 2 -m winsome train .."
+)
+
+
+def add(parser: Parser) -> None:
+    kinds = parser.add_subparsers(metavar="OBJECTIVE", required=True, dest="objective", parser_class=_Lazy)
+    for name, place in sorted(specs.kinds("Objective").items()):
+        lazy = kinds.add_parser(name, epilog=EPILOG)
+        lazy.filled_by = _filler(place)
+
+
+def _filler(place: str) -> Callable[[Parser], None]:
+    def fill(parser: Parser) -> None:
+        import importlib
+
+        module, _, name = place.partition(":")
+        _flags(parser, getattr(importlib.import_module(module), name))
+
+    return fill
+
+
+class _Lazy(Parser):
+    """A parser whose flags are made when it is used, so that the help of one objective imports one objective."""
+
+    filled_by: Callable[[Parser], None] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self.filled_by is not None:
+            fill, self.filled_by = self.filled_by, None
+            fill(self)
+        return super().parse_known_args(args, namespace)
+
+
+def _flags(parser: Parser, objective: Callable[..., Any]) -> None:
+    parser.description = inspect.getdoc(objective)
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="NAME",
+        help="what is trained: hf:FOLDER, embedded:.., a world's base",
+    )
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="FILE|FOLDER|ledger:PATH",
+        help="pairs, rated lists, labelled answers or demonstrations: Parquet, JSON lines, a folder of datasets",
+    )
+    parser.add_argument("--split", default="train", help="of a folder with several (default train)")
+    parser.add_argument(
+        "--out", default=".winsome/training", metavar="DIR", help="where runs lie (default .winsome/training)"
+    )
+    _settings(parser.add_argument_group(f"{parser.prog.rpartition(' ')[2]}"), objective)
+    if objective.__name__ != "sft":
+        policies = parser.add_argument_group("policies")
+        policies.add_argument(
+            "--reference-model",
+            default="",
+            metavar="NAME",
+            help="what ratios are taken against (default --model)",
+        )
+        policies.add_argument(
+            "--last-model", default="", metavar="NAME", help="the last iterate, for objectives that read one"
+        )
+    _settings(parser.add_argument_group("training (see the fields of Plan)"), Plan)
+    match = parser.add_argument_group("match")
+    match.add_argument(
+        "--suite",
+        metavar="NAME|FILE",
+        help="its prompts (default: a tenth of the data's prompts, held out of training)",
+    )
+    match.add_argument("--judge", metavar="NAME", help=f"who compares (default the suite's, else {JUDGE})")
+    match.add_argument(
+        "--limit", type=whole_number(), metavar="N", help="the first N prompts only (default all)"
+    )
+    match.add_argument("--no-match", action="store_true", help="leave it out")
+    options.sampling(parser)
+    options.everywhere(parser)
+
+
+def _settings(group: Any, factory: Callable[..., Any]) -> None:
+    """One flag a setting, with its type and default; values are converted where every name's are."""
+    try:
+        hints = typing.get_type_hints(factory if inspect.isfunction(factory) else factory.__init__)
+    except NameError:
+        hints = {}
+    for name, setting in specs.settings_of(factory).items():
+        flag = f"--{name.replace('_', '-')}"
+        choices = [str(choice) for choice in typing.get_args(hints.get(name)) if isinstance(choice, str)]
+        if setting.annotation == "bool":
+            group.add_argument(
+                flag, nargs="?", const="true", metavar="true|false", help=_default(setting.default)
+            )
+        elif setting.annotation.startswith("tuple"):
+            group.add_argument(flag, nargs="+", metavar="NAME", help=_default(setting.default))
+        else:
+            shown = "|".join(choices) or {"int": "N", "float": "X"}.get(setting.annotation, "VALUE")
+            group.add_argument(flag, metavar=shown, help=_default(setting.default))
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "(default none)" if not value else f"(default {' '.join(map(str, value))})"
+    return f"(default {str(value).lower() if isinstance(value, bool) else value})"
+
+
+def _given(args: Namespace, factory: Callable[..., Any]) -> dict[str, Any]:
+    """The flags of `factory`'s settings that were typed."""
+    values = {name: getattr(args, name, None) for name in specs.settings_of(factory)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def run(args: Namespace) -> int:
+    from winsome.ledger.store import Ledger
+    from winsome.matchmaking.door import Door
+    from winsome.matchmaking.loops import finish
+    from winsome.matchmaking.session import Session
+    from winsome.training.start import found as found_start
+
+    function = specs.factory_of(specs.Spec(args.objective), "Objective")
+    assert function is not None
+    objective = specs.Spec(args.objective, "", _given(args, function))
+    plan = specs.settings_given(Plan, specs.Spec("train", "", _given(args, Plan)))
+    with Ledger.open(args.ledger) as ledger:
+        session = Session(Door(ledger), args.seed, Path(args.out))
+        try:
+            start = found_start(args.model, session)
+            examples, prompts = _data(args)
+            name = _trained(args, objective, plan, examples, session)
+        finally:
+            finish(session.close())
+    place = Path(specs.parse(name).address)
+    if not _first_rank():
+        return 0
+    if args.no_match:
+        _tell_name(args, name, place)
+        return 0
+    found = _match(args, name, start.name, prompts)
+    with Ledger.open(args.ledger) as ledger:
+        from winsome.training.outcome import outcome
+
+        changed = outcome(place, start, name, found.folder, ledger)
+    _tell(args, name, found, changed)
+    return 0 if found.complete else HOLES
+
+
+def _first_rank() -> bool:
+    import os
+
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _data(args: Namespace) -> tuple[Any, Sequence[Prompt]]:
+    """The examples to learn from, and the prompts held out for the match where it has no suite."""
+    from winsome.training.examples import held_out
+    from winsome.training.sources import open_examples
+
+    examples = open_examples(args.data, split=args.split)
+    if args.no_match or args.suite or args.model.startswith("world:"):
+        return examples, []
+    return held_out(examples, HELD_OUT)
+
+
+def _trained(
+    args: Namespace, objective: specs.Spec, plan: dict[str, Any], examples: Any, session: Session
+) -> str:
+    watching = {"judge": args.judge or "", "suite": args.suite or _own_suite(args.model)}
+    if args.objective == "sft":
+        from winsome.training.loops.supervised import sft
+
+        own = specs.settings_given(sft, specs.Spec("sft", "", dict(objective.settings)))
+        return sft(args.model, examples, run=session, **own, **watching, **plan)
+    from winsome.training.loops.preference import preference
+
+    return preference(
+        args.model, examples, run=session, objective=str(objective), reference_model=args.reference_model,
+        last_model=args.last_model, **watching, **plan,
+    )  # fmt: skip
+
+
+def _own_suite(model: str) -> str:
+    """The world whose base is trained: its test prompts are the match's, its gold judge compares."""
+    return model.partition("#")[0] if model.startswith("world:") else ""
+
+
+def _match(args: Namespace, name: str, start: str, prompts: Sequence[Prompt]) -> Comparison:
+    import winsome
+    from winsome.records import Suite, digest
+
+    suite: Any = args.suite or _own_suite(args.model)
+    judge = args.judge
+    if not suite:
+        judge = judge or JUDGE
+        version = digest([prompt.id for prompt in prompts])[:8]
+        suite = Suite("held-out", version, prompts, source=str(args.data))
+    return winsome.compare(
+        name, start, judge=judge, suite=suite, baseline=start, limit=args.limit, sampling=options.sampling_of(args),
+        seed=args.seed, ledger=args.ledger, quiet=args.quiet, command=options.typed(args), allow_degenerate=True,
+    )  # fmt: skip
+
+
+def _tell_name(args: Namespace, name: str, place: Path) -> None:
+    if args.json:
+        output.emit({"contender": name, "folder": str(place)})
+    else:
+        print(name)
+
+
+def _tell(args: Namespace, name: str, found: Comparison, changed: Outcome) -> None:
+    if args.json:
+        output.emit(
+            {
+                "contender": name,
+                "outcome": vars(changed),
+                "report": str(found.folder / "report.html"),
+                "standings": found.standings.payload(),
+            }
+        )
+        return
+    from winsome.report.terminal import standings_table
+
+    output.result().print(standings_table(found.standings))
+    for line in changed.lines():
+        print(line)
+    print(name)
+    if not args.quiet:
+        output.tell(f"report: {found.folder / 'report.html'}")

@@ -1,0 +1,238 @@
+"""The trainer: how an update is split changes nothing, a killed run ends in the same bits, several processes equal one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.training.small_run import prepared, trained
+from winsome.errors import BadInput, Fatal
+from winsome.training import invariants
+from winsome.training.progress import read
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    place = prepared(tmp_path_factory.mktemp("small"))
+    os.environ["WINSOME_CACHE"] = str(place / "cache")
+    return place
+
+
+@pytest.fixture(autouse=True)
+def own_cache(folder, monkeypatch):
+    monkeypatch.setenv("WINSOME_CACHE", str(folder / "cache"))
+    torch.set_num_threads(1)
+
+
+def weights(place: Path) -> dict[str, torch.Tensor]:
+    return load_file(place / "model.safetensors")
+
+
+def apart(first: Path, second: Path) -> float:
+    """The largest difference of two models' weights."""
+    a, b = weights(first), weights(second)
+    assert a.keys() == b.keys()
+    return max(float((a[name] - b[name]).abs().max()) for name in a)
+
+
+OBJECTIVES = ["sft", "sft?mean=example", "dpo?beta=0.3", "kto", "orpo", "simpo"]
+
+
+@pytest.mark.parametrize("objective", ["sft", "dpo?beta=0.3", "kto", "bco", "orpo"])
+def test_any_split_into_micro_batches_gives_the_same_updates(folder, objective):
+    """3 epochs of 4 updates: one micro-batch an update, about three, and one a unit."""
+    found = [
+        trained(folder, {"objective": objective, "micro_tokens": size}, runs=f"split-{size}")
+        for size in (10_000, 150, 1)
+    ]
+    # RMS-normalised updates of 1e-3 multiply rounding of the gradient where it is near zero.
+    assert apart(found[0], found[1]) < 5e-5
+    assert apart(found[0], found[2]) < 5e-5
+    first, second, third = (read(place.parent / "log.jsonl") for place in found)
+    for a, b, c in zip(first, second, third, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4) == pytest.approx(c["loss"], rel=1e-4)
+
+
+def started(folder: Path, settings: dict, *, processes: int = 1) -> subprocess.Popen:
+    launch = (
+        [sys.executable, "-m"]
+        if processes == 1
+        else [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            f"--nproc-per-node={processes}",
+            "--standalone",
+            "-m",
+        ]
+    )
+    return subprocess.Popen(
+        [*launch, "tests.training.small_run", str(folder), json.dumps(settings)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def test_a_run_killed_again_and_again_ends_in_the_same_bits(folder):
+    """SIGKILL as soon as a run has written one more checkpoint than the last time; 11 checkpoints in all."""
+    settings = {"save_every": 1, "objective": "dpo", "ema": 0.5, "clip": 0.5, "schedule": "cosine"}
+    whole = trained(folder, settings, runs="whole")
+    root = folder / "killed"
+    kills = 0
+    while kills < 3:
+        process = started(folder, {**settings, "runs": "killed"})
+        before = newest(root)
+        while process.poll() is None and newest(root) <= before + kills:
+            time.sleep(0.01)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            kills += 1
+            assert 0 < newest(root) < 12
+        else:
+            pytest.fail(process.communicate()[1])
+    out, err = started(folder, {**settings, "runs": "killed"}).communicate()
+    assert "going on from the checkpoint after update" in err
+    resumed = Path(out.strip().splitlines()[-1])
+    assert apart(whole, resumed) == 0.0
+    both = [read(place.parent / "log.jsonl") for place in (whole, resumed)]
+    assert [row["loss"] for row in both[0]] == [row["loss"] for row in both[1]]
+    assert [row["update"] for row in both[1]] == list(range(1, 13))
+
+
+def newest(root: Path) -> int:
+    return max((int(p.parent.name) for p in root.glob("*/checkpoints/[0-9]*/state.json")), default=0)
+
+
+def test_an_objective_with_a_memory_resumes_bit_for_bit(folder):
+    """bco keeps a running mean: a run stopped after 8 updates and taken up equals one that was not."""
+    settings = {"objective": "bco", "save_every": 4, "rate": 2e-3}
+    whole = trained(folder, settings, runs="bco-whole")
+    with pytest.MonkeyPatch.context() as patch:
+        from winsome.training.trainer import Trainer
+
+        step = Trainer.step
+
+        def dying(self):
+            if self.update == 9:
+                raise KeyboardInterrupt
+            return step(self)
+
+        patch.setattr(Trainer, "step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            trained(folder, settings, runs="bco-cut")
+    assert apart(whole, trained(folder, settings, runs="bco-cut")) == 0.0
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+def test_two_processes_equal_one(folder, kind):
+    """22 rows in updates of 6 over two processes, so ranks have unequal work; the last update of an epoch has 4."""
+    settings = {"objective": "kto", "micro_tokens": 100}
+    alone = trained(folder, settings, runs="alone")
+    out, err = started(folder, {**settings, "parallel": kind, "runs": kind}, processes=2).communicate()
+    assert "Traceback" not in err, err[-2000:]
+    together = Path(re.findall(r"^/.*trained$", out, re.MULTILINE)[-1])
+    assert apart(alone, together) < 5e-5
+    one, two = (read(place.parent / "log.jsonl") for place in (alone, together))
+    assert len(two) == 24 // 2 * 2
+    for a, b in zip(one, two, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+
+
+def test_fsdp_in_one_process_stops(folder):
+    with pytest.raises(BadInput, match="needs several processes"):
+        trained(folder, {"parallel": "fsdp"}, runs="fsdp-alone")
+
+
+@pytest.mark.parametrize("adapter", ["lora", "dora"])
+def test_an_adapter_is_trained_over_frozen_weights_and_read_back(folder, adapter):
+    place = trained(folder, {"adapter": adapter, "lora_rank": 4}, runs="adapter")
+    held = load_file(place / "adapter_model.safetensors")
+    assert held
+    assert all("lora_" in name for name in held)
+    assert not (place / "model.safetensors").exists()
+    again = trained(
+        folder, {"adapter": "lora", "start": f"hf:{place}?dtype=float32", "rate": 2e-3}, runs="again"
+    )
+    more = load_file(again / "adapter_model.safetensors")
+    assert more.keys() == held.keys()
+    assert any(not torch.equal(more[name], held[name]) for name in held)
+    log = read(again.parent / "log.jsonl")
+    # The start, with its adapter, is the reference: the loss begins at log 2 again.
+    assert log[0]["loss"] == pytest.approx(0.6931, abs=1e-3)
+    with pytest.raises(BadInput, match="is an adapter"):
+        trained(folder, {"start": f"hf:{place}?dtype=float32"}, runs="again")
+
+
+def test_a_finished_run_is_found_again(folder):
+    first = trained(folder, {}, runs="found")
+    changed = (first / "winsome.json").stat().st_mtime_ns
+    assert trained(folder, {"micro_tokens": 77, "save_every": 3}, runs="found") == first
+    assert (first / "winsome.json").stat().st_mtime_ns == changed
+    assert trained(folder, {"rate": 2e-3}, runs="found") != first
+    assert trained(folder, {}, seed=1, runs="found") != first
+
+
+def test_a_rate_of_nonsense_stops_with_the_batch_saved(folder):
+    with pytest.raises(Fatal, match=r"not finite \(units pair-\d+") as error:
+        trained(folder, {"rate": 1e30, "clip": 0, "warmup": 0}, runs="nonsense")
+    (saved,) = (folder / "nonsense").glob("*/bad-batch-*.json")
+    assert saved.name in str(error.value)
+    held = json.loads(saved.read_text())
+    assert all(unit["id"].startswith("pair-") and unit["sequences"] for unit in held["units"])
+
+
+def test_a_tensor_that_does_not_move_stops_the_run(folder):
+    with pytest.raises(Fatal, match=r"did not move .*raise --rate"):
+        trained(folder, {"rate": 1e-14}, runs="still")
+
+
+def test_dropout_is_noticed(folder):
+    """A network that draws random numbers in its forward pass is refused before the first update."""
+    from winsome.training import start as starts
+
+    load = starts.load
+
+    def noisy(origin):
+        model = load(origin)
+        model.network.model.norm.register_forward_hook(
+            lambda m, i, out: torch.nn.functional.dropout(out, 0.1)
+        )
+        return model
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(starts, "load", noisy)
+        with pytest.raises(Fatal, match="dropout is on"):
+            trained(folder, {"objective": "orpo"}, runs="noisy")
+
+
+def test_a_reference_that_is_not_the_start_is_no_zero_kl(folder, capsys):
+    """Another model as the reference is allowed, named, and its log-probabilities are not the start's."""
+    first = trained(folder, {"rate": 5e-3}, runs="first")
+    place = trained(folder, {"reference_model": f"hf:{first}?dtype=float32"}, runs="other")
+    log = read(place.parent / "log.jsonl")
+    assert abs(log[0]["loss"] - 0.6931) > 0.01
+    assert invariants.WATCHED == 2
+
+
+def test_log_holds_each_update_with_its_figures(folder):
+    place = trained(folder, {"schedule": "constant", "warmup": 0}, runs="log")
+    log = read(place.parent / "log.jsonl")
+    assert [row["update"] for row in log] == list(range(1, 13))
+    assert {row["rate"] for row in log} == {1e-3}
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert 0.0 <= log[-1]["accuracy"] <= 1.0
+    record = json.loads((place / "winsome.json").read_text())
+    assert record["updates"] == 12
+    assert record["data"]["counts"]["kept"] == 22
