@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from tests.models.test_forward import FAMILIES, drawn
 from tests.tiny_models import causal
 from winsome.errors import BadInput
 from winsome.models import attention, head
-from winsome.models.logprobs import Want, logprobs
+from winsome.models.logprobs import Want, casts_kept, logprobs
 from winsome.models.packing import Tree, pack
 
 
@@ -199,3 +201,23 @@ def test_a_frozen_head_gives_the_hidden_states_the_same_gradient():
 def test_nothing_to_predict_from_or_nothing_to_predict_is_refused(case):
     with pytest.raises(BadInput, match="sequence 1: its"):
         logprobs(causal(), [([1], [2]), case])
+
+
+def test_casts_kept_over_several_calls_change_nothing():
+    """Two calls and backward passes within give the gradients of two without; after the weights change, new copies are made."""
+    network = causal().requires_grad_(True)
+    parts = sequences_of(8)[:6], sequences_of(8)[6:]
+
+    def accumulated(kept: bool):
+        network.zero_grad()
+        with casts_kept("cpu") if kept else nullcontext():
+            for part in parts:
+                logprobs(network, part, compute="bfloat16").sums.sum().backward()
+        return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+    for _ in range(2):
+        plain, kept = accumulated(False), accumulated(True)
+        for name, value in plain.items():
+            assert torch.equal(value, kept[name]), name
+        with torch.no_grad():
+            network.model.layers[0].mlp.up_proj.weight.add_(0.1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -99,6 +100,19 @@ def logprobs(
     return Logprobs(
         sums, counts, tokens if want.tokens else None, prompt_sums[tree_of], prompt_counts[tree_of]
     )
+
+
+@contextmanager
+def casts_kept(device: str) -> Iterator[None]:
+    """Within, the bfloat16 copies of weights are made once for all calls of `logprobs`, forward and backward.
+
+    No weight may change within, and no call may be without gradient: its copies would have none either.
+    """
+    import torch
+
+    # Copies live until the outermost autocast ends, and this one casts nothing itself.
+    with torch.autocast(device, enabled=False):
+        yield
 
 
 def unwrapped(network: Any) -> Any:
