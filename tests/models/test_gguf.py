@@ -8,7 +8,8 @@ import torch
 
 from tests.tiny_models import byte_tokenizer, causal
 from winsome.errors import BadInput
-from winsome.models.gguf import llama_weights, parameter_name, rotary_halves
+from winsome.models.fetch import present
+from winsome.models.gguf import convert, llama_weights, parameter_name, rotary_halves
 
 
 def written(path, network, architecture="llama"):
@@ -64,3 +65,12 @@ def test_names_and_rows():
     interleaved = np.array([[0], [4], [1], [5], [2], [6], [3], [7]])
     assert rotary_halves(interleaved, 1)[:, 0].tolist() == list(range(8))
     assert byte_tokenizer()("a", add_special_tokens=False)["input_ids"] != []
+
+
+@pytest.mark.slow
+def test_converting_says_nothing(tmp_path, capfd):
+    place = present("smollm2-135m")
+    if place is None:
+        pytest.skip("weights missing; run: winsome models pull smollm2-135m")
+    convert(next(place.rglob("*.gguf")), tmp_path / "converted")
+    assert capfd.readouterr() == ("", "")

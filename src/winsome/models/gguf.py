@@ -106,7 +106,9 @@ def llama_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def convert(source: Path, target: Path) -> None:
     """A transformers folder (config, fp32 safetensors, tokenizer with its chat template) in `target` from one GGUF file."""
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     settings, weights = llama_weights(source)
     model = LlamaForCausalLM(LlamaConfig(**settings))
     missing, unexpected = model.load_state_dict(weights, strict=False)
