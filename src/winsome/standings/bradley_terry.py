@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit
 
 from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.bootstrap import bootstrap_strengths
 from winsome.standings.intervals import check_level
+from winsome.standings.laws import expit
 from winsome.standings.ratings import tabulate_ratings
 from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes
 from winsome.standings.strengths import (

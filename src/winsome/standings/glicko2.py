@@ -16,12 +16,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, ndtri
 
 from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats, Ints, sums
 from winsome.standings.intervals import FEW_CLUSTERS, check_level
+from winsome.standings.laws import expit, normal_quantile
 from winsome.standings.ranking import decided_pairs, normal_p_values, possible_ranks
 from winsome.standings.ratings import ARENA, FILE_ORDER
 from winsome.standings.sides import check_rankable, dropped, pooled, tally
@@ -81,7 +81,7 @@ def glicko2(
     for first in range(0, len(used), rows_a_period):
         part = slice(first, first + rows_a_period)
         skills = after_period(skills, used.a[part], used.b[part], used.share[part], used.weight[part], tau)
-    half = -float(ndtri((1.0 - level) / 2.0)) * skills.deviation
+    half = -normal_quantile((1.0 - level) / 2.0) * skills.deviation
     p_values = normal_p_values(skills.rating, np.diag(skills.deviation**2))
     ranks = possible_ranks(skills.rating, decided_pairs(p_values, level))
     found = tally(battles)

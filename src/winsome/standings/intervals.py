@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import betaincinv, ndtri, stdtr, stdtrit
 
 from winsome.errors import BadInput
 from winsome.standings.columns import Floats, Ints, counts, dense, sums
+from winsome.standings.laws import normal_quantile, student_quantile, student_tails
 
 IntervalKind = Literal["sandwich", "wald", "bootstrap", "bayes"]
 KINDS: tuple[IntervalKind, ...] = ("sandwich", "wald", "bootstrap", "bayes")
@@ -120,7 +120,7 @@ def score_interval(mean: ClusteredMean, level: float = 0.95) -> tuple[float, flo
 
 def wald_interval(mean: ClusteredMean, level: float = 0.95) -> tuple[float, float]:
     """(low, high) = mean -+ z standard errors, as most peers print it; may leave [0, 1] and have no width."""
-    half = -float(ndtri((1.0 - level) / 2.0)) * mean.standard_error
+    half = -normal_quantile((1.0 - level) / 2.0) * mean.standard_error
     return mean.mean - half, mean.mean + half
 
 
@@ -129,6 +129,8 @@ def bayes_interval(mean: ClusteredMean, level: float = 0.95) -> tuple[float, flo
 
     Where all is won or lost the interval reaches to that end. Source: Brown, Cai and DasGupta 2001, section 3.1.
     """
+    from scipy.special import betaincinv
+
     wins, losses = mean.mean * mean.n_effective + 0.5, (1.0 - mean.mean) * mean.n_effective + 0.5
     tail = (1.0 - level) / 2.0
     low, high = float(betaincinv(wins, losses, tail)), float(betaincinv(wins, losses, 1.0 - tail))
@@ -149,8 +151,7 @@ def t_quantile(df: float, level: float) -> float:
     """The two-sided Student quantile; infinite without degrees of freedom."""
     if df <= 0:
         return math.inf
-    quantile = float(stdtrit(df, (1.0 + level) / 2.0))
-    return quantile if math.isfinite(quantile) else math.inf
+    return student_quantile(df, (1.0 + level) / 2.0)
 
 
 def score_p_value(mean: ClusteredMean, null: float = 0.5) -> float:
@@ -158,7 +159,7 @@ def score_p_value(mean: ClusteredMean, null: float = 0.5) -> float:
     if mean.df <= 0:
         return 1.0
     t = abs(mean.mean - null) / math.sqrt(null * (1.0 - null) / mean.n_effective)
-    return 2.0 * float(stdtr(mean.df, -t))
+    return student_tails(mean.df, t)
 
 
 def check_level(level: float) -> None:

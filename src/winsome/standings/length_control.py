@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit
 
 from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats, dense, sums
 from winsome.standings.intervals import ClusteredMean, check_level
+from winsome.standings.laws import expit
 from winsome.standings.length_diagnostics import doubts, extrapolation, prompt_at, without_each
 from winsome.standings.logistic import Likelihood, choose_penalty, fit_l1, fit_newton
 from winsome.standings.sides import ClusterBy, Sided, check_rankable, sided

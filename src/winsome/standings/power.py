@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats, counts, dense, sums
 from winsome.standings.intervals import check_level, t_quantile
+from winsome.standings.laws import normal_quantile
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def plan(
     if pilot is not None:
         variance = min(pilot.variance, worst) * (pilot.correlation + (1.0 - pilot.correlation) / per_prompt)
     adjusted = 1.0 - (1.0 - level) / comparisons
-    strength = float(ndtri(power))
+    strength = normal_quantile(power)
     # The score test takes the variance under the null, which is larger by 0.25 / (truth (1 - truth)).
     null = variance * 0.25 / worst
-    quantile = float(ndtri((1.0 + adjusted) / 2.0))
+    quantile = normal_quantile((1.0 + adjusted) / 2.0)
     prompts = 2
     for _ in range(20):
         needed = math.ceil(((quantile * math.sqrt(null) + strength * math.sqrt(variance)) / gap) ** 2) + 1

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr
 
 from winsome.standings.columns import Bools, Floats, Ints, sums
 from winsome.standings.intervals import ClusteredMean, score_interval
+from winsome.standings.laws import normal_quantile, normal_tails, student_tails_each
 
 BLOCK_CELLS = 4_000_000
 """Cells of the dense block in which clusters are multiplied: 32 MB."""
@@ -85,7 +85,7 @@ def share_difference_p_values(means: Sequence[ClusteredMean | None]) -> Floats:
         n_effective = np.where((v <= 1e-18) | (spread <= 0), fewer, spread / v)
         t = 2.0 * np.abs(share - 0.5) * np.sqrt(n_effective)
     freedom = np.minimum(df[:, None], df[None, :])
-    p_values[at] = np.where(freedom > 0, 2.0 * stdtr(np.maximum(freedom, 1e-9), -t), 1.0)
+    p_values[at] = np.where(freedom > 0, student_tails_each(np.maximum(freedom, 1e-9), t), 1.0)
     return p_values
 
 
@@ -95,7 +95,7 @@ def normal_p_values(estimates: Floats, covariance: Floats) -> Floats:
     variance = np.maximum(spread[:, None] + spread[None, :] - 2.0 * covariance, 0.0)
     distance = np.abs(estimates[:, None] - estimates[None, :])
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(variance > 0, 2.0 * ndtr(-distance / np.sqrt(variance)), 1.0)
+        return np.where(variance > 0, normal_tails(distance / np.sqrt(variance)), 1.0)
 
 
 def gram(owner: Ints, cluster: Ints, values: Floats, owners: int) -> Floats:
@@ -125,7 +125,7 @@ def needed_n(mean: ClusteredMean, truth: float, level: float = 0.95, power: floa
     """
     if abs(truth - 0.5) < 1e-12:
         return math.inf
-    quantile, strength = float(ndtri((1.0 + level) / 2.0)), float(ndtri(power))
+    quantile, strength = normal_quantile((1.0 + level) / 2.0), normal_quantile(power)
     needed = ((quantile / 2 + strength * math.sqrt(truth * (1.0 - truth))) / (truth - 0.5)) ** 2
     return max(2.0, math.ceil(needed * mean.n / mean.n_effective))
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, log_expit
 
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Bools, Floats, Ints, sums
+from winsome.standings.laws import expit, log_expit
 from winsome.standings.ranking import gram
 
 NO_WIN = 1e-9

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit, log_expit
 
 from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Bools, Floats, sums
 from winsome.standings.intervals import check_level
+from winsome.standings.laws import expit, log_expit
 from winsome.standings.ranking import gram
 from winsome.standings.ratings import tabulate_ratings
 from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit, log_expit
 
 from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.bradley_terry import bradley_terry
 from winsome.standings.columns import Bools, Floats, sums
 from winsome.standings.intervals import check_level
+from winsome.standings.laws import expit, log_expit
 from winsome.standings.ranking import gram
 from winsome.standings.ratings import tabulate_ratings
 from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes
