@@ -76,13 +76,7 @@ class Engine:
             except (Unfinished, Fatal):
                 raise
             except WinsomeError as error:
-                line = str(error)
-                known = step.place.recipe in line
-                raise (
-                    error
-                    if known
-                    else type(error)(f"{step.place.recipe}: step {place.path}{step.id}: {line}")
-                ) from None
+                raise replace(step.place, step=_path(here, step)).of(error) from None
             for name in filter(None, (step.id, step.alias)):
                 names |= named(name, made)
         return products
@@ -213,7 +207,7 @@ class Engine:
             given = step.found.function(frames, **settings, **more)
             given = await given if inspect.isawaitable(given) else given
         made = given if isinstance(given, Made) else Made(given)
-        tables = lawful(frames, primary, made.kept)
+        tables = lawful(frames, primary, made.kept, set(step.makes) - set(step.reads))
         self._watch_errors(step, made.kept)
         return replace(made, kept=replace(made.kept, frames=tables))
 

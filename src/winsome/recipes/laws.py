@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from winsome.errors import BadInput
@@ -27,10 +27,13 @@ NAMED_BY: Mapping[str, tuple[tuple[str, str], ...]] = {
 """Frame -> the columns of frames in which a row made may name a row of it as the one that it came from."""
 
 
-def lawful(inputs: Frames, primary: str | None, kept: Kept) -> dict[str, DataFrame]:
+def lawful(
+    inputs: Frames, primary: str | None, kept: Kept, anew: Collection[str] = ()
+) -> dict[str, DataFrame]:
     """The frames that a step made, typed and in order, or BadInput for the first law that they break.
 
-    inputs: what the step was given. primary: the frame whose rows its rows are made of, where it makes frames of another name.
+    inputs: what the step was given. primary: the frame whose rows its rows are made of, where it makes frames of another name. anew:
+    frames that it makes without regard to those of that name before.
     """
     if not isinstance(kept, Kept):
         raise BadInput(f"gave back {type(kept).__name__}; a step gives Kept(frames, dropped)")
@@ -43,7 +46,8 @@ def lawful(inputs: Frames, primary: str | None, kept: Kept) -> dict[str, DataFra
     if kept.planned is not None:
         _planned(made, kept)
     else:
-        _accounted(inputs, primary, made, kept.dropped)
+        read = {key: table for key, table in inputs.items() if key.rpartition(".")[2] not in anew}
+        _accounted(read, primary, made, kept.dropped)
     return made
 
 

@@ -36,7 +36,7 @@ async def called(found: Found, frames: Frames, settings: Mapping[str, Any], seed
     import polars as pl
 
     with tempfile.TemporaryDirectory(prefix="winsome-own-") as folder:
-        place = Path(folder).resolve()
+        place = Path(os.path.realpath(folder))
         for name, table in frames.items():
             table.write_ipc(place / f"in-{name}.arrow")
         ask = {

@@ -161,7 +161,8 @@ def _step(step: Written, before: str, names: Mapping[str, str], scope: Scope, re
         required(rule_given, {k: s for k, s in rule.keys.items() if k not in own}, place)
     read = {k: value_of(v, _COMMON[k], place, lambda name, role: name) for k, v in common.items()}
     sources = tuple(
-        _source(name, names, scope, place) for name in read.get("from") or ((before,) if before else ())
+        _source(name, names, scope, place)
+        for name in read.get("from") or ((before,) if before and not found.trait("STARTS") else ())
     )
     if not read.get("max_error_share", 0.2) <= 1.0 or read.get("max_error_share", 0.2) < 0.0:
         raise place.bad("max_error_share must lie in [0, 1]")
@@ -264,7 +265,7 @@ def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
         try:
             return run.open(name, role_type(role))
         except WinsomeError as error:
-            raise type(error)(f"{place.recipe}: step {step.id}: {error}") from None
+            raise place.of(error) from None
 
     for found, given in [(step.found, step.given)] + ([(step.rule, step.rule_given)] if step.rule else []):
         known = {key: setting for key, setting in found.keys.items() if key in given}
@@ -287,7 +288,7 @@ def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
         try:
             check(dict(step.given), run)
         except WinsomeError as error:
-            raise type(error)(f"{place.recipe}: step {step.id}: {error}") from None
+            raise place.of(error) from None
     if not step.body:
         return step
     inner = scope.inner()

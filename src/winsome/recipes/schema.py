@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from winsome import protocols, records, specs
-from winsome.errors import BadInput
+from winsome.errors import BadInput, WinsomeError
 from winsome.names import split
 from winsome.recipes.blocks import BLOCKS
 from winsome.specs import Setting, settings_of
 
 NAMED = ("Contender", "Judge", "Scorer", "Encoder", "Suite")
 """Annotations whose value is a name that is opened."""
+
+WIDTH = 200
+"""Characters of an error's line, at most."""
 
 Open = Callable[[Any, str], Any]
 """(name as written, role) -> the object, or something that stands for it."""
@@ -30,8 +33,20 @@ class Place:
     step: str = ""
 
     def bad(self, what: str) -> BadInput:
+        return BadInput(self.line(what))
+
+    def of(self, error: WinsomeError) -> WinsomeError:
+        """An error of something that a step names, told of the step."""
+        line = str(error)
+        return error if line.startswith(f"{self.recipe}: ") else type(error)(self.line(line))
+
+    def line(self, what: str) -> str:
+        """`what` with its place, in one line of at most 200 characters: lists of what is known go first."""
         where = f"{self.recipe}: step {self.step}" if self.step else self.recipe
-        return BadInput(f"{where}: {what}")
+        whole = f"{where}: {what}"
+        if len(whole) > WIDTH and " (known: " in whole:
+            whole = whole[: whole.rindex(" (known: ")]
+        return whole if len(whole) <= WIDTH else f"{whole[: WIDTH - 3]}..."
 
 
 def near(wanted: str, known: Iterable[str]) -> str:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 READS: tuple[str, ...] = ()
+STARTS = True
+"""It takes no frames unless `from` says so."""
 Kind = Literal["prompts", "documents", "pairs", "demonstrations", "records", "threads"]
 MADE = {
     "prompts": ("prompts",),
