@@ -12,6 +12,8 @@ from winsome.errors import BadInput
 from winsome.matchmaking.asks import Plan, battles_frame
 from winsome.matchmaking.baselines import Baselines
 from winsome.matchmaking.door import Asked
+from winsome.matchmaking.drift import warnings_of
+from winsome.matchmaking.families import shared_family
 from winsome.matchmaking.figures import figure
 from winsome.matchmaking.judge_cards import card_of
 from winsome.matchmaking.judge_errors import with_judge_noise
@@ -94,6 +96,7 @@ def concluded(found: Found, seconds: float) -> Comparison:
     counts = outcome_counts(battles)
     warnings = [
         *found.warnings,
+        *warnings_of([ask for ask in plan.asks if not ask.cached], judge.name),
         *([f"stopped early: {session.door.stopped}"] if session.door.stopped else []),
     ]
     record: dict[str, Any] = {
@@ -163,6 +166,9 @@ def _notes(found: Found) -> list[str]:
     """What a reader must know of how the contenders and the judge hang together."""
     judged_by = set(getattr(found.judging.judge, "weights", ()))
     notes: list[str] = []
+    family = shared_family(_label(found.judging.judge), [c.name for c in found.contenders])
+    if family is not None:
+        notes.append(f"judge and {family[1]} are both {family[0]}: it may prefer its own")
     for contender in found.contenders:
         selected_by = set(getattr(contender.inner, "selected_by", ()))
         if judged_by & selected_by:
