@@ -36,7 +36,7 @@ async def called(found: Found, frames: Frames, settings: Mapping[str, Any], seed
     import polars as pl
 
     with tempfile.TemporaryDirectory(prefix="winsome-own-") as folder:
-        place = Path(os.path.realpath(folder))
+        place = _real(folder)
         for name, table in frames.items():
             table.write_ipc(place / f"in-{name}.arrow")
         ask = {
@@ -66,6 +66,10 @@ async def called(found: Found, frames: Frames, settings: Mapping[str, Any], seed
             raise BadInput(f"{found.name}: {held['error']}")
         made = {name: pl.read_ipc(place / f"out-{n}.arrow") for n, name in enumerate(held["frames"])}
         return Kept(made, held["dropped"])
+
+
+def _real(folder: str) -> Path:
+    return Path(folder).resolve()
 
 
 def denied() -> list[Path]:
