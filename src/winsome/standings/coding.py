@@ -1,8 +1,8 @@
 """A column of texts to integer codes with sorted labels, by the cheapest of four ways.
 
-A short column: Python's own dictionary. Few labels: the dictionary of a Categorical is the codes, out of order. Many that repeat: the distinct ones are sorted and looked up.
-Nearly all distinct (ids of prompts): the eight bytes behind what all begin with order them as one number does, filled up with zeros,
-and the few whose numbers are equal are sorted as texts.
+A short column: Python's own dictionary. Few labels: the dictionary of a Categorical is the codes, out of order. Many that repeat:
+the distinct ones are sorted and looked up. Nearly all distinct (ids of prompts): the eight bytes behind what all begin with order
+them as one number does, filled up with zeros, and the few whose numbers are equal are sorted as texts.
 """
 
 from __future__ import annotations
@@ -78,8 +78,10 @@ def _by_words(texts: pl.Series) -> Codes | None:
         (place for place, pair in enumerate(zip(*bounds, strict=False)) if pair[0] != pair[1]),
         min(map(len, bounds)),
     )
-    padded = pl.select(pl.concat_str([texts, pl.lit("\0" * WORD)])).to_series().cast(pl.Binary)
-    words = padded.bin.slice(shared, WORD).bin.reinterpret(dtype=pl.UInt64, endianness="big")
+    data = texts.cast(pl.Binary)
+    if cast("int", data.bin.size().min()) < shared + WORD:
+        data = pl.select(pl.concat_str([texts, pl.lit("\0" * WORD)])).to_series().cast(pl.Binary)
+    words = data.bin.slice(shared, WORD).bin.reinterpret(dtype=pl.UInt64, endianness="big")
     order = words.arg_sort().to_numpy(writable=True)
     words = words.gather(order).to_numpy()
     tied = np.concatenate([[False], words[1:] == words[:-1], [False]])
@@ -92,4 +94,4 @@ def _by_words(texts: pl.Series) -> Codes | None:
     new = np.concatenate([[True], (ordered[1:] != ordered[:-1]).to_numpy()])
     codes = np.empty(len(order), np.int32)
     codes[order] = np.cumsum(new, dtype=np.int32) - 1
-    return Codes(codes, ordered.filter(pl.Series(new)).to_list())
+    return Codes(codes, (ordered if new.all() else ordered.filter(pl.Series(new))).to_list())

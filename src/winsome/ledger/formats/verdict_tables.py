@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from winsome.ledger.formats.complaints import listed, refuse, shown
-from winsome.ledger.formats.fields import label, number
+from winsome.ledger.formats.fields import label, measured, number
 from winsome.ledger.formats.flat_lines import FEW, each_distinct, flat_lines
 from winsome.ledger.formats.reading import (
     BLANK,
@@ -192,7 +192,8 @@ def _slow(path: Path, columns: dict[str, str]) -> pl.DataFrame:
             elif here == "winner":
                 kept[here] = None if row.get(name) in (None, "") else label(source, place, name)
             elif _kind(here) == "number":
-                kept[here] = number(source, place, name) if name in row else None
+                reader = measured if here == "share" else number
+                kept[here] = reader(source, place, name) if name in row else None
             else:
                 kept[here] = None if row.get(name) in (None, "") else str(row[name])
         rows.append(kept)
@@ -232,13 +233,14 @@ def _finished(path: Path, frame: pl.DataFrame, columns: dict[str, str], *, arena
 
 
 def _texts(values: pl.Series) -> pl.Series:
-    """The column as text; as a Categorical where texts repeat, so that they are looked at once."""
+    """The column as text; as a Categorical where it is looked at again and again and its texts repeat."""
     import polars as pl
 
     if values.dtype == pl.Categorical:
         return values
     texts = values.cast(pl.String)
-    return texts.cast(pl.Categorical) if texts.head(10 * FEW).n_unique() <= FEW else texts
+    often = texts.name in ("model_a", "model_b", "winner") and texts.head(10 * FEW).n_unique() <= FEW
+    return texts.cast(pl.Categorical) if often else texts
 
 
 def _numbers(path: Path, values: pl.Series) -> pl.Series:
