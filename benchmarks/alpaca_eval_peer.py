@@ -1,6 +1,6 @@
 """AlpacaEval's own annotation of pairs, for `benchmarks.runner --peer`; run by a Python that has alpaca_eval, never by Winsome's.
 
-    PYTHON alpaca_eval_peer.py OUTPUTS_1 OUTPUTS_2 BASE_URL FOLDER        prints one JSON document
+    PYTHON alpaca_eval_peer.py OUTPUTS_1 OUTPUTS_2 BASE_URL FOLDER [CONCURRENCY]        prints one JSON document
 
 The published configuration weighted_alpaca_eval_gpt4_turbo as released, but for where its client points; annotations are cached in
 FOLDER as it always does.
@@ -19,7 +19,11 @@ from pathlib import Path
 
 def main() -> None:
     outputs_1, outputs_2, base, folder = sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4])
-    os.environ |= {"OPENAI_MAX_CONCURRENCY": "64", "OPENAI_CLIENT_CONFIG_PATH": str(folder / "clients.json")}
+    at_once = sys.argv[5] if len(sys.argv) > 5 else "64"
+    os.environ |= {
+        "OPENAI_MAX_CONCURRENCY": at_once,
+        "OPENAI_CLIENT_CONFIG_PATH": str(folder / "clients.json"),
+    }
     # JSON is YAML: two clients' configuration without a YAML library
     (folder / "clients.json").write_text(json.dumps({"default": [{"api_key": "none", "base_url": base}]}))
     began = time.process_time()

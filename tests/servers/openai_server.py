@@ -249,8 +249,16 @@ def _behaviour(arguments: argparse.Namespace) -> Behaviour:
         requests_a_window=arguments.requests_a_window,
         window=arguments.window,
         most_at_once=arguments.most_at_once,
-        prebuilt=prebuilt((first_token("m"), first_token("M"))) if arguments.instant else (),
+        prebuilt=_prebuilt(answer if name else None) if arguments.instant else (),
     )
+
+
+def _prebuilt(answer: behaviours.Answer | None) -> tuple[bytes, ...]:
+    """What an instant server says: one letter with its probabilities, or what an answer function says to nothing."""
+    if answer is None:
+        return prebuilt((first_token("m"), first_token("M")))
+    said = answer({})
+    return prebuilt((Reply(said) if isinstance(said, str) else said,), logprobs=None)
 
 
 def main(words: list[str]) -> None:
@@ -274,7 +282,9 @@ def main(words: list[str]) -> None:
     parser.add_argument("--window", type=float, default=1.0)
     parser.add_argument("--most-at-once", type=int)
     parser.add_argument(
-        "--instant", action="store_true", help="prebuilt letters, without reading the request"
+        "--instant",
+        action="store_true",
+        help="prebuilt letters, or the answer of module:function, without reading the request",
     )
     arguments = parser.parse_args(words)
     asyncio.run(_serve(_behaviour(arguments), arguments.port))
