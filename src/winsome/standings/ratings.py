@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import ndtri
 
 from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats
 from winsome.standings.intervals import FEW_CLUSTERS
+from winsome.standings.laws import normal_quantile
 from winsome.standings.ranking import decided_pairs, normal_p_values, possible_ranks
 from winsome.standings.sides import ClusterBy, dropped, pooled, tally
 from winsome.standings.table import Extra, Row, Standings
@@ -50,7 +50,7 @@ def tabulate_ratings(
     shift = np.eye(size) - origin[None, :]
     strength, covariance = shift @ strength, shift @ covariance @ shift.T
     ratings, errors = ARENA * strength + offset, ARENA * np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    half = -float(ndtri((1.0 - level) / 2.0)) * errors
+    half = -normal_quantile((1.0 - level) / 2.0) * errors
     lows, highs = ratings - half, ratings + half
     if draws is not None:
         tails = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
