@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+SAID_FULL = ("No space left", "File too large", "quota exceeded")
+"""The same as told by the writer of safetensors, whose errors have no number."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def save(root: Path, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
 def failed(error: Exception, place: Path, last: Path | None) -> Exception:
     """The error of a save told in one line, with the checkpoint that stays; what is no matter of the disk as it is."""
     text = str(error)
-    full = getattr(error, "errno", None) in FULL or "No space left" in text or "os error 28" in text
+    full = getattr(error, "errno", None) in FULL or any(said in text for said in SAID_FULL)
     if not full and not isinstance(error, OSError):
         return error
     why = (
