@@ -2,8 +2,8 @@
 
     python -m benchmarks.sampler --prompts 64 --max-tokens 256 --rounds 2
 
-Both draw with temperature 1 from SmolLM2-135M in the precision that this processor prefers. The peer gets the prompts sorted
-by length in batches of 16, as its users do; rounds alternate (A B B A). Ratios are of tokens per CPU-second in this process.
+Both draw with temperature 1 from SmolLM2-135M (or the folder that `--model` names) in the precision that this processor prefers. The peer gets the prompts sorted
+by length in batches of `--peer-batch`, as its users do; rounds alternate (A B B A). Ratios are of tokens per CPU-second in this process.
 `--fixed` lets no answer end early, so that both draw the same number of tokens.
 """
 
@@ -14,7 +14,6 @@ import json
 import statistics
 import time
 
-PEER_BATCH = 16
 WORDS = [
     "river",
     "bread",
@@ -57,23 +56,26 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--slots", type=int, default=64)
+    parser.add_argument("--peer-batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--fixed", action="store_true")
+    parser.add_argument("--model", default="smollm2-135m", help="an embedded model, or a folder of weights")
     arguments = parser.parse_args()
 
     import torch
     from transformers import AutoModelForCausalLM
 
     from winsome.models.draw import Draw
-    from winsome.models.fetch import folder
+    from winsome.models.fetch import PACKAGES, folder
     from winsome.models.render import prompt_ids
     from winsome.models.sampler import Request, sample
     from winsome.models.weights import load
     from winsome.records import Prompt, user
 
-    model = load("smollm2-135m")
+    model = load(arguments.model)
     torch.set_num_threads(1)
-    peer = AutoModelForCausalLM.from_pretrained(folder("smollm2-135m"), dtype=model.network.dtype).eval()
+    place = folder(arguments.model) if arguments.model in PACKAGES else arguments.model
+    peer = AutoModelForCausalLM.from_pretrained(place, dtype=model.network.dtype).eval()
     prompts = [prompt_ids(model, Prompt((user(text),))) for text in questions(arguments.prompts)]
     ends = frozenset() if arguments.fixed else model.ends
 
@@ -90,8 +92,10 @@ def main() -> None:
         model.tokenizer.padding_side = "left"
         tokens = 0
         start = time.process_time()
-        for first in range(0, len(order), PEER_BATCH):
-            batch = model.tokenizer.pad({"input_ids": order[first : first + PEER_BATCH]}, return_tensors="pt")
+        for first in range(0, len(order), arguments.peer_batch):
+            batch = model.tokenizer.pad(
+                {"input_ids": order[first : first + arguments.peer_batch]}, return_tensors="pt"
+            )
             with torch.inference_mode():
                 whole = peer.generate(
                     **batch,
@@ -120,10 +124,12 @@ def main() -> None:
     print(
         json.dumps(
             {
+                "model": arguments.model,
                 "prompts": arguments.prompts,
                 "max_tokens": arguments.max_tokens,
                 "mean_answer_tokens": round(statistics.mean(means), 1),
                 "slots": arguments.slots,
+                "peer_batch": arguments.peer_batch,
                 "dtype": str(model.network.dtype),
                 "tokens_per_cpu_second": {
                     name: [round(r, 1) for r in found] for name, found in rates.items()

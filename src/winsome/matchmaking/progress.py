@@ -24,6 +24,12 @@ def console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def short(title: str, width: int = 44) -> str:
+    """`title` in at most `width` characters; a long one loses its middle, since names often differ at their end."""
+    head = width // 2 - 1
+    return title if len(title) <= width else f"{title[:head]}…{title[head + 1 - width :]}"
+
+
 class Live:
     """Bars by stage. `quiet` shows nothing at all."""
 
@@ -55,7 +61,7 @@ class Live:
         """A new bar; call the result to move it on."""
         if self.bars.disable:
             return lambda n: None
-        task = self.bars.add_task(title[:48], total=total, rate="", note="")
+        task = self.bars.add_task(short(title), total=total, rate="", note="")
         return lambda n: self.bars.advance(task, n)
 
     async def _refresh(self) -> None:
