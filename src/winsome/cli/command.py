@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 EXTRAS = {
     "torch": "local", "transformers": "local", "safetensors": "local", "gguf": "local",
-    "psycopg": "postgres", "ray": "ray", "vllm": "vllm",
+    "accelerate": "train", "peft": "train", "psycopg": "postgres", "ray": "ray", "vllm": "vllm",
 }  # fmt: skip
 """Package -> the extra that installs it."""
 

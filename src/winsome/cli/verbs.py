@@ -12,6 +12,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "winsome.cli.train",
         "train on preferences or demonstrations; ends in a match against the start",
     ),
+    "merge": ("winsome.cli.merge", "several models of one family as one; an adapter put into its base"),
     "card": (
         "winsome.cli.card",
         "what a judge is worth against people: agreement, biases, calibration, cost",
