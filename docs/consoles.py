@@ -25,6 +25,7 @@ VOLATILE = (
     (re.compile(r"\b\d{8}-([a-z0-9-]+)-[0-9a-f]{4}\b"), r"DAY-\1-HEX"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT[\d:]+(\+00:00|Z)?"), "TIME"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
+    (re.compile(r"\b\d+\.\d s$", re.MULTILINE), "SECONDS"),
     (re.compile(r"[ \t]+$", re.MULTILINE), ""),
 )
 """What differs between two runs of the same commands, and what stands for it when they are compared."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import inspect
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 from winsome import specs
 from winsome.cli import VERBS
 from winsome.cli.command import overview, parser_of
+from winsome.frames import COLUMNS, PARENTS
 from winsome.ledger.formats import FORMATS
+from winsome.recipes import read, rules
+from winsome.recipes.blocks import BLOCKS
+from winsome.recipes.paper import PAPER
+from winsome.recipes.schema import Place, keys_of
 
 ROLES = {
     "Contender": "Contenders answer prompts.",
@@ -30,7 +35,12 @@ COMMON = {
 
 def pages() -> dict[str, str]:
     """Place below docs/ -> markdown."""
-    return {"reference/cli.md": commands(), "reference/kinds.md": kinds(), "reference/formats.md": formats()}
+    return {
+        "reference/cli.md": commands(),
+        "reference/kinds.md": kinds(),
+        "reference/formats.md": formats(),
+        "reference/recipes.md": recipes(),
+    }
 
 
 def commands() -> str:
@@ -114,3 +124,80 @@ def formats() -> str:
         "gzipped or not, in UTF-8.\nA file whose records have different formats is refused with the record's number.\n\n"
         f"| format | what it is |\n|---|---|\n{rows}\n"
     )
+
+
+EVERY_STEP = {
+    "id": "the step's name; default its kind",
+    "from": "the steps whose frames it reads; default the step before",
+    "as": "another name for what it makes",
+    "for_each": "a column of the prompts: the step runs once for each value",
+    "seed": "instead of the recipe's; rounds of a loop move it on by one",
+    "limit": "rows that are read at most",
+    "cache": "false makes it anew each time",
+    "on_error": "`row` leaves failed rows out and counts them, `stop` ends the run",
+    "max_error_share": "more failed rows than this share end the run; default 0.2",
+}
+RULES = {
+    "Filter": "Rules of filter",
+    "Select": "Rules of select",
+    "PairRule": "Rules of pair",
+    "Transform": "Ops of transform",
+}
+
+
+def recipes() -> str:
+    """Frames, the keys of every step and of every rule, from the code that runs them."""
+    assert set(EVERY_STEP) == set(read.COMMON)
+    parts = [
+        "# Recipes: frames, steps and keys",
+        "",
+        f"At the top of a recipe stand {', '.join(f'`{key}`' for key in read.KEYS)}; `winsome` is the version, now {read.VERSION}. `names`",
+        "are said once and used as `@name`; what a train, loop, sweep or merge step made is `@ID`, and of several `@ID.0`, `@ID.1`, ..",
+        f"Keys of `paper`, for `--dry-run --at paper`: {', '.join(f'`{key}`' for key in PAPER)}.",
+        "",
+        "## Frames",
+        "",
+        "| frame | columns (the first names the row) | came from |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {', '.join(f'`{column}`' for column in columns)} | {', '.join(f'`{p}`' for p in PARENTS[name])} |"
+            for name, columns in COLUMNS.items()
+        ),
+        "",
+        "## Every step",
+        "",
+        "| key | what it does |",
+        "|---|---|",
+        *(f"| `{key}` | {about} |" for key, about in EVERY_STEP.items()),
+        "",
+    ]
+    for kind in rules.known("Step"):
+        found = rules.find(kind, "Step", Place("recipes"))
+        own = {key: s for key, s in found.keys.items() if key != found.trait("RULE")}
+        parts += [f"## `{kind}`", "", found.about, "", *_keys(own)]
+        if found.trait("RULE"):
+            named = ", ".join(f"`{name}`" for name in sorted(rules.known(found.trait("RULES"))))
+            parts += [f"`{found.trait('RULE')}` is one of {named}; its keys stand beside the step's.", ""]
+        missing = (
+            ["all of it"]
+            if found.trait("BUILT", True) is False
+            else [f"`{k}`" for k in found.trait("PLANNED", ())]
+        )
+        if missing:
+            parts += [f"Not built yet: {', '.join(missing)}.", ""]
+    for role, title in RULES.items():
+        parts += [f"## {title}", ""]
+        for name in sorted(rules.known(role)):
+            found = rules.find(name, role, Place("recipes"))
+            parts += [f"### `{name}`", "", found.about, "", *_keys(found.keys)]
+        if planned := [name for name in rules.PLANNED[role] if name not in rules.known(role)]:
+            parts += [f"Not built yet: {', '.join(f'`{name}`' for name in planned)}.", ""]
+    parts += ["## Keys that hold keys", ""]
+    for name, block in BLOCKS.items():
+        parts += [f"### `{name}`", "", inspect.getdoc(block) or "", "", *_keys(keys_of(block))]
+    return "\n".join(parts)
+
+
+def _keys(settings: Mapping[str, specs.Setting]) -> list[str]:
+    rows = [(key, s.annotation, _default(s.default), "") for key, s in settings.items()]
+    return [*_table(row[:3] for row in rows), ""] if rows else []

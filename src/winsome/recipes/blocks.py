@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,9 +10,6 @@ Column = str
 
 Frame = str
 """A setting annotated so names one of the frames."""
-
-File = str
-"""A setting annotated so is the path of a file that must be there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +86,6 @@ class Fit:
     proxies: int = 16
     target: str = ""
 
-
-Schedule = Mapping[str, tuple[str, ...]]
-"""Dotted key of a step -> its value in each round."""
 
 BLOCKS = {
     block.__name__: block

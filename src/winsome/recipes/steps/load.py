@@ -33,7 +33,6 @@ VERSION = 1
 READS: tuple[str, ...] = ()
 STARTS = True
 """It takes no frames unless `from` says so."""
-Kind = Literal["prompts", "documents", "pairs", "demonstrations", "records", "threads"]
 MADE = {
     "prompts": ("prompts",),
     "documents": ("documents",),
@@ -48,7 +47,7 @@ def load(
     frames: Frames,
     *,
     source: str,
-    kind: Kind = "prompts",
+    kind: Literal["prompts", "documents", "pairs", "demonstrations", "records", "threads"] = "prompts",
     rows: int | None = None,
     rename: dict[str, str] | None = None,
     split: str | None = None,
