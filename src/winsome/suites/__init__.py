@@ -26,6 +26,7 @@ KINDS: dict[str, dict[str, str]] = {
         "mt_bench": "winsome.suites.mt_bench:mt_bench",
         "m_arena_hard": "winsome.suites.multilingual:m_arena_hard",
         "wildbench": "winsome.suites.wildbench:wildbench",
+        "stable_tool_bench": "winsome.suites.stable_tool_bench:stable_tool_bench",
     },
 }
 
