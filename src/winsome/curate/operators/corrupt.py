@@ -36,14 +36,15 @@ def corrupt(
     spoilt: list[dict[str, object]] = []
     hit: list[bool] = []
     for row, response in zip(frame.iter_rows(named=True), responses_of(frame), strict=True):
-        rng = Random(f"corrupt/{run.seed}/{response.id}")
+        id = row["response_id"]
+        rng = Random(f"corrupt/{run.seed}/{id}")
         hit.append(rng.random() < share)
         if hit[-1]:
             text = _spoilt(response.text, how, rng)
-            key = digest(["corrupt", how, run.seed, response.id])
+            key = digest(["corrupt", how, run.seed, id])
             made = Response(
                 response.prompt, response.contender, key, response.sample, (assistant(text),),
-                provenance=f"corrupted:{how}", parents=(response.id,),
+                provenance=f"corrupted:{how}", parents=(id,),
             )  # fmt: skip
             spoilt.append(response_row(made, row["lang"]))
     stay = frame if keep else frame.filter(~pl.Series(hit, dtype=pl.Boolean))

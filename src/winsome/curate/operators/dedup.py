@@ -20,6 +20,6 @@ def dedup(frame: DataFrame, *, within: str = "") -> Kept:
     text = pl.col("text") if "text" in frame.columns else text_of()
     plain = text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
     keys = [plain.alias("_words"), *([pl.col(within)] if within else [])]
-    first = frame.select(*keys).is_first_distinct()
+    first = frame.select(pl.struct(keys).is_first_distinct().alias("first"))["first"]
     lost = int((~first).sum())
     return Kept({"rows": frame.filter(first)}, {"same words as an earlier row": lost} if lost else {})
