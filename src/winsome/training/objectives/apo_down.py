@@ -21,7 +21,7 @@ def apo_down(
 
     Lowers the chosen answer, and the rejected one more.
     @ref: 1.
-    Minimiser: APODOWN
+    Minimiser: none: with two answers one is driven to probability 0.
     Source: D'Oosterlinck et al. 2024, eq. 8.
     """
     positive("beta", beta)

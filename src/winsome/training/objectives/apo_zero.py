@@ -21,7 +21,7 @@ def apo_zero(
 
     Raises chosen and lowers rejected answers, each against the reference.
     @ref: 1.
-    Minimiser: APOZERO
+    Minimiser: none: answers rejected more often than chosen are driven to probability 0.
     Source: D'Oosterlinck et al. 2024, eq. 7.
     """
     positive("beta", beta)

@@ -36,7 +36,7 @@ def bco(
     d is the mean of beta r over both sides, without gradient: `shift` running takes it over all updates so far, step over
     this one, zero sets d = 0 (TRL's bco_pair).
     @ref: 2 log 2 (d = 0 there).
-    Minimiser: BCO
+    Minimiser: no closed form; with d = 0 convex in r.
     Source: Jung et al. 2024.
     """
     positive("beta", beta)

@@ -27,7 +27,7 @@ def cpo(
     The reference is taken to be uniform, so none is read. The likelihood of the chosen answer is a mean over its tokens (`nll_norm`
     mean, as the official code has it) or the paper's sum. With `norm` mean and gamma above 0 the first term is SimPO's (CPO-SimPO).
     @ref: the same at the start.
-    Minimiser: CPO
+    Minimiser: no closed form; with alpha = 0, pi proportional to exp(R / beta) where labels are Bradley-Terry in R.
     Source: Xu et al. 2024 (CPO); with gamma: Meng et al. 2024.
     """
     positive("beta", beta)

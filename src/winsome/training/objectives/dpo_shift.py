@@ -28,7 +28,7 @@ def dpo_shift(
 
     f = `shift`, or runs linearly from `shift` to `shift_end` over the updates. f weighs the reference's part too; f = 1 is DPO.
     @ref: log 2.
-    Minimiser: SHIFT
+    Minimiser: no closed form; DPO's where f = 1.
     Source: Yang et al. 2025.
     """
     positive("beta", beta)

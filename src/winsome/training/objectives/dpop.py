@@ -26,7 +26,7 @@ def dpop(
 
     The penalty stands inside the sigmoid and inside beta.
     @ref: log 2.
-    Minimiser: DPOP
+    Minimiser: no closed form; DPO's where lambda = 0.
     Source: Pal et al. 2024.
     """
     positive("beta", beta)

@@ -22,7 +22,7 @@ def hinge(
 
     Some call this SLiC; the loss of the SLiC paper has no reference and is `slic`.
     @ref: 1.
-    Minimiser: HINGE
+    Minimiser: a linear programme in r; with two answers beta D = 1 for the likelier winner, whatever its chance.
     Source: Liu et al. 2023 (statistical rejection sampling).
     """
     positive("beta", beta)

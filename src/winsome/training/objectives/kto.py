@@ -38,7 +38,7 @@ def kto(
     example's prompt), over the whole update, without gradient; `kl` zero sets z0 = 0 (APO-zero on single answers).
     lambda_D is `desirable_weight`; keep lambda_D n_D / (lambda_U n_U) between 1 and 4/3.
     @ref: lambda / 2.
-    Minimiser: KTO
+    Minimiser: none: answers more often undesirable than desirable (weighted by lambda) are driven to probability 0.
     Source: Ethayarajh et al. 2024, eq. 7 and 8.
     """
     positive("beta", beta)

@@ -25,7 +25,7 @@ def ln_dpo(
 
     Each side is divided by its own length, so beta is per token and larger than DPO's.
     @ref: log 2.
-    Minimiser: LNDPO
+    Minimiser: pi proportional to pi_ref exp(n (R / beta + c)) with the c at which it sums to 1, where labels are Bradley-Terry in R.
     Source: Lambert et al. 2024 (Tulu 3).
     """
     positive("beta", beta)

@@ -21,7 +21,7 @@ def nca(
 
     It holds each answer's own likelihood, not only the gap; exchanging the two sides is no change of sign.
     @ref: 2 log 2.
-    Minimiser: NCA
+    Minimiser: no closed form; convex in r, each answer held by its own likelihood.
     Source: Chen et al. 2024, with two answers.
     """
     positive("beta", beta)

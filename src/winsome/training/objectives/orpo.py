@@ -22,7 +22,7 @@ def orpo(
 
     lbar = log pi(y|x) / n. `nll_span` all counts the prompt's tokens in the first term, as some versions of TRL do.
     @ref: the same at the start.
-    Minimiser: ORPO
+    Minimiser: no closed form; finite by its first term.
     Source: Hong et al. 2024.
     """
     odds = [log_odds(logprob(batch, role, norm="mean")) for role in ("chosen", "rejected")]

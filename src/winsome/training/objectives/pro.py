@@ -24,7 +24,7 @@ def pro(
     (`temperature` gap) T_ki = 1 / (s_k - s_i) for i below k and T_kk the least of them, which needs distinct scores.
     lambda = `nll_weight` (the paper: 0.05 times the square of one less than the answers).
     @ref: the same at the start; log n! + lambda-term where all lbar are equal.
-    Minimiser: PRO
+    Minimiser: no closed form; finite by its last term.
     Source: Song et al. 2023, eq. 5 to 9.
     """
     import torch

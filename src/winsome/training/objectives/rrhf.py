@@ -23,7 +23,7 @@ def rrhf(
     the difference in score (the paper has none: without it an ordered list has no gradient in the first term).
     lambda = `nll_weight`; `nll_norm` sum is the paper's.
     @ref: the same at the start.
-    Minimiser: RRHF
+    Minimiser: no closed form; a convex programme in the log-probabilities.
     Source: Yuan et al. 2023, eq. 2 to 4.
     """
     import torch

@@ -17,11 +17,13 @@ def sft(
     span: Literal["answer", "all"] = "answer",
     weighted: bool = False,
 ) -> Losses:
-    """NLL loss: -log pi(y|x).
+    """SFT: -log pi(y|x).
 
     `mean` token: the update's mean over all its tokens (long answers weigh more; the peers' default); example: the mean over
     answers of each answer's mean over its tokens. `span` all: the prompt's tokens are learnt as well.
-    @ref: -log pi_ref(y|x). Source: Ouyang et al. 2022, section 3.5 (SFT).
+    @ref: -log pi_ref(y|x).
+    Minimiser: the demonstrations' own distribution.
+    Source: Ouyang et al. 2022.
     """
     counts = lengths(batch, "response")
     if span == "all":

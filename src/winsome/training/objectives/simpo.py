@@ -27,7 +27,7 @@ def simpo(
     `gamma_scale` beta takes gamma as a multiple of beta (gamma_beta_ratio of the official code); absolute as it stands in the paper
     and in TRL. No reference is read.
     @ref: -log sigmoid(beta (lbar_w - lbar_l) - gamma) of the start.
-    Minimiser: SIMPO
+    Minimiser: no closed form; finite where labels are uncertain.
     Source: Meng et al. 2024, eq. 6.
     """
     positive("beta", beta)

@@ -30,7 +30,7 @@ def slic(
     `target` is the answer that the second term keeps likely: the chosen one, or one of the pair's own in the role target (the SFT
     answer of the paper).
     @ref: the same at the start.
-    Minimiser: SLIC
+    Minimiser: no closed form; a convex programme in the log-probabilities.
     Source: Zhao et al. 2023 (SLiC-HF).
     """
     values = (delta - logprob(batch, "chosen", norm=norm) + logprob(batch, "rejected", norm=norm)).relu()
