@@ -1,6 +1,6 @@
 """How fast standings are beside the peers: a table, or JSON with --json. Each arm runs in its own process on equal data.
 
-    python benchmarks/standings_speed.py [--battles 1500000] [--runs 5] [--json]
+    python -m benchmarks.standings_speed [--battles 1500000] [--runs 5] [--json]
 
 bt: Bradley-Terry of battles between 150 models from a frame of names, ours with sandwich intervals; arena-rank with its
 sandwich, evalica the point estimate alone. bootstrap: 1,000 replicates of ours. fit: the L1 fit with C by 5-fold cross-validation
@@ -8,7 +8,8 @@ from ready columns, and nothing else on either side. lc: from a frame of texts a
 one model on 805 prompts with 1,610 gamed rows; ours with its interval and diagnostics, without and with the cross-validated
 penalty, alpaca_eval's with stand-ins of equal shape for the two files that it fetches. Seconds are this process's CPU on one
 thread, imports excluded; the first run is cold, the others' median is warm (fit and lc: of 5 times as many runs, as each is
-short). Results are checked to be equal before anything is printed.
+short). Results are checked to be equal before anything is printed. ALPACA_EVAL_PYTHON: a Python that has alpaca_eval, where this
+one has not.
 """
 
 from __future__ import annotations
