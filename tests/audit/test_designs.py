@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import math
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from winsome.audit.designs import designs, paired_design, pilot_of, price_of
+from winsome.audit.designs import designs, paired_design, pilot_of, pilot_of_verdicts, price_of
 from winsome.errors import BadInput
 from winsome.standings import win_rate
 from winsome.standings.battles import battles
@@ -98,7 +101,7 @@ def test_a_pilot_is_read_from_a_run_folder(tmp_path: Path) -> None:
     assert pilot_of(three, "a").asks == 80
     with pytest.raises(BadInput, match="name --contender"):
         pilot_of(three)
-    with pytest.raises(BadInput, match='no contender "z"'):
+    with pytest.raises(BadInput, match="contender 'z' is not among"):
         pilot_of(three, "z")
     with pytest.raises(BadInput, match="is no finished run"):
         pilot_of(tmp_path)
@@ -141,3 +144,20 @@ def test_two_contenders_on_the_same_prompts_need_fewer_than_apart(tmp_path: Path
     assert paired.prompts < apart.prompts / 3
     with pytest.raises(BadInput, match="needs a run with a --baseline"):
         paired_design(folder, "a", "base", 3.0)
+
+
+def test_a_file_of_verdicts_is_a_pilot(shared_data: Path) -> None:
+    path = shared_data / "alpaca_eval_2" / "alpaca-7b.annotations.json.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        shares = [row["preference"] - 1 for row in json.load(file)]
+    found = pilot_of_verdicts(path)
+    assert (found.prompts, found.asks) == (805, 805)
+    assert found.variance == pytest.approx(statistics.variance(shares))
+
+
+def test_of_a_file_of_many_one_is_named(tmp_path: Path) -> None:
+    rows = [f"{m},base,model_{'ab'[(n * 7) % 3 % 2]},p{n}" for m in "xy" for n in range(30)]
+    path = tmp_path / "many.csv"
+    path.write_text("model_a,model_b,winner,prompt_id\n" + "\n".join(rows), "utf-8")
+    with pytest.raises(BadInput, match="has 3 contenders; name --contender"):
+        pilot_of_verdicts(path)

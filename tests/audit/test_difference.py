@@ -95,8 +95,10 @@ def test_outputs_of_rank_are_compared_when_alike_and_refused_when_not(tmp_path: 
     alike = difference(emitted("a.json", baseline="y"), emitted("b.json", baseline="y"))
     assert alike.comparable
     assert "nothing is paired" in alike.notes[0]
-    with pytest.raises(BadInput, match=r"unlike in method.* a bare difference would mislead"):
-        difference("a.json", emitted("c.json", method="bt"))
+    unlike = difference("a.json", emitted("c.json", method="bt"))
+    assert ("method", "win-rate", "bt") in unlike.unlike
+    assert not unlike.comparable
+    assert all(one.on_common is None and not one.parts for one in unlike.paired)
 
 
 def test_a_sampled_prompt_set_is_quantified_only_on_common_prompts(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from winsome import specs
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
@@ -116,21 +118,32 @@ def pilot_of(folder: Path, contender: str | None = None) -> Pilot:
 
     contender: of more than two, who is taken against the run's baseline. Raises BadInput where the run does not say which.
     """
-    import polars as pl
-
     record, asks = _finished(folder)
-    names = sorted({*asks["a"].to_list(), *asks["b"].to_list()})
-    if len(names) > 2:
-        baseline = record.get("baseline")
-        if baseline is None or contender is None:
-            raise BadInput(
-                f"{folder.name}: has {len(names)} contenders; name --contender, and run the pilot with a --baseline"
-            )
-        if contender not in names:
-            raise BadInput(f'{folder.name}: no contender "{contender}" (found: {", ".join(names)[:90]})')
-        pair = [baseline, contender]
-        asks = asks.filter(pl.col("a").is_in(pair) & pl.col("b").is_in(pair))
-    return planning.pilot(Battles.from_frame(battles_frame(asks), name=folder.name))
+    battles = Battles.from_frame(battles_frame(asks), name=folder.name)
+    return planning.pilot(_two(battles, folder.name, record.get("baseline"), contender))
+
+
+def pilot_of_verdicts(path: Path, contender: str | None = None) -> Pilot:
+    """The same of a file of verdicts that others made, in any format that `winsome.rank` reads."""
+    from winsome.matchmaking.verdict_files import recorded
+
+    found = recorded(path)
+    if found.asks is None:
+        raise BadInput(f"{path.name}: holds single grades; a pilot compares two contenders")
+    return planning.pilot(_two(found.asks, path.name, found.baseline, contender))
+
+
+def _two(battles: Battles, name: str, baseline: str | None, contender: str | None) -> Battles:
+    """The battles of two contenders; of more, those of `contender` against the baseline."""
+    present = [n for code, n in enumerate(battles.names) if ((battles.a == code) | (battles.b == code)).any()]
+    if len(present) <= 2:
+        return battles
+    if baseline is None or contender is None:
+        raise BadInput(
+            f"{name}: has {len(present)} contenders; name --contender, and take a pilot with a baseline"
+        )
+    pair = [battles.code_of(baseline), battles.code_of(contender, "contender")]
+    return battles.take(np.isin(battles.a, pair) & np.isin(battles.b, pair))
 
 
 def _finished(folder: Path) -> tuple[dict[str, Any], pl.DataFrame]:

@@ -87,8 +87,8 @@ class Difference:
 def difference(first: str | Path, second: str | Path, *, level: float = 0.95) -> Difference:
     """Why the figures in two files (run folders, report.json, rank --json) differ, and by how much on what they share.
 
-    Figures of unlike names are set beside each other only through contests that both judged. Raises BadInput where they have
-    unlike names and nothing to pair, or no contender in common.
+    Figures of unlike names are compared only through contests that both judged; without these it is told what makes them
+    unlike. Raises BadInput where two runs have unlike names and no prompt in common, or no contender is.
     """
     check_level(level)
     one, two = read_figure(first), read_figure(second)
@@ -121,11 +121,6 @@ def difference(first: str | Path, second: str | Path, *, level: float = 0.95) ->
     prompts = None if cells is None else _prompts(cells)
     notes: list[str] = []
     if cells is None:
-        if not comparable:
-            what = ", ".join(aspect for aspect, *_ in unlike)[:70]
-            raise BadInput(
-                f"{one.path.name} and {two.path.name}: unlike in {what}; a bare difference would mislead: give both run folders"
-            )
         notes.append(
             "without the contests of both, nothing is paired; run folders hold them (winsome rank --report makes one)"
         )

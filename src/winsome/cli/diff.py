@@ -67,6 +67,8 @@ def _print(found: Difference, level: float) -> None:
     if not found.comparable:
         console.print(
             "\nThe figures are unlike: only the paired difference above compares contenders, not the estimates."
+            if any(one.on_common is not None for one in found.paired)
+            else "\nThe figures differ in what is told above, so the difference of the estimates says nothing of the contenders."
         )
     for note in found.notes:
         output.tell(f"note: {note}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from winsome.cli import options, output
@@ -11,7 +12,7 @@ from winsome.cli.parsing import Parser, share, whole_number
 if TYPE_CHECKING:
     from winsome.audit.designs import Design
 
-EPILOG = "--detect 3% tells a win rate of 53% from 50%; a pilot is a run of two contenders, by folder or id."
+EPILOG = "--detect 3% tells a win rate of 53% from 50%; a pilot is a run of two contenders, by folder or id, or a file of their verdicts."
 
 
 def add(parser: Parser) -> None:
@@ -44,7 +45,9 @@ def add(parser: Parser) -> None:
         help="how many meet one baseline, itself counted (default 2)",
     )
     parser.add_argument(
-        "--pilot", metavar="RUN", help="a finished run: its variance and correlation are used"
+        "--pilot",
+        metavar="RUN|FILE",
+        help="a finished run, or a file of verdicts: its variance and correlation are used",
     )
     parser.add_argument(
         "--contender", metavar="NAME", help="of a pilot with more than two: who is told from the baseline"
@@ -59,7 +62,7 @@ def add(parser: Parser) -> None:
 
 
 def run(args: Namespace) -> int:
-    from winsome.audit.designs import designs, paired_design, pilot_of, price_of
+    from winsome.audit.designs import designs, paired_design, pilot_of, pilot_of_verdicts, price_of
     from winsome.errors import BadInput
 
     if args.rival is not None and (args.pilot is None or args.contender is None):
@@ -71,7 +74,8 @@ def run(args: Namespace) -> int:
     if args.pilot is not None:
         from winsome.api import run_folder
 
-        folder = run_folder(args.pilot)
+        file = Path(args.pilot)
+        folder = file if file.is_file() and args.rival is None else run_folder(args.pilot)
         if args.rival is not None:
             pair = paired_design(
                 folder,
@@ -84,7 +88,7 @@ def run(args: Namespace) -> int:
             )
             _show([pair], args, None)
             return 0
-        pilot = pilot_of(folder, args.contender)
+        pilot = (pilot_of_verdicts if folder == file and file.is_file() else pilot_of)(folder, args.contender)
     found = designs(
         args.detect,
         power=args.power,
