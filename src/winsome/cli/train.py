@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
-import typing
+import re
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,36 +33,22 @@ EPILOG = (
 
 
 def add(parser: Parser) -> None:
-    kinds = parser.add_subparsers(metavar="OBJECTIVE", required=True, dest="objective", parser_class=_Lazy)
+    kinds = parser.add_subparsers(metavar="OBJECTIVE", required=True, dest="objective", parser_class=Parser)
     for name, place in sorted(specs.kinds("Objective").items()):
-        lazy = kinds.add_parser(name, epilog=EPILOG)
-        lazy.filled_by = _filler(place)
+        module, _, attribute = place.partition(":")
+        objective = getattr(importlib.import_module(module), attribute)
+        about = " ".join((inspect.getdoc(objective) or name).split())
+        made = kinds.add_parser(name, help=_short(about), description=about.replace("%", "%%"), epilog=EPILOG)
+        _flags(made, objective)
 
 
-def _filler(place: str) -> Callable[[Parser], None]:
-    def fill(parser: Parser) -> None:
-        import importlib
-
-        module, _, name = place.partition(":")
-        _flags(parser, getattr(importlib.import_module(module), name))
-
-    return fill
-
-
-class _Lazy(Parser):
-    """A parser whose flags are made when it is used, so that the help of one objective imports one objective."""
-
-    filled_by: Callable[[Parser], None] | None = None
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if self.filled_by is not None:
-            fill, self.filled_by = self.filled_by, None
-            fill(self)
-        return super().parse_known_args(args, namespace)
+def _short(about: str) -> str:
+    """The first sentence of an objective's docstring, in one line of a table."""
+    first = about.partition(". ")[0].partition("; ")[0].replace("%", "%%")
+    return first if len(first) <= 90 else f"{first[:88]}.."
 
 
 def _flags(parser: Parser, objective: Callable[..., Any]) -> None:
-    parser.description = inspect.getdoc(objective)
     parser.add_argument(
         "--model",
         required=True,
@@ -102,19 +89,14 @@ def _flags(parser: Parser, objective: Callable[..., Any]) -> None:
         "--limit", type=whole_number(), metavar="N", help="the first N prompts only (default all)"
     )
     match.add_argument("--no-match", action="store_true", help="leave it out")
-    options.sampling(parser)
     options.everywhere(parser)
 
 
 def _settings(group: Any, factory: Callable[..., Any]) -> None:
     """One flag a setting, with its type and default; values are converted where every name's are."""
-    try:
-        hints = typing.get_type_hints(factory if inspect.isfunction(factory) else factory.__init__)
-    except NameError:
-        hints = {}
     for name, setting in specs.settings_of(factory).items():
         flag = f"--{name.replace('_', '-')}"
-        choices = [str(choice) for choice in typing.get_args(hints.get(name)) if isinstance(choice, str)]
+        choices = re.findall(r"[\"']([^\"']*)[\"']", setting.annotation)
         if setting.annotation == "bool":
             group.add_argument(
                 flag, nargs="?", const="true", metavar="true|false", help=_default(setting.default)
@@ -148,6 +130,7 @@ def run(args: Namespace) -> int:
     function = specs.factory_of(specs.Spec(args.objective), "Objective")
     assert function is not None
     objective = specs.Spec(args.objective, "", _given(args, function))
+    specs.settings_given(function, objective)
     plan = specs.settings_given(Plan, specs.Spec("train", "", _given(args, Plan)))
     with Ledger.open(args.ledger) as ledger:
         session = Session(Door(ledger), args.seed, Path(args.out))
@@ -222,7 +205,7 @@ def _match(args: Namespace, name: str, start: str, prompts: Sequence[Prompt]) ->
         version = digest([prompt.id for prompt in prompts])[:8]
         suite = Suite("held-out", version, prompts, source=str(args.data))
     return winsome.compare(
-        name, start, judge=judge, suite=suite, baseline=start, limit=args.limit, sampling=options.sampling_of(args),
+        name, start, judge=judge, suite=suite, baseline=start, limit=args.limit,
         seed=args.seed, ledger=args.ledger, quiet=args.quiet, command=options.typed(args), allow_degenerate=True,
     )  # fmt: skip
 
