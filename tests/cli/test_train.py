@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,20 @@ def test_supervised_training_and_merging(folder, capsys):
     assert main(["merge", *names, "--method", "slerp", "--share", "0.3"]) == 0
     merged = capsys.readouterr().out.strip()
     assert Path(merged.removeprefix("hf:").partition("?")[0], "model.safetensors").is_file()
+
+
+def test_the_objective_of_the_how_to_is_named_as_own_code(folder, capsys, monkeypatch):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "own-objective.md").read_text("utf-8")
+    title, body = re.search(r'```python title="([^"]+)"\n(.*?)```', page, re.DOTALL).groups()
+    Path(title).parent.mkdir(exist_ok=True)
+    Path(title).write_text(body)
+    monkeypatch.syspath_prepend(str(folder))
+    own = ["train", "own", "--objective", "mylosses.soft_margin:soft_margin?nats=3"]
+    assert main([*own, "--model", "hf:tiny", "--data", "pairs.jsonl", *QUICK, "--no-match"]) == 0
+    err = capsys.readouterr().err
+    # softplus(0.1 x 3) where the policy is its reference
+    assert "loss 0.8544, at the reference 0.8544" in err
+    assert len([line for line in body.splitlines() if line.strip()]) <= 15
 
 
 def write(name: str, found: list[dict]) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from winsome.training.outcome import Outcome
 
 HOLES = 3
+OWN = "own"
 HELD_OUT = 200
 """Prompts of the data that are kept for the match where no suite is named, at most."""
 JUDGE = "embedded:judge"
@@ -40,6 +41,12 @@ def add(parser: Parser) -> None:
         about = " ".join((inspect.getdoc(objective) or name).split())
         made = kinds.add_parser(name, help=_short(about), description=about.replace("%", "%%"), epilog=EPILOG)
         _flags(made, objective)
+    about = "An objective of your own: --objective package.module:function?setting=value"
+    own = kinds.add_parser(OWN, help=about, description=f"{about}.", epilog=EPILOG)
+    own.add_argument(
+        "--objective", required=True, dest="own", metavar="NAME", help="with NEEDS beside the function"
+    )
+    _flags(own, None)
 
 
 def _short(about: str) -> str:
@@ -48,7 +55,7 @@ def _short(about: str) -> str:
     return first if len(first) <= 90 else f"{first[:88]}.."
 
 
-def _flags(parser: Parser, objective: Callable[..., Any]) -> None:
+def _flags(parser: Parser, objective: Callable[..., Any] | None) -> None:
     parser.add_argument(
         "--model",
         required=True,
@@ -65,8 +72,9 @@ def _flags(parser: Parser, objective: Callable[..., Any]) -> None:
     parser.add_argument(
         "--out", default=".winsome/training", metavar="DIR", help="where runs lie (default .winsome/training)"
     )
-    _settings(parser.add_argument_group(f"{parser.prog.rpartition(' ')[2]}"), objective)
-    if objective.__name__ != "sft":
+    if objective is not None:
+        _settings(parser.add_argument_group(objective.__name__), objective)
+    if objective is None or objective.__name__ != "sft":
         policies = parser.add_argument_group("policies")
         policies.add_argument(
             "--reference-model",
@@ -127,10 +135,7 @@ def run(args: Namespace) -> int:
     from winsome.matchmaking.session import Session
     from winsome.training.start import found as found_start
 
-    function = specs.factory_of(specs.Spec(args.objective), "Objective")
-    assert function is not None
-    objective = specs.Spec(args.objective, "", _given(args, function))
-    specs.settings_given(function, objective)
+    objective = _objective(args)
     plan = specs.settings_given(Plan, specs.Spec("train", "", _given(args, Plan)))
     with Ledger.open(args.ledger) as ledger:
         session = Session(Door(ledger), args.seed, Path(args.out))
@@ -153,6 +158,20 @@ def run(args: Namespace) -> int:
         changed = outcome(place, start, name, found.folder, ledger)
     _tell(args, name, found, changed)
     return 0 if found.complete else HOLES
+
+
+def _objective(args: Namespace) -> specs.Spec:
+    """The objective that was typed, its settings looked at before anything is opened."""
+    from winsome.training.objective import objective
+
+    if args.objective == OWN:
+        named = specs.parse(args.own)
+    else:
+        function = specs.factory_of(specs.Spec(args.objective), "Objective")
+        assert function is not None
+        named = specs.Spec(args.objective, "", _given(args, function))
+    objective(named)
+    return named
 
 
 def _first_rank() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +71,7 @@ def trained(
     given = {"reference": reference_model or start, "last": last_model}
     named = {name: _reference(name, given, objective, run) for name in objective.needs.references}
     made_for = _made_for(origin, data, objective, plan, named, run.seed)
-    folder = run.folder / f"{objective.name.partition('?')[0]}-{digest(made_for)[:12]}"
+    folder = run.folder / f"{_slug(objective.name)}-{digest(made_for)[:12]}"
     place = folder / "trained"
     if (place / "winsome.json").is_file():
         say(f"trained before: {place}")
@@ -102,6 +103,11 @@ def trained(
     if plan.trackers:
         ranks.accelerator.end_training()
     return origin.trained_name(str(place.resolve()))
+
+
+def _slug(name: str) -> str:
+    """An objective's name as part of a folder's."""
+    return re.sub(r"[^a-z0-9_]+", "-", name.partition("?")[0].rpartition(":")[2].lower())
 
 
 def _adapted(model: LocalModel, plan: Plan, seed: int) -> LocalModel:
