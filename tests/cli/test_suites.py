@@ -9,7 +9,10 @@ from tests.cli.typed import typed
 
 def test_what_ships_is_listed_and_shown(tmp_path: Path) -> None:
     listed = typed("suites", "list", "--json", cwd=tmp_path).json()["suites"]
-    listed = [suite for suite in listed if suite["ships"]]
+    listed = [suite for suite in listed if suite["ships"] and suite["judge"] != "likelihood"]
+    assert "winsome suites timestress" in typed("suites", "show", "timestress", cwd=tmp_path).out
+    assert typed("suites", "show", "timestress", "--json", cwd=tmp_path).json()["prompts"] >= 150
+    assert "wildbench" in typed("suites", cwd=tmp_path).out
     assert any(suite["prompts"] >= 24 for suite in listed), "the demo needs 24 prompts"
     for suite in listed:
         shown = typed("suites", "show", suite["name"], "--json", cwd=tmp_path).json()
