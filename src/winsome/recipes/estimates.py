@@ -17,8 +17,9 @@ from winsome.matchmaking.door import Asked, Door
 from winsome.matchmaking.preflight import ANSWER_TOKENS, CHARACTERS_A_TOKEN, load_of
 from winsome.matchmaking.session import Session
 from winsome.protocols import Contender
-from winsome.recipes.plan import ENTRY, Planned, planned, references, with_names
+from winsome.recipes.plan import ENTRY, Planned, planned
 from winsome.recipes.read import Recipe
+from winsome.recipes.references import references, with_names
 from winsome.records import Sampling, Suite
 
 FLOPS_HERE = 2e10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 from winsome.errors import Unsupported, WinsomeError
 from winsome.frames import COLUMNS
 from winsome.recipes import rules
+from winsome.recipes.order import in_order
 from winsome.recipes.read import COMMON, Recipe, Written
+from winsome.recipes.references import references, with_names
 from winsome.recipes.schema import (
     Place,
     check_keys,
@@ -24,9 +25,6 @@ from winsome.specs import Setting
 
 SEES_ALL = "*"
 """In READS and MAKES: whatever frames there are."""
-
-REFERENCE = re.compile(r"(?<![^(=\[,])@([A-Za-z_][\w-]*(?:\.\d+)?)(?=$|[)\],&?])")
-"""@id within a name: the contender that a step made, or one of the recipe's `names`."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def steps(written: Sequence[Written], scope: Scope, recipe: Recipe, run: Any) ->
         _step(step, written[n - 1].id if n else scope.last, names, scope, recipe)
         for n, step in enumerate(written)
     ]
-    ordered = _in_order(found, recipe)
+    ordered = in_order(found, recipe.place)
     done: list[Planned] = []
     for step in ordered:
         done.append(_checked(step, scope, recipe, run))
@@ -194,18 +192,6 @@ def _rule(found: rules.Found, keys: dict[str, Any], place: Place) -> tuple[rules
     return rules.find(name, role, place), key
 
 
-def references(value: Any) -> Iterator[str]:
-    """The @names within a setting, however deep."""
-    if isinstance(value, str):
-        yield from REFERENCE.findall(value)
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from references(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from references(inner)
-
-
 def _source(name: str, names: Mapping[str, str], scope: Scope, place: Place) -> str:
     wanted = name.removeprefix("@")
     if wanted in names:
@@ -215,32 +201,6 @@ def _source(name: str, names: Mapping[str, str], scope: Scope, place: Place) -> 
     raise place.bad(
         f'from: no step "{name}"{near(wanted, [*names, *(n for n in scope.frames if n != ENTRY)])}'
     )
-
-
-def _in_order(steps: Sequence[Planned], recipe: Recipe) -> list[Planned]:
-    """The steps so that each comes after what it needs, otherwise as written; BadInput where they wait for each other."""
-    here = {step.id for step in steps}
-    left, done, ordered = list(steps), set[str](), list[Planned]()
-    while left:
-        ready = next((step for step in left if all(n in done or n not in here for n in step.needs)), None)
-        if ready is None:
-            raise Place(recipe.place).bad(
-                f"steps wait for each other ({_ring(left)}); change one of their from"
-            )
-        left.remove(ready)
-        ordered.append(ready)
-        done.add(ready.id)
-    return ordered
-
-
-def _ring(left: Sequence[Planned]) -> str:
-    by_id = {step.id: step for step in left}
-    path = [left[0].id]
-    while True:
-        after = next(need for need in by_id[path[-1]].needs if need in by_id)
-        if after in path:
-            return " <- ".join([*path[path.index(after) :], after])
-        path.append(after)
 
 
 def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
@@ -389,24 +349,3 @@ def _check_column(key: str, column: str, there: set[str], place: Place) -> None:
     known = {name for frame in there for name in COLUMNS.get(frame, ())}
     if column not in known:
         raise place.bad(f'{key}: no column "{column}"{near(column, known)}')
-
-
-def with_names(value: Any, names: Mapping[str, str]) -> Any:
-    """A setting with every @name that `names` knows replaced, in brackets where it stands within another name."""
-    if isinstance(value, str):
-        if REFERENCE.fullmatch(value):
-            return names.get(value[1:], value)
-
-        def put(match: re.Match[str]) -> str:
-            name = names.get(match[1])
-            if name is None:
-                return match[0]
-            bracketed = match.start() > 0 and match.string[match.start() - 1] == "("
-            return name if bracketed or not re.search(r"[?&,\[\]]", name) else f"({name})"
-
-        return REFERENCE.sub(put, value)
-    if isinstance(value, Mapping):
-        return {key: with_names(inner, names) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [with_names(inner, names) for inner in value]
-    return value

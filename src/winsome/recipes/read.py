@@ -189,7 +189,8 @@ def _changes(changes: Sequence[str] | Mapping[str, Any]) -> Iterator[tuple[str, 
         dotted, equals, value = change.partition("=")
         if not equals or not dotted:
             raise BadInput(f'--set "{change}": write STEP.KEY=VALUE, such as generate.n=8')
-        yield dotted.strip(), _parsed(value, f"--set {dotted}")
+        # @name means something else to YAML, and is what a name begins with here
+        yield dotted.strip(), value if value.startswith("@") else _parsed(value, f"--set {dotted}")
 
 
 def _change(whole: dict[str, Any], steps: tuple[Written, ...], dotted: str, value: Any, here: Place) -> None:

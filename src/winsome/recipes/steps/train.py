@@ -10,7 +10,7 @@ from winsome.errors import BadInput, Unsupported
 from winsome.frames import Frames, Kept
 from winsome.matchmaking.session import Session
 from winsome.protocols import Contender
-from winsome.recipes.engine import Made
+from winsome.recipes.made import Made
 from winsome.recipes.rules import Rule, takes_run
 
 VERSION = 1
