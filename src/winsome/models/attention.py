@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from winsome.models.norm import fuse_norms
 from winsome.models.packing import Packed
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Piece:
 def attend_by_trees(network: Any) -> bool:
     """Whether `network` (a transformers causal model) attends by trees from now on; else it needs the whole mask.
 
-    It does where its attention is a plain product with scaling on a processor. Calls without trees go on as before.
+    It does where its attention is a plain product with scaling on a processor; its norms are then fused too. Calls without
+    trees go on as before.
     """
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
@@ -51,6 +53,7 @@ def attend_by_trees(network: Any) -> bool:
     AttentionInterface.register(NAME, attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
     network.set_attn_implementation(NAME)
+    fuse_norms(network)
     return True
 
 
@@ -192,9 +195,14 @@ def _make() -> Any:
         def forward(ctx, query, key, value, trees, scale):
             q, k, v = query[0], key[0], value[0]
             mixed = torch.empty_like(q, memory_format=torch.contiguous_format)
-            keep = any(ctx.needs_input_grad[:3]) and len(q) * sum(
-                len(piece.hidden) * sum(span.stop - span.start for span in piece.keys) for piece in trees
-            ) <= KEPT
+            keep = (
+                any(ctx.needs_input_grad[:3])
+                and len(q)
+                * sum(
+                    len(piece.hidden) * sum(span.stop - span.start for span in piece.keys) for piece in trees
+                )
+                <= KEPT
+            )
             kept = []
             for piece in trees:
                 p = chances(grouped(q, piece.queries, len(k)), gathered(k, piece.keys), piece, scale)
