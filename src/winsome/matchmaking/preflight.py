@@ -100,7 +100,7 @@ def estimate(
             load_of(contender, missing, len(plan.prompts) - missing, mean / CHARACTERS_A_TOKEN, answer)
         )
     shown = mean / CHARACTERS_A_TOKEN + 2 * ANSWER_TOKENS + 300
-    models = asked_models(judge)
+    models = _together(asked_models(judge))
     for model, times in models:
         named = judge.name if len(models) == 1 else f"{judge.name[:60]} ({model.name})"
         loads.append(load_of(model, asks * times, 0, shown, ANSWER_TOKENS, named))
@@ -118,6 +118,14 @@ def asked_models(judge: Any, times: int = 1) -> list[tuple[Asked, int]]:
         model = getattr(judge, "model", None)
         return [(model, times)] if isinstance(model, Asked) else []
     return [found for part, each in parts for found in asked_models(part, times * each)]
+
+
+def _together(models: Sequence[tuple[Asked, int]]) -> list[tuple[Asked, int]]:
+    """Each model once, its calls added up."""
+    times: dict[int, int] = {}
+    for model, each in models:
+        times[id(model)] = times.get(id(model), 0) + each
+    return [(model, times[id(model)]) for model in {id(model): model for model, _ in models}.values()]
 
 
 def _asking(asked: Asked) -> tuple[Asked, int]:
