@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+import winsome
 from winsome.errors import BadInput
 from winsome.ledger import formats
 from winsome.ledger.formats import Answer, alpaca_eval, arena_hard, human, mt_bench, tables, verdict_tables
@@ -291,10 +292,32 @@ def test_parts_of_openai_chats_are_text(tmp_path: Path) -> None:
     ]
 
 
-def test_nan_as_python_writes_it_is_null(tmp_path: Path) -> None:
-    row = '{"instruction": "i", "output_1": "x", "output_2": "y", "generator_1": "a", "generator_2": "b", "preference": NaN}'
-    (tmp_path / "n.json").write_text(f"[{row}]")
-    assert formats.verdicts(tmp_path / "n.json")["share"].to_list() == [None]
+def test_nan_as_python_writes_it_is_a_missing_cell_but_no_preference(tmp_path: Path) -> None:
+    row = (
+        '{"instruction": "i", "output_1": "x", "output_2": "y", "generator_1": "a", "generator_2": "b", '
+        '"dataset": NaN, "preference": '
+    )
+    (tmp_path / "n.json").write_text(f"[{row}null}}]")
+    found = formats.verdicts(tmp_path / "n.json")
+    assert found["share"].to_list() == found["category"].to_list() == [None]
+    (tmp_path / "n.json").write_text(f"[{row}2.0}}, {row}NaN}}]")
+    with pytest.raises(BadInput, match='record 2 has NaN in "preference"; give a number, or null'):
+        formats.verdicts(tmp_path / "n.json")
+
+
+@pytest.mark.parametrize("name", ["n.csv", "n.jsonl", "n.json", "n.parquet"])
+def test_a_share_of_nan_is_refused_in_every_form(tmp_path: Path, name: str) -> None:
+    rows = [("x", "y", 0.3), ("x", "y", float("nan"))]
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        pl.DataFrame(rows, ["model_a", "model_b", "share"], orient="row").write_parquet(path)
+    elif name.endswith("csv"):
+        path.write_text("model_a,model_b,share\n" + "".join(f"{a},{b},{s}\n" for a, b, s in rows))
+    else:
+        records = [json.dumps({"model_a": a, "model_b": b, "share": s}) for a, b, s in rows]
+        path.write_text("\n".join(records) if name.endswith("l") else f"[{','.join(records)}]")
+    with pytest.raises(BadInput, match=rf"{name}: record 2.*share"):
+        winsome.rank(path)
 
 
 def test_gpt_style_answers_with_several_separators_and_bom(tmp_path: Path) -> None:

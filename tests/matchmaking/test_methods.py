@@ -114,3 +114,27 @@ def test_length_control_of_awkward_verdicts_gives_a_figure_or_the_reason(case: s
         assert row.low is not None
         assert row.high is not None
         assert row.low < row.estimate < row.high
+
+
+@pytest.mark.parametrize("method", ["bt-davidson", "bt-rao-kupper"])
+def test_tie_models_take_a_win_in_one_order_and_a_tie_in_the_other(method: Any) -> None:
+    """Two orders enter as two rows of half the weight, which is the fit of these rows as contests of their own."""
+    rng = np.random.default_rng(3)
+    rows = [
+        (
+            *((a, b) if order == 0 else (b, a)),
+            rng.choice(["model_a", "model_b", "tie"], p=[0.5, 0.3, 0.2]),
+            f"p{n}",
+            order,
+        )
+        for n in range(60)
+        for a, b in (("x", "y"), ("y", "z"))
+        for order in (0, 1)
+    ]
+    both = pl.DataFrame(rows, ["model_a", "model_b", "winner", "prompt_id", "order"], orient="row")
+    found = winsome.rank(both, method=method)
+    assert any("one by one" in warning for warning in found.warnings)
+    alone = winsome.rank(both.drop("order"), method=method)
+    for row in found.rows:
+        assert row.estimate == pytest.approx(alone.row(row.contender).estimate, abs=1e-6)
+        assert row.standard_error == pytest.approx(alone.row(row.contender).standard_error, rel=1e-6)

@@ -78,7 +78,7 @@ def test_an_order_repeated_more_often_does_not_count_more() -> None:
 
 
 def test_equal_keys_are_an_error_that_names_both_rows() -> None:
-    with pytest.raises(BadInput, match=r"rows 1 and 3 .* number the repeats or drop one"):
+    with pytest.raises(BadInput, match=r"records 1 and 3 .* number the repeats or drop one"):
         combine(asks({"share": 1.0}, {"share": 1.0, "order": 1}, {"share": 1.0}))
 
 

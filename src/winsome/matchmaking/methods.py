@@ -29,6 +29,7 @@ from winsome.standings import (
     win_rate,
 )
 from winsome.standings.battles import CODE
+from winsome.standings.combine import singly
 from winsome.standings.intervals import IntervalKind, check_level
 from winsome.standings.length_control import Calibration
 from winsome.standings.ratings import FILE_ORDER
@@ -86,6 +87,9 @@ TAKES: dict[Method, tuple[str, ...]] = {
 """Method -> the settings that it takes beside level and seed."""
 
 METHODS: tuple[Method, ...] = tuple(TAKES)
+TIE_MODELS: tuple[Method, ...] = ("bt-davidson", "bt-rao-kupper")
+"""Methods to which a verdict is a win, a tie or a loss, and nothing between."""
+
 IN_ROW_ORDER: tuple[Method, ...] = ("elo", "glicko2")
 """Methods whose figure depends on the order of the rows."""
 
@@ -129,6 +133,8 @@ def _by_method(found: Recorded, method: Method, settings: Settings) -> Standings
         found = in_order_of_time(found)
     found = with_style(found, settings.control)
     battles = found.contests
+    if method in TIE_MODELS and found.asks is not None and not _outcomes_alone(battles):
+        battles = singly(found.asks)
     if method == "win-rate":
         standings = _win_rate(battles, settings)
         return with_judge_noise(standings, found.asks) if settings.cluster in (None, "prompt") else standings
@@ -137,6 +143,11 @@ def _by_method(found: Recorded, method: Method, settings: Settings) -> Standings
     if method == "wb-reward":
         return _reward(battles, settings, found.parts)
     return with_groups(battles, lambda part, _: _rated(part, method, settings, found.in_time), settings.by)
+
+
+def _outcomes_alone(battles: Battles) -> bool:
+    """Whether every scored share is a loss, a tie or a win."""
+    return bool(np.isin(battles.share[battles.scored], (0.0, 0.5, 1.0)).all())
 
 
 def _refuse_foreign(method: Method, settings: Settings) -> None:

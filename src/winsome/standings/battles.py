@@ -28,8 +28,9 @@ class Battles:
     `outcome` (codes into records.OUTCOMES, seen from side a) is not scored. weight: positive. cluster: what rows share
     when they are not independent, the prompt as a rule; None makes every row a cluster of its own.
     covariates: name -> [rows, 2], a value of each side (length in characters); extent: how large the win was.
-    order, repeat, contest: which ask of which contest a row is. asks: how many scored asks a contest folded.
-    Raises BadInput, naming the row (counted from 1), for values outside these ranges.
+    order, repeat, contest: which ask of which contest a row is. asks: how many scored asks a contest folded. name: where
+    the rows come from, for messages.
+    Raises BadInput, naming the record (counted from 1), for values outside these ranges.
     """
 
     names: tuple[str, ...]
@@ -50,6 +51,7 @@ class Battles:
     asks: Ints | None = None
     covariates: Mapping[str, Floats] = field(default_factory=dict[str, Floats])
     notes: tuple[str, ...] = ()
+    name: str = "battles"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -74,7 +76,7 @@ class Battles:
         changes["covariates"] = {name: values[rows] for name, values in self.covariates.items()}
         return replace(self, **changes)
 
-    def code_of(self, name: str) -> int:
+    def code_of(self, name: str, role: str = "baseline") -> int:
         """The code of a contender; raises BadInput with the nearest name where there is none of that name."""
         if name in self.names:
             return self.names.index(name)
@@ -82,7 +84,7 @@ class Battles:
 
         near = difflib.get_close_matches(name, self.names, 1, 0.0)
         hint = f"; the nearest is {near[0]!r}" if near else ""
-        raise BadInput(f"baseline {name!r} is not among the {len(self.names)} contenders{hint}")
+        raise BadInput(f"{role} {name!r} is not among the {len(self.names)} contenders{hint}")
 
     def clusters(self) -> tuple[Ints, int]:
         """Cluster codes without gaps [rows], and their number; rows without a prompt are clusters of their own."""
@@ -160,22 +162,24 @@ def _check(battles: Battles) -> None:
         value: object = getattr(battles, column.name)
         length = len(value.values) if isinstance(value, Codes) else _length(value)
         if length not in (None, rows):
-            raise BadInput(f"battles: column {column.name} has {length} rows, model_a has {rows}")
+            raise BadInput(f"{battles.name}: column {column.name} has {length} rows, model_a has {rows}")
     for name, values in battles.covariates.items():
         if values.shape != (rows, 2):
-            raise BadInput(f"battles: covariate {name} has shape {values.shape}, wanted ({rows}, 2)")
+            raise BadInput(f"{battles.name}: covariate {name} has shape {values.shape}, wanted ({rows}, 2)")
     with np.errstate(invalid="ignore"):
         outside = (battles.share < 0) | (battles.share > 1)
-    _refuse(outside, battles.share, "share", "is outside [0, 1]; give side a's share")
+    _refuse(battles, outside, battles.share, "share", "is outside [0, 1]; give side a's share")
     if not np.array_equal(battles.outcome, outcome_of(battles.share)):
         _check_outcomes(battles)
     wrong = ~(battles.weight > 0) | ~np.isfinite(battles.weight)
-    _refuse(wrong, battles.weight, "weight", "is not a positive number; drop the row or give a weight")
+    _refuse(
+        battles, wrong, battles.weight, "weight", "is not a positive number; drop the row or give a weight"
+    )
     own = battles.a == battles.b
     if own.any():
         row = int(np.argmax(own))
         raise BadInput(
-            f"battles: row {row + 1} puts {battles.names[battles.a[row]]!r} against itself; rename one side"
+            f"{battles.name}: record {row + 1} puts {battles.names[battles.a[row]]!r} against itself; rename one side"
         )
 
 
@@ -183,10 +187,18 @@ def _check_outcomes(battles: Battles) -> None:
     """The outcomes that are not simply those of the shares."""
     scored = battles.scored
     _refuse(
-        scored & np.isnan(battles.share), battles.share, "share", "is missing where the outcome is scored"
+        battles,
+        scored & np.isnan(battles.share),
+        battles.share,
+        "share",
+        "is missing where the outcome is scored",
     )
     _refuse(
-        ~scored & ~np.isnan(battles.share), battles.share, "share", "is given where the outcome is not scored"
+        battles,
+        ~scored & ~np.isnan(battles.share),
+        battles.share,
+        "share",
+        "is given where the outcome is not scored",
     )
     kinds: tuple[tuple[Outcome, Bools], ...] = (
         ("win", battles.share <= 0.5),
@@ -195,13 +207,13 @@ def _check_outcomes(battles: Battles) -> None:
     )
     for outcome, bad in kinds:
         rows_of = battles.outcome == CODE[outcome]
-        _refuse(rows_of & bad, battles.share, "share", f"does not fit outcome {outcome}")
+        _refuse(battles, rows_of & bad, battles.share, "share", f"does not fit outcome {outcome}")
 
 
-def _refuse(bad: Bools, values: Floats, field_name: str, problem: str) -> None:
+def _refuse(battles: Battles, bad: Bools, values: Floats, field_name: str, problem: str) -> None:
     if bad.any():
         row = int(np.argmax(bad))
-        raise BadInput(f"battles: row {row + 1}, field {field_name}: {values[row]:g} {problem}")
+        raise BadInput(f"{battles.name}: record {row + 1}, field {field_name}: {values[row]:g} {problem}")
 
 
 def _length(column: object) -> int | None:

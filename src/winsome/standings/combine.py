@@ -64,6 +64,20 @@ def combine(asks: Battles) -> Battles:
     )
 
 
+def singly(asks: Battles) -> Battles:
+    """The asks themselves for models of single outcomes, each with its contest's weight over the scored asks of the contest.
+
+    A win in one order and a tie in the other make a share of 3/4, which is no win, tie or loss; as two rows they are both.
+    """
+    if asks.cluster is None or (asks.order is None and asks.repeat is None and asks.contest is None):
+        return asks
+    contest, contests = _contests(asks, asks.a > asks.b)
+    scored = np.maximum(1, counts(contest[asks.scored], contests))
+    note = "orders and repeats enter one by one, a contest's together with the weight of one"
+    weight = asks.weight / scored[contest]
+    return replace(asks, weight=weight, order=None, repeat=None, contest=None, notes=(*asks.notes, note))
+
+
 def _contests(asks: Battles, flip: NDArray[np.bool_]) -> tuple[Ints, int]:
     """The contest of every row, numbered in the order in which they first appear, and how many there are."""
     clusters, _ = asks.clusters()
@@ -86,7 +100,7 @@ def _refuse_repeated_keys(asks: Battles, contest: Ints, order: Ints, repeat: Int
     if repeated.any():
         row = int(np.argmax(repeated))
         raise BadInput(
-            f"battles: rows {int(first[inverse.ravel()[row]]) + 1} and {row + 1} have the same prompt, pair, judge, "
+            f"{asks.name}: records {int(first[inverse.ravel()[row]]) + 1} and {row + 1} have the same prompt, pair, judge, "
             f"order {order[row]} and repeat {repeat[row]}; number the repeats or drop one"
         )
 

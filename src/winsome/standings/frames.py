@@ -65,6 +65,7 @@ def from_frame(frame: pl.DataFrame, *, name: str = "battles") -> Battles:
         outcome=_outcome(frame, share, name),
         weight=weight,
         covariates=_covariates(frame, name),
+        name=name,
         **optional,
     )
 
@@ -149,7 +150,14 @@ def _numbers(frame: pl.DataFrame, column: str, name: str) -> pl.Series:
 
 def _share(frame: pl.DataFrame, name: str) -> Floats:
     if "share" in frame.columns:
-        return _floats(frame, "share", name)
+        values = _numbers(frame, "share", name).cast(pl.Float64)
+        _refuse(
+            values.is_nan(),
+            frame["share"],
+            name,
+            "is no number; give 0 to 1, or nothing where there is no verdict",
+        )
+        return values.fill_null(float("nan")).to_numpy()
     if "winner" not in frame.columns:
         found = ", ".join(frame.columns)
         raise BadInput(f'{name}: no column "winner" or "share" (found: {found[:80]}); rename the column')

@@ -64,7 +64,7 @@ def paired_difference(
     check_level(level)
     check_rankable(battles)
     views = sided(battles)
-    one, two = battles.code_of(first), battles.code_of(second)
+    one, two = battles.code_of(first, "contender"), battles.code_of(second, "contender")
     if one == two:
         raise BadInput(f"paired difference of {first!r} with itself; name two contenders")
     base = None if baseline is None else battles.code_of(baseline)

@@ -84,4 +84,4 @@ def _anchor(battles: Battles, anchor: Mapping[str, float]) -> tuple[int, float]:
     if len(anchor) != 1:
         raise BadInput(f"anchor names {len(anchor)} contenders; give one, as NAME=RATING")
     (name, rating), *_ = anchor.items()
-    return battles.code_of(name), float(rating)
+    return battles.code_of(name, "anchor"), float(rating)

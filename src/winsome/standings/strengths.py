@@ -152,6 +152,8 @@ def dependence(cluster: Ints | None, weight: Floats, rows: Bools | None = None) 
         return 1.0
     if rows is not None:
         cluster, weight = cluster[rows], weight[rows]
+    # Squares of weights near the largest number would have none.
+    weight = weight / weight.max()
     totals = sums(cluster, weight, int(cluster.max()) + 1)
     return float(totals @ totals) / float(weight @ weight)
 

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from winsome.ledger.formats.complaints import shown
-from winsome.ledger.formats.fields import Answer, facets_of, label, needed, number, optional, text, wrong
+from winsome.ledger.formats.fields import (
+    Answer,
+    facets_of,
+    label,
+    measured,
+    needed,
+    number,
+    optional,
+    text,
+    wrong,
+)
 from winsome.ledger.formats.reading import Row, Source
 from winsome.ledger.formats.tables import answers as table_answers
 from winsome.ledger.formats.tables import question
@@ -48,7 +58,7 @@ def _annotation(source: Source, place: int) -> Row:
     row = source.rows[place]
     words = question(source, place)
     answer_b, answer_a = (text(source, place, name) for name in SIDES)
-    preference = number(source, place, "preference")
+    preference = measured(source, place, "preference")
     if preference is not None and preference != 0 and not 1 <= preference <= 2:
         wrong(
             source,

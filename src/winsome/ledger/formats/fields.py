@@ -100,6 +100,13 @@ def number(source: Source, place: int, name: str) -> float | None:
     return None if math.isnan(figure) else figure
 
 
+def measured(source: Source, place: int, name: str) -> float | None:
+    """A verdict's number as `number` reads it, but NaN is refused: it says neither who won nor that nobody asked."""
+    if str(source.rows[place].get(name)).strip().lower() == "nan":
+        wrong(source, place, f'has NaN in "{name}"; give a number, or null where there is no verdict')
+    return number(source, place, name)
+
+
 def one_of(source: Source, place: int, name: str, words: Mapping[str, Any]) -> Any:
     """What `words` says of a field's value; BadInput with the words allowed where it is none of them."""
     value = needed(source, place, name)

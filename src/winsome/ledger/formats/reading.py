@@ -7,6 +7,7 @@ import difflib
 import gzip
 import io
 import json
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 Row = dict[str, Any]
+
+MEASURED = ("preference", "share")
+"""Fields of a verdict, in which NaN is a mistake and not a missing cell."""
 
 HEAD = 1 << 20
 BLANK = b"\xef\xbb\xbf \t\r\n"
@@ -216,10 +220,13 @@ def _loads(path: Path, data: bytes, line: int) -> Any:
 
 
 def _loads_again(path: Path, data: bytes, line: int, error: orjson.JSONDecodeError) -> Any:
-    """What Python's own parser makes of the NaN that it writes itself (None here); BadInput with the place otherwise."""
+    """What Python's own parser makes of the NaN that it writes itself; BadInput with the place otherwise.
+
+    NaN is None, a cell that was missing, but in MEASURED, where it would pass a broken verdict off as one that was never given.
+    """
     text = data.decode("utf-8")
     try:
-        loaded: Any = json.loads(text, parse_constant=lambda _: None)
+        loaded: Any = _missing_as_none(json.loads(text))
         rows: list[Any] = [*loaded] if isinstance(loaded, list) else [loaded]  # pyright: ignore[reportUnknownVariableType]
         broken = next((n for n, row in enumerate(rows, 1) if not _whole(row)), None)
         if broken is None:
@@ -235,6 +242,18 @@ def _loads_again(path: Path, data: bytes, line: int, error: orjson.JSONDecodeErr
     return refuse(
         path, f"{place}: {reason} at {shown(text[error.pos : error.pos + 15], 15)}; correct the JSON there"
     )
+
+
+def _missing_as_none(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_missing_as_none(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {
+            name: field if name in MEASURED and isinstance(field, float) else _missing_as_none(field)
+            for name, field in fields.items()
+        }
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _whole(row: Any) -> bool:
