@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import sys
 from collections.abc import Callable, Container, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from winsome import specs
@@ -17,12 +19,18 @@ from winsome.recipes.blocks import BLOCKS
 from winsome.recipes.paper import PAPER
 from winsome.recipes.schema import Place, keys_of
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import objectives
+
 ROLES = {
     "Contender": "Contenders answer prompts.",
     "Judge": "Judges compare answers. A contender named as a judge is put under `pairwise`, a scorer under `by_score`.",
     "Scorer": "Scorers rate one answer, higher is better.",
     "Encoder": "Encoders turn texts into unit vectors.",
     "Suite": "Suites are prompts with the rules that turn verdicts on them into a figure. A path to a file is a suite too.",
+    "Objective": "Objectives are what training lowers; [their own page](objectives.md) has the equations.",
+    "Trainer": "Trainers make a contender of another one and data; `winsome train` names them.",
 }
 COMMON = {
     "system": "system text, or `@file` to read it from a file",
@@ -40,6 +48,7 @@ def pages() -> dict[str, str]:
         "reference/kinds.md": kinds(),
         "reference/formats.md": formats(),
         "reference/recipes.md": recipes(),
+        "reference/objectives.md": objectives.page(),
     }
 
 
