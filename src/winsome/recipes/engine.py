@@ -15,7 +15,7 @@ from winsome.matchmaking.session import Session
 from winsome.recipes import cache
 from winsome.recipes.cache import Product, Stored
 from winsome.recipes.laws import lawful
-from winsome.recipes.made import Made, carried, headed, joined, parted, summed
+from winsome.recipes.made import Made, Unfinished, carried, headed, joined, parted, summed
 from winsome.recipes.plan import ENTRY, Planned, no_roles
 from winsome.recipes.record import Record
 from winsome.recipes.references import with_names
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
     pass
 
 VERSION = 1
-
-
-class Unfinished(WinsomeError):
-    """A run that stopped before its end, as its budget is spent; what was bought is kept."""
-
-    exit_code = 3
 
 
 @dataclass(frozen=True)

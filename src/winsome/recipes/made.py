@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from winsome.errors import BadInput
+from winsome.errors import BadInput, WinsomeError
 from winsome.frames import COLUMNS, Frames, Kept, id_of
 
 if TYPE_CHECKING:
     from polars import DataFrame
+
+
+class Unfinished(WinsomeError):
+    """A run that stopped before its end, as its budget is spent; what was bought is kept."""
+
+    exit_code = 3
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from winsome.frames import (
     schema,
     settled,
 )
-from winsome.names import FILES
+from winsome.names import FILES, parse
 from winsome.protocols import Run
 from winsome.recipes.blocks import HoldOut
 from winsome.records import Prompt, Response, Sampling, Suite, assistant, digest, response_key, user
@@ -106,9 +106,9 @@ def check(settings: dict[str, Any], run: Run) -> None:
             raise BadInput(
                 f"load: {source}: not there; check the path (it is taken from the folder you are in)"
             )
-    elif kind == "prompts":
+    elif kind == "prompts" or source.startswith("world:"):
         run.open(source, Suite)
-    elif not source.startswith("world:"):
+    else:
         raise BadInput(f"load: {source}: {kind} come from a file or from a world; name one")
 
 
@@ -130,7 +130,7 @@ def _read(source: str, kind: str, rows: int | None, rename: dict[str, str], run:
         made = [prompt_row(prompt, suite.full_name) for prompt in suite.prompts[:rows]]
         return {"prompts": of_rows("prompts", _each_once(made, "prompt_id"))}
     if source.startswith("world:"):
-        return _of_world(source, kind, rows or WORLD_ROWS)
+        return _of_world(source, kind, rows)
     from winsome.ledger.formats.reading import read
 
     found = [
@@ -212,12 +212,14 @@ def _human(prompt: str, text: str, source: str, place: int) -> Response:
     return Response(prompt, "human", key, messages=(assistant(text),), provenance="human")
 
 
-def _of_world(source: str, kind: str, rows: int) -> dict[str, DataFrame]:
+def _of_world(source: str, kind: str, rows: int | None) -> dict[str, DataFrame]:
     from winsome.sandbox import documents
     from winsome.sandbox.demonstrations import demonstrations
     from winsome.sandbox.members import opened
 
-    world = opened(source)
+    spec = parse(source)
+    rows = rows or int(spec.settings.get("n", WORLD_ROWS))
+    world = opened(str(spec.without(("n", "split"))))
     if kind == "documents":
         found = islice(documents.stream(world), rows)
         made = [

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from winsome.errors import BadInput
 from winsome.frames import prompts_of
@@ -67,13 +70,11 @@ async def match(
         sampling=drawn(sampling, 1, (), session.seed), seed=session.seed,
     )  # fmt: skip
     labels = {
-        name: label
-        for product in place.products.values()
-        for label, name in product.contenders.items()
-        if label
+        name: label or id for id, made in place.products.items() for label, name in made.contenders.items()
     }
     found = await compared(session, names, settings, engine.record.command, quiet=True)
     engine.stop_if_unfinished(step)
+    _label(found.folder / "run.json", labels)
     entry = {
         "step": f"{place.path}{step.id}",
         "folder": str(found.folder.relative_to(engine.record.folder)),
@@ -85,6 +86,17 @@ async def match(
     }
     engine.record.matches.append(entry)
     return Product(incoming, {}, {"match": entry["folder"], "figure": entry["figure"]})
+
+
+def _label(record: Path, labels: Mapping[str, str]) -> None:
+    """Let the page call what the recipe made by the recipe's own words."""
+    held = orjson.loads(record.read_bytes())
+    held["contenders"] = [
+        one | {"label": labels.get(one["name"], one["label"])} for one in held["contenders"]
+    ]
+    draft = record.with_name(".run.json")
+    draft.write_bytes(orjson.dumps(held, option=orjson.OPT_INDENT_2))
+    draft.replace(record)
 
 
 def _suite(step: Planned, incoming: Mapping[str, Stored], suite: Suite | None, prompts: int | None) -> Suite:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import inspect
+import threading
+from collections.abc import Callable
 from typing import Any, Literal
 
 from winsome.errors import BadInput, Unsupported
 from winsome.frames import Frames, Kept
+from winsome.matchmaking.limits import GLANCE
 from winsome.matchmaking.session import Session
 from winsome.protocols import Contender
-from winsome.recipes.made import Made
+from winsome.recipes.made import Made, Unfinished
 from winsome.recipes.rules import Rule, takes_run
 
 VERSION = 1
@@ -56,11 +60,37 @@ async def train(
     if inspect.iscoroutinefunction(trainer):
         name = await trainer(from_.name, learnt, **settings)
     else:
-        name = await asyncio.to_thread(trainer, from_.name, learnt, **settings)
+        name = await _beside(run, lambda: trainer(from_.name, learnt, **settings))
     rows = {frame: table.height for frame, table in learnt.items()}
     return Made(
         Kept(planned=0), {"": str(name)}, {"trained_on": rows, "from": from_.name, "trainer": kind.name}
     )
+
+
+async def _beside(run: Session, work: Callable[[], str]) -> str:
+    """What `work` gives, done in a thread that is interrupted once the run is (Ctrl-C, or its time is over)."""
+    ident: list[int] = []
+
+    def begin() -> str:
+        ident.append(threading.get_ident())
+        try:
+            return work()
+        except KeyboardInterrupt:
+            raise Unfinished(
+                "training was interrupted; the same command goes on from its last checkpoint"
+            ) from None
+
+    task = asyncio.ensure_future(asyncio.to_thread(begin))
+    told = False
+    while not task.done():
+        await asyncio.wait({task}, timeout=GLANCE)
+        run.door.closed()
+        if run.door.halted and ident and not told and not task.done():
+            told = True
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(ident[0]), ctypes.py_object(KeyboardInterrupt)
+            )
+    return task.result()
 
 
 def check(settings: dict[str, Any], run: Any) -> None:
