@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 CODE: dict[Outcome, int] = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+HEAVIEST = 1e9
+"""Weights above this leave nothing of the others in double precision, and their squares overflow."""
+
 SCORED_CODES: Bools = np.array([outcome in SCORED for outcome in OUTCOMES])
 
 
@@ -25,7 +28,7 @@ class Battles:
     """Columns [rows] of two-sided verdicts; asks as recorded, or contests once `combine` has folded their asks.
 
     a, b: codes into `names`. share: side a's share in [0, 1] (win 1, tie 0.5, loss 0, graded between); NaN exactly where
-    `outcome` (codes into records.OUTCOMES, seen from side a) is not scored. weight: positive. cluster: what rows share
+    `outcome` (codes into records.OUTCOMES, seen from side a) is not scored. weight: above 0, up to HEAVIEST. cluster: what rows share
     when they are not independent, the prompt as a rule; None makes every row a cluster of its own.
     covariates: name -> [rows, 2], a value of each side (length in characters); extent: how large the win was.
     order, repeat, contest: which ask of which contest a row is. asks: how many scored asks a contest folded. name: where
@@ -171,9 +174,13 @@ def _check(battles: Battles) -> None:
     _refuse(battles, outside, battles.share, "share", "is outside [0, 1]; give side a's share")
     if not np.array_equal(battles.outcome, outcome_of(battles.share)):
         _check_outcomes(battles)
-    wrong = ~(battles.weight > 0) | ~np.isfinite(battles.weight)
+    wrong = ~((battles.weight > 0) & (battles.weight <= HEAVIEST))
     _refuse(
-        battles, wrong, battles.weight, "weight", "is not a positive number; drop the row or give a weight"
+        battles,
+        wrong,
+        battles.weight,
+        "weight",
+        f"is not a number above 0 and up to {HEAVIEST:g}; drop the row or give a weight",
     )
     own = battles.a == battles.b
     if own.any():
