@@ -21,6 +21,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "winsome.cli.judges",
         "rank judges and juries by agreement with people; cost and accuracy of a cascade",
     ),
+    "audit": (
+        "winsome.cli.audit",
+        "attacks on judges, suspicious answers and votes, ranking accuracy of a model",
+    ),
     "plan": ("winsome.cli.plan", "how many prompts a difference needs, before money is spent"),
     "diff": ("winsome.cli.diff", "why two figures differ, and by how much on what they share"),
     "report": ("winsome.cli.report", "write or open the report of a run"),

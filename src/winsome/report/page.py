@@ -37,9 +37,9 @@ def page(document: Mapping[str, Any], matches: Matches) -> str:
     """The HTML of a report; its policy lets only its own scripts and style run, by their digests."""
     document = relabelled(document, labels(document["contenders"]))
     document["headline"] = headline(document["standings"])
-    template, style, *scripts = (_source(part) for part in PARTS)
+    template, style, *scripts = (source(part) for part in PARTS)
     policy = (
-        f"default-src 'none'; script-src {' '.join(map(_digest, scripts))}; style-src {_digest(style)}; "
+        f"default-src 'none'; script-src {' '.join(map(digest_of, scripts))}; style-src {digest_of(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
     slots: dict[str, str] = {
@@ -57,9 +57,11 @@ def page(document: Mapping[str, Any], matches: Matches) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda match: slots[match[1]], template)
 
 
-def _source(part: str) -> str:
+def source(part: str) -> str:
+    """One of the page's own files."""
     return (files("winsome.report") / "page" / part).read_text("utf-8")
 
 
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
+    """How a content policy names a script or style that may run."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,134 @@
+"""An audit as one page in the report's look, as JSON, and as lines for the terminal: all from the same tables."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from winsome.errors import BadInput
+from winsome.report.markup import Markup, el, join, name
+from winsome.report.page import digest_of, source
+from winsome.report.tables import cell, how, number, row, table, th
+
+
+def write_audit(record: Mapping[str, Any], out: str | Path) -> Path:
+    """The path of the page of an audit's record, written as `out` (.html), its JSON beside it; both replaced whole."""
+    place = Path(out)
+    place = place if place.suffix == ".html" else place.with_name(place.name + ".html")
+    content = orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
+    for where, data in (
+        (place.with_suffix(".json"), content),
+        (place, audit_page(record).encode("utf-8", "replace")),
+    ):
+        draft = where.with_name(f".{where.name}.{os.getpid()}")
+        try:
+            where.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(data)
+            draft.replace(where)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise BadInput(
+                f"{where}: cannot be written ({error.strerror}); give another place with --out"
+            ) from error
+    return place
+
+
+def audit_page(record: Mapping[str, Any]) -> str:
+    """The HTML of an audit; like a report's, it may fetch nothing and runs only its own script."""
+    style, script = source("page.css"), source("page.js")
+    policy = (
+        f"default-src 'none'; script-src {digest_of(script)}; style-src {digest_of(style)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    tables = record["tables"]
+    slots: dict[str, str] = {
+        "policy": policy,
+        "title": el("title", f"{record['claim']} · Winsome audit"),
+        "style": f"<style>{style}</style>",
+        "audit": name(f"audit of a {record['audit']}"),
+        "finished": name(record["made"]["at"][:10]),
+        "version": name(record["made"].get("winsome", "")),
+        "links": join(
+            el("li", el("a", one["title"], href=f"#part-{k}")) for k, one in enumerate(tables)
+        ),
+        "headline": join(el("h1", name(record["claim"])), el("p", name(record["subject"])), _alarms(record["alarms"])),
+        "parts": join(_part(one, k) for k, one in enumerate(tables)),
+        "scripts": f"<script>{script}</script>",
+    }  # fmt: skip
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: slots[match[1]], source("audit.html"))
+
+
+def terminal(record: Mapping[str, Any]) -> Iterator[Any]:
+    """What the terminal shows, one renderable at a time."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    for one in record["tables"]:
+        made = Table(
+            box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, title=one["title"], title_justify="left"
+        )
+        for k, head in enumerate(one["columns"]):
+            numeric = k > 0 and all(not isinstance(line[k], str) for line in one["rows"])
+            made.add_column(head, overflow="fold", justify="right" if numeric else "left")
+        for line in one["rows"]:
+            made.add_row(*(Text(_words(value)) for value in line))
+        yield made
+        yield Text("")
+    for alarm in record["alarms"]:
+        yield Text(f"ALARM {alarm}")
+    yield Text(record["claim"], style="bold")
+
+
+def _part(one: Mapping[str, Any], number_of: int) -> Markup:
+    heads = [
+        th(head, "num" if k and _numeric(one["rows"], k) else "") for k, head in enumerate(one["columns"])
+    ]
+    rows = [
+        row(
+            name(_words(line[0])),
+            *(cell(name(_words(value)), head, "" if isinstance(value, str) else "num")
+              for head, value in zip(one["columns"][1:], line[1:], strict=True)),
+        )
+        for line in one["rows"]
+    ]  # fmt: skip
+    return el(
+        "section",
+        el("h2", one["title"]),
+        table(one["title"], heads, rows, "stack"),
+        how(*one["notes"]) if one["notes"] else None,
+        id=f"part-{number_of}",
+    )
+
+
+def _numeric(rows: Sequence[Sequence[Any]], column: int) -> bool:
+    return all(not isinstance(line[column], str) for line in rows)
+
+
+def _words(value: Any) -> str:
+    """A cell as words: a figure with its interval, whole numbers with commas, nothing as a dash."""
+    if value is None:
+        return "–"
+    if isinstance(value, Mapping):
+        digits = int(value.get("digits", 1))
+        if value["estimate"] is None:
+            return "–"
+        if value["low"] is None:
+            return number(value["estimate"], digits)
+        return f"{number(value['estimate'], digits)} ({number(value['low'], digits)} to {number(value['high'], digits)})"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _alarms(alarms: Sequence[str]) -> Markup | None:
+    if not alarms:
+        return None
+    return el("div", el("ul", (el("li", name(alarm)) for alarm in alarms)), class_="notices")
