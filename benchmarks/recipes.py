@@ -68,7 +68,7 @@ def run_over(given: dict[str, Any], steps: list[dict[str, Any]], folder: Path) -
     from winsome.matchmaking.loops import finish
     from winsome.matchmaking.session import Session
     from winsome.recipes import cache, plan, read, record
-    from winsome.recipes.engine import Engine, Place
+    from winsome.recipes.engine import Engine, Here
 
     store = folder / "given"
     store.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def run_over(given: dict[str, Any], steps: list[dict[str, Any]], folder: Path) -
         planned = plan.steps(written.steps, scope, written, session)
         made = record.Record.begin(folder / "runs", written, 0, "")
         engine = Engine(session, made, folder / "cache", 0)
-        finish(engine.run(planned, Place({plan.ENTRY: cache.Product(held)}, {})))
+        finish(engine.run(planned, Here({plan.ENTRY: cache.Product(held)}, {})))
     return made.steps
 
 

@@ -11,6 +11,8 @@ from tests.recipes.conftest import ANSWER, BEST, GOLD, HALF, LOAD, RATE, TEST, r
 from winsome.errors import BadInput, Unsupported, WinsomeError
 from winsome.recipes.run import run
 
+BETTER = "world:instruction#oracle?quality=0.9"
+
 CASES: dict[str, tuple[Any, type[WinsomeError], str]] = {
     "unknown step": (recipe(LOAD, {"generat": {}}), BadInput, 'step generat: no step "generat"; did you mean "generate"?'),
     "unknown key": (recipe(LOAD, {"generate": {"by": HALF, "samples": 4}}), BadInput, 'no key "samples"'),
@@ -66,6 +68,9 @@ CASES: dict[str, tuple[Any, type[WinsomeError], str]] = {
     "the suite's own judge": (
         recipe(LOAD, ANSWER, {"score": {"by": GOLD}}, {"match": {"a": HALF, "b": "world:instruction#oracle?quality=0.9", "suite": TEST}}),
         BadInput, "allow_same_judge: true",
+    ),
+    "common key that a match does not take": (
+        recipe({"match": {"a": HALF, "b": BETTER, "judge": GOLD, "suite": TEST, "limit": 3}}), BadInput, 'no key of match "limit"',
     ),
     "planned step": (recipe(LOAD, ANSWER, {"revise": {"by": HALF}}), Unsupported, "revise steps are not built yet"),
     "planned rule": (recipe(LOAD, ANSWER, RATE, {"filter": {"rule": "rip"}}), Unsupported, 'filter rule "rip" is not built yet'),

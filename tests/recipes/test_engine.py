@@ -211,6 +211,19 @@ def test_a_match_is_a_comparison_with_its_own_standings(play: Play) -> None:
     )
 
 
+def test_a_match_for_each_category_is_one_comparison_each(play: Play) -> None:
+    ran = play(
+        LOAD, {"match": {"a": BETTER, "b": HALF, "suite": TEST, "judge": GOLD, "for_each": "category"}}
+    )
+    parts = {match["part"]: match["standings"]["rows"][0]["n"] for match in ran.record["matches"]}
+    assert len(parts) > 3
+    assert sum(parts.values()) == 30
+    assert all(
+        match["figure"].startswith(f"world:instruction/category={match['part']}@")
+        for match in ran.record["matches"]
+    )
+
+
 def test_winsome_run_writes_the_page_of_every_match(here: Path) -> None:
     import winsome
 

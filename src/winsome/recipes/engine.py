@@ -30,7 +30,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Place:
+class Here:
     """Where a step stands: within which rounds and arms, and what is in force there."""
 
     products: Mapping[str, Product]
@@ -52,7 +52,7 @@ class Engine:
     trained_on: set[str] = field(default_factory=set[str])
     """Prompts that something was trained on so far, with all that they came from."""
 
-    async def run(self, steps: Sequence[Planned], place: Place) -> dict[str, Product]:
+    async def run(self, steps: Sequence[Planned], place: Here) -> dict[str, Product]:
         """The products of `steps` by id, those of `place` before them."""
         products = dict(place.products)
         names = dict(place.names)
@@ -68,7 +68,7 @@ class Engine:
                 names |= named(name, made)
         return products
 
-    async def _step(self, step: Planned, place: Place) -> Product:
+    async def _step(self, step: Planned, place: Here) -> Product:
         incoming = self._incoming(step, place)
         settings = self._settings(step, place)
         if step.plays:
@@ -109,7 +109,7 @@ class Engine:
         self._note(step, place, product, own, dropped, clock, cached=False, usage=self._spent(before))
         return product
 
-    def _incoming(self, step: Planned, place: Place) -> dict[str, Stored]:
+    def _incoming(self, step: Planned, place: Here) -> dict[str, Stored]:
         """The frames that reach a step: those of its sources, a later source before an earlier."""
         frames: dict[str, Stored] = {}
         separate = bool(step.trait("SEPARATE", False))
@@ -118,7 +118,7 @@ class Engine:
                 frames[f"{'input' if source == ENTRY else source}.{name}" if separate else name] = frame
         return frames
 
-    def _settings(self, step: Planned, place: Place) -> dict[str, Any]:
+    def _settings(self, step: Planned, place: Here) -> dict[str, Any]:
         """Parameter -> value, names opened; a rule stands under its key."""
 
         def open(name: Any, role: str) -> Any:
@@ -135,7 +135,7 @@ class Engine:
         return settings
 
     def _key(
-        self, step: Planned, place: Place, incoming: Mapping[str, Stored], settings: Mapping[str, Any]
+        self, step: Planned, place: Here, incoming: Mapping[str, Stored], settings: Mapping[str, Any]
     ) -> str:
         """The name of a result: all that it depends on."""
         identity = step.found.trait("identity")
@@ -154,14 +154,14 @@ class Engine:
             }
         )
 
-    def seed_of(self, step: Planned, place: Place) -> int:
+    def seed_of(self, step: Planned, place: Here) -> int:
         """The step's own seed or the recipe's, moved on by the round that it stands in."""
         return (self.seed if step.seed is None else step.seed) + place.shift
 
     async def _made(
         self,
         step: Planned,
-        place: Place,
+        place: Here,
         incoming: Mapping[str, Stored],
         settings: Mapping[str, Any],
         folder: Path,
@@ -241,7 +241,7 @@ class Engine:
         )  # fmt: skip
 
     def _note(
-        self, step: Planned, place: Place, product: Product, own: Mapping[str, Stored], dropped: Mapping[str, int], clock: tuple[float, float],
+        self, step: Planned, place: Here, product: Product, own: Mapping[str, Stored], dropped: Mapping[str, int], clock: tuple[float, float],
         *, cached: bool, usage: Usage,
     ) -> None:  # fmt: skip
         row = {
@@ -303,7 +303,7 @@ def fixed(value: Any) -> Any:
     return fixed(vars(value)) if hasattr(value, "__dataclass_fields__") else value
 
 
-def _path(place: Place, step: Planned) -> str:
+def _path(place: Here, step: Planned) -> str:
     return f"{place.path}{step.id}"
 
 

@@ -23,9 +23,6 @@ from winsome.recipes.schema import (
 )
 from winsome.specs import Setting
 
-SEES_ALL = "*"
-"""In READS and MAKES: whatever frames there are."""
-
 
 @dataclass(frozen=True)
 class Planned:
@@ -138,6 +135,8 @@ def _step(step: Written, before: str, names: Mapping[str, str], scope: Scope, re
     own = found.keys
     keys = dict(step.keys)
     common = {name: keys.pop(name) for name in COMMON if name in keys and name not in own}
+    if found.trait("PLAYS"):
+        check_keys(common, found.trait("TAKES", ("from", "as", "seed")), place, f"key of {step.kind}")
     rule, rule_keys = _rule(found, keys, place)
     unbuilt = found.trait("PLANNED", ())
     for key in keys:
@@ -234,9 +233,9 @@ def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
         for key, setting in known.items():
             _check_words(key, setting, given[key], there, place)
         _check_raters(step, settings, scope, run)
-    if step.for_each is not None and step.for_each not in ("round", "arm"):
+    if step.for_each is not None and not step.plays:
         _check_column("for_each", step.for_each, there, place)
-    missing = [frame for frame in step.reads if frame != SEES_ALL and frame not in there]
+    missing = [frame for frame in step.reads if frame not in there]
     if missing:
         makers = [k for k in rules.known("Step") if missing[0] in _static_makes(k)]
         raise place.bad(

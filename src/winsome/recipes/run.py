@@ -14,7 +14,7 @@ from winsome.matchmaking.door import Door
 from winsome.matchmaking.loops import finish
 from winsome.matchmaking.session import Session
 from winsome.recipes.cache import Product
-from winsome.recipes.engine import Engine, Place
+from winsome.recipes.engine import Engine, Here
 from winsome.recipes.plan import Planned, planned
 from winsome.recipes.read import Recipe, read
 from winsome.recipes.record import RECORD, Record
@@ -90,7 +90,7 @@ async def _run(
         record = Record.begin(session.folder, recipe, seed, command)
         engine = Engine(session, record, store, seed, say)
         try:
-            products = await engine.run(steps, Place({}, dict(recipe.names)))
+            products = await engine.run(steps, Here({}, dict(recipe.names)))
         except BaseException as error:
             record.log("stopped", why=str(error)[:200] or type(error).__name__)
             record.write("stopped")

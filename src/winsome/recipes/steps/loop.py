@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.protocols import Contender
 from winsome.recipes.cache import Product, Stored
-from winsome.recipes.schema import Place as At
+from winsome.recipes.schema import Place
 
 if TYPE_CHECKING:
-    from winsome.recipes.engine import Engine, Place
+    from winsome.recipes.engine import Engine, Here
     from winsome.recipes.plan import Planned
 
 VERSION = 1
@@ -24,7 +24,7 @@ PLANNED = ("every", "fresh", "stop_when", "refresh_reference")
 async def loop(
     engine: Engine,
     step: Planned,
-    place: Place,
+    place: Here,
     incoming: Mapping[str, Stored],
     *,
     rounds: int,
@@ -66,7 +66,7 @@ async def loop(
     return Product({**incoming, **last}, contenders, {"rounds": rounds})
 
 
-def variants(settings: Mapping[str, Any], place: At) -> dict[str, dict[str, Any]]:
+def variants(settings: Mapping[str, Any], place: Place) -> dict[str, dict[str, Any]]:
     """Round -> what of the body is changed in it; BadInput where the schedule does not fit."""
     rounds, schedule = settings["rounds"], settings.get("schedule") or {}
     if not isinstance(rounds, int) or rounds < 1:

@@ -18,19 +18,21 @@ from winsome.recipes.steps.generate import drawn
 from winsome.records import Suite
 
 if TYPE_CHECKING:
-    from winsome.recipes.engine import Engine, Place
+    from winsome.recipes.engine import Engine, Here
     from winsome.recipes.plan import Planned
 
 VERSION = 1
 READS: tuple[str, ...] = ()
 PLAYS = True
+TAKES = ("from", "as", "seed", "for_each")
+"""Keys of every step that it takes."""
 PLANNED = ("strata", "length_controlled", "game")
 
 
 async def match(
     engine: Engine,
     step: Planned,
-    place: Place,
+    place: Here,
     incoming: Mapping[str, Stored],
     *,
     a: tuple[Contender, ...],
@@ -72,20 +74,43 @@ async def match(
     labels = {
         name: label or id for id, made in place.products.items() for label, name in made.contenders.items()
     }
-    found = await compared(session, names, settings, engine.record.command, quiet=True)
-    engine.stop_if_unfinished(step)
-    _label(found.folder / "run.json", labels)
-    entry = {
-        "step": f"{place.path}{step.id}",
-        "folder": str(found.folder.relative_to(engine.record.folder)),
-        "figure": found.standings.name,
-        "judge": judging.name,
-        "labels": labels,
-        "complete": found.complete,
-        "standings": found.standings.payload(),
+    facts: dict[str, Any] = {}
+    for part, held in _parts(asked, step.for_each).items():
+        found = await compared(
+            session, names, replace(settings, suite=held), engine.record.command, quiet=True
+        )
+        engine.stop_if_unfinished(step)
+        _label(found.folder / "run.json", labels)
+        entry = {
+            "step": f"{place.path}{step.id}",
+            "part": part,
+            "folder": str(found.folder.relative_to(engine.record.folder)),
+            "figure": found.standings.name,
+            "judge": judging.name,
+            "labels": labels,
+            "complete": found.complete,
+            "standings": found.standings.payload(),
+        }
+        engine.record.matches.append(entry)
+        facts[part or "all"] = entry["folder"]
+    return Product(incoming, {}, facts)
+
+
+def _parts(suite: Suite, column: str | None) -> dict[str, Suite]:
+    """The suite whole, or once for each value of a facet of its prompts."""
+    if column is None:
+        return {"": suite}
+    values = sorted({prompt.facets[column] for prompt in suite.prompts if column in prompt.facets})
+    if not values:
+        raise BadInput(f'for_each: no prompt of {suite.full_name} has a facet "{column}"')
+    return {
+        value: replace(
+            suite,
+            name=f"{suite.name}/{column}={value}",
+            prompts=[p for p in suite.prompts if p.facets.get(column) == value],
+        )
+        for value in values
     }
-    engine.record.matches.append(entry)
-    return Product(incoming, {}, {"match": entry["folder"], "figure": entry["figure"]})
 
 
 def _label(record: Path, labels: Mapping[str, str]) -> None:

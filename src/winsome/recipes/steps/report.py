@@ -9,7 +9,7 @@ from winsome.errors import BadInput
 from winsome.recipes.cache import Product, Stored
 
 if TYPE_CHECKING:
-    from winsome.recipes.engine import Engine, Place
+    from winsome.recipes.engine import Engine, Here
     from winsome.recipes.plan import Planned
 
 VERSION = 1
@@ -20,7 +20,7 @@ PLAYS = True
 async def report(
     engine: Engine,
     step: Planned,
-    place: Place,
+    place: Here,
     incoming: Mapping[str, Stored],
     *,
     waterfall: bool = True,

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput
 from winsome.recipes.cache import Product, Stored
-from winsome.recipes.schema import Place as At
-from winsome.recipes.schema import near
+from winsome.recipes.schema import Place, near
 
 if TYPE_CHECKING:
-    from winsome.recipes.engine import Engine, Place
+    from winsome.recipes.engine import Engine, Here
     from winsome.recipes.plan import Planned
 
 VERSION = 1
@@ -24,7 +23,7 @@ PLAYS = CONTENDER = True
 async def sweep(
     engine: Engine,
     step: Planned,
-    place: Place,
+    place: Here,
     incoming: Mapping[str, Stored],
     *,
     arms: dict[str, Any],
@@ -68,7 +67,7 @@ async def sweep(
     )
 
 
-def variants(settings: Mapping[str, Any], place: At) -> dict[str, dict[str, Any]]:
+def variants(settings: Mapping[str, Any], place: Place) -> dict[str, dict[str, Any]]:
     """Arm -> what of the body is changed in it; BadInput where there are none, or a baseline is no arm."""
     arms = settings["arms"]
     if not isinstance(arms, Mapping) or not arms:
