@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from random import Random
 
 import orjson
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from tests.sandbox.test_members import RUN
-from winsome.errors import Unsupported
+from winsome.errors import BadInput
 from winsome.protocols import Contender
 from winsome.records import Sampling
 from winsome.sandbox.card import add_measures, measured, world_card
@@ -27,7 +28,7 @@ from winsome.sandbox.make_bases import (
     save,
     train,
 )
-from winsome.sandbox.tiny_lm import CONTEXT, SHAPES, WEIGHTS, folder, network
+from winsome.sandbox.tiny_lm import CONTEXT, SHAPES, WEIGHTS, folder, made, network
 from winsome.sandbox.tokenizer import tokenizer, vocabulary
 from winsome.sandbox.worlds import World
 
@@ -91,22 +92,30 @@ def test_a_recipe_repeats_bit_for_bit():
     assert not torch.equal(first.model.norm.weight, other.model.norm.weight)
 
 
-def test_a_base_that_is_not_made_yet_names_the_command_and_one_that_is_made_is_found(tmp_path, monkeypatch):
+def test_a_base_is_made_on_first_use_and_kept(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WINSOME_CACHE", str(tmp_path))
+    monkeypatch.setitem(RECIPES, "0.2M", BRIEF)
+    monkeypatch.setattr("winsome.sandbox.make_bases.add_measures", partial(add_measures, n=30))
     world = World.of("language", seed=5)
-    with pytest.raises(Unsupported, match=r"make_bases 'world:language\?seed=5' --size 0\.2M"):
-        folder(world, "0.2M")
-    from winsome.sandbox.tiny_lm import cached
-
-    save(world, "0.2M", BRIEF, cached(world, "0.2M"), train(world, "0.2M", BRIEF))
-    place = folder(world, "0.2M")
-    card = add_measures(place, world, n=30)
-    assert orjson.loads((place / "card.json").read_bytes()) == card
+    assert made(world, "0.2M") is None
+    contender = RUN.open("world:language?seed=5#base?size=0.2M", Contender)
+    assert "world:language?seed=5#base?size=0.2M: made once" in capsys.readouterr().err
+    place = made(world, "0.2M")
+    assert place is not None
+    assert [path.name for path in place.parent.iterdir()] == [place.name]
+    card = orjson.loads((place / "card.json").read_bytes())
     assert card["base_id"] == world.base_id
     assert sum(kind["n"] for kind in card["measured"]["greedy"]["kinds"].values()) == 30
-    contender = RUN.open("world:language?seed=5#base?size=0.2M", Contender)
-    found = asyncio.run(_texts(contender, world))
-    assert len(found) == 3
+    assert world_card(world, 20)["bases"]["0.2M"]["sampled"] == card["measured"]["sampled"]
+    assert len(asyncio.run(_texts(contender, world))) == 3
+    written = (place / "model.safetensors").stat().st_mtime_ns
+    assert folder(world, "0.2M") == place
+    assert (place / "model.safetensors").stat().st_mtime_ns == written
+
+
+def test_an_unknown_size_is_refused():
+    with pytest.raises(BadInput, match='no size "7B"'):
+        folder(WORLD, "7B")
 
 
 async def _texts(contender, world) -> list[str]:
@@ -118,6 +127,14 @@ def test_a_worlds_card_counts_what_it_shows():
     assert sum(card["categories"].values()) == card["prompts"] == 200
     assert 60 < 200 - card["clear"] < 100
     assert all(len(sample["turns"]) % 2 == 1 for sample in card["samples"])
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_gold_judges_card_is_exact_in_every_preset(preset):
+    """A right answer beats a spoilt one in both orders, whoever is asked; the clear prompts are all asked about."""
+    card = world_card(World.of(preset, seed=2), 150)
+    assert card["judge"]["asked"] == card["clear"]
+    assert card["judge"]["right_first"] == card["judge"]["same_in_both_orders"] == card["clear"]
 
 
 @pytest.mark.parametrize("place", SHIPPED, ids=lambda place: place.name)

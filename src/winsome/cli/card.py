@@ -1,4 +1,4 @@
-"""winsome card J --against human.csv: what a judge is worth against people."""
+"""winsome card J --against human.csv: what a judge is worth against people. winsome card world:PRESET: a world's card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add(parser: Parser) -> None:
     parser.add_argument(
         "judge",
         metavar="JUDGE",
-        help="embedded:judge, an endpoint, a rule; a file of its verdicts; or a card to show",
+        help="embedded:judge, an endpoint, a rule; a file of its verdicts; a card to show; world:PRESET",
     )
     parser.add_argument("--against", metavar="FILE", help="what people said of pairs of answers")
     parser.add_argument("--pairs", metavar="FILE", help="the words that the votes' ids stand for")
@@ -62,6 +62,10 @@ def add(parser: Parser) -> None:
 
 
 def run(args: Namespace) -> int:
+    if args.against is None and args.judge.startswith("world:"):
+        from winsome.cli import world_card
+
+        return world_card.run(args)
     from winsome.matchmaking.judge_cards import read_card
 
     if args.against is None and Path(args.judge).suffix == ".json":

@@ -6,6 +6,7 @@ Both can be read by a Decoder (`attend`) and by transformers' attention layers (
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,6 +66,28 @@ class PromptCache:
         return torch.stack([keys for keys, _ in self._layers]), torch.stack([v for _, v in self._layers])
 
 
+@dataclass(frozen=True)
+class _Pass:
+    """What one composition of the slots needs in every layer: where to write, what to read, which positions count.
+
+    `rows` [n * heads] are the places of the next keys and values in a layer's store of [slots * heads * positions, size];
+    `bias` [n * heads, 1, extent] is 0 or minus infinity. A layer has its store flat, and what is read of it, for both.
+    """
+
+    lengths: Tensor
+    rows: Tensor
+    bias: Tensor
+    layers: list[tuple[Tensor, Tensor, Tensor, Tensor]]
+    extent: int
+
+    def advance(self) -> None:
+        """Move on by one token."""
+        self.lengths.add_(1)
+        self.rows.add_(1)
+        heads = len(self.rows) // len(self.lengths)
+        self.bias.scatter_(2, self.lengths.repeat_interleave(heads)[:, None, None], 0.0)
+
+
 class SlotCache:
     """Slots 0..n-1 hold the n active sequences, each from position 0 of its slot; the last moves into a hole."""
 
@@ -74,9 +97,7 @@ class SlotCache:
         """Keys and values, each [layers, slots, heads, positions, size]."""
         self._lengths: list[int] = []
         self._longest = 0
-        self._extent = 0
-        self._rows: Tensor | None = None
-        self._bias: Tensor | None = None
+        self._pass: _Pass | None = None
 
     def admits(self, count: int, positions: int, most: int, like: Kept) -> int:
         """How many of `count` more sequences that may reach `positions` tokens keep within `most` bytes, all at their longest.
@@ -100,11 +121,13 @@ class SlotCache:
             for held, part in zip(store, prompt, strict=True):
                 held[:, first : first + count, :, :length] = part[:, None]
         self._lengths += [length] * count
+        self._pass = None
 
     def drop(self, slot: int) -> None:
         """Free a slot; the last sequence moves into it."""
         import torch
 
+        self._pass = None
         length = self._lengths.pop()
         last = len(self._lengths)
         if slot != last and self._store is not None:
@@ -115,24 +138,38 @@ class SlotCache:
 
     def begin(self) -> Tensor:
         """Positions [n] of the next token of each sequence; call `end` after the pass."""
+        longest = max(self._lengths) + 1
+        if self._pass is None or longest > self._pass.extent:
+            self._pass = self._planned(longest)
+        return self._pass.lengths
+
+    def _planned(self, longest: int) -> _Pass:
         import torch
 
-        assert self._store is not None
-        longest = max(self._lengths) + 1
-        _, _, heads, positions, _ = self._grown(len(self._lengths), longest)[0].shape
+        store, n = self._grown(len(self._lengths), longest), len(self._lengths)
+        _, _, heads, positions, size = store[0].shape
+        extent = min(positions, -(-longest // GRAIN) * GRAIN)
         lengths = torch.tensor(self._lengths, device=self._device)
-        self._extent = min(positions, -(-longest // GRAIN) * GRAIN)
-        n = len(self._lengths)
         slots = torch.arange(n * heads, device=self._device).view(n, heads)
-        self._rows = (slots * positions + lengths[:, None]).view(-1)
-        reach = torch.arange(self._extent, device=self._device)[None, :] <= lengths[:, None]
-        self._bias = torch.zeros(1, device=self._device).where(reach, float("-inf"))
-        return lengths
+        reach = torch.arange(extent, device=self._device)[None, :] <= lengths[:, None]
+        bias = torch.zeros(1, device=self._device).where(reach, float("-inf"))
+        layers: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        for keys, values in zip(*store, strict=True):
+            read = (part.view(-1, positions, size)[: n * heads, :extent] for part in (keys, values))
+            layers.append((keys.view(-1, size), values.view(-1, size), *read))
+        return _Pass(
+            lengths,
+            (slots * positions + lengths[:, None]).view(-1),
+            bias.repeat_interleave(heads, 0)[:, None].to(store[0].dtype),
+            layers,
+            extent,
+        )
 
     def mask(self) -> Tensor:
         """What each sequence may read in this pass, [n, 1, 1, extent], for transformers' layers."""
-        assert self._bias is not None
-        return (self._bias == 0)[:, None, None]
+        assert self._pass is not None
+        heads = len(self._pass.rows) // len(self._lengths)
+        return (self._pass.bias[::heads] == 0)[:, None]
 
     def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Attention of one new token of each sequence over all before it, [n, heads * size]; see `decoder.Attend`.
@@ -141,47 +178,47 @@ class SlotCache:
         """
         import torch
 
-        assert self._bias is not None
-        all_keys, all_values = self._written(layer, keys, values)
+        assert self._pass is not None
         n, heads, size = keys.shape
+        all_keys, all_values, held, read = self._pass.layers[layer]
+        all_keys.index_copy_(0, self._pass.rows, keys.reshape(-1, size))
+        all_values.index_copy_(0, self._pass.rows, values.reshape(-1, size))
         queries = queries.reshape(n * heads, -1, size)
-        held, read = (part.flatten(0, 1)[: n * heads, : self._extent] for part in (all_keys, all_values))
         if queries.dtype == torch.float32:
-            scores = torch.bmm(queries, held.transpose(1, 2))
-        else:
-            # The order in which this product is fast in bfloat16.
-            scores = torch.bmm(held, queries.transpose(1, 2)).transpose(1, 2).float()
-        scores = torch.add(self._bias[:, None], scores.reshape(n, -1, self._extent), alpha=size**-0.5)
-        shares = scores.softmax(2).to(queries.dtype).view(n * heads, -1, self._extent)
+            scores = torch.baddbmm(self._pass.bias, queries, held.transpose(1, 2), alpha=size**-0.5)
+            return torch.bmm(scores.softmax(2), read).view(n, -1)
+        # The order in which this product is fast in bfloat16.
+        scores = torch.bmm(held, queries.transpose(1, 2)).transpose(1, 2).float()
+        shares = torch.add(self._pass.bias, scores, alpha=size**-0.5).softmax(2).to(queries.dtype)
         return torch.bmm(shares, read).view(n, -1)
 
     def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         """Called by attention layer `layer` with [n, heads, 1, size]; gives back all that the sequences may read."""
-        n = len(keys)
-        all_keys, all_values = self._written(layer, keys[:, :, 0], values[:, :, 0])
-        return all_keys[:n, :, : self._extent], all_values[:n, :, : self._extent]
+        assert self._pass is not None
+        n, heads, _, size = keys.shape
+        all_keys, all_values, held, read = self._pass.layers[layer]
+        all_keys.index_copy_(0, self._pass.rows, keys.reshape(-1, size))
+        all_values.index_copy_(0, self._pass.rows, values.reshape(-1, size))
+        return held.unflatten(0, (n, heads)), read.unflatten(0, (n, heads))
 
     def end(self) -> None:
         """The tokens of this pass are now part of their sequences."""
         self._lengths = [length + 1 for length in self._lengths]
+        if self._pass is not None and max(self._lengths, default=0) < self._pass.extent:
+            self._pass.advance()
+        else:
+            self._pass = None
 
     def get_seq_length(self, layer: int = 0) -> int:
         return max(self._lengths, default=0)
-
-    def _written(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """The layer's store, [slots, heads, positions, size], with the new keys and values [n, heads, size] in it."""
-        assert self._store is not None and self._rows is not None
-        size = keys.shape[2]
-        own_keys, own_values = self._store[0][layer], self._store[1][layer]
-        own_keys.view(-1, size).index_copy_(0, self._rows, keys.reshape(-1, size))
-        own_values.view(-1, size).index_copy_(0, self._rows, values.reshape(-1, size))
-        return own_keys, own_values
 
     def _grown(self, slots: int, positions: int, like: Kept | None = None) -> tuple[Tensor, Tensor]:
         """The store with room for so many slots and positions; it grows by halves, so that copying stays small beside the work."""
         if self._store is None:
             assert like is not None
-            self._store = tuple(part.new_empty(part.shape[0], 0, part.shape[1], 0, part.shape[3]) for part in like)  # pyright: ignore[reportAttributeAccessIssue]
+            self._store = tuple(
+                part.new_empty(part.shape[0], 0, part.shape[1], 0, part.shape[3]) for part in like
+            )  # pyright: ignore[reportAttributeAccessIssue]
             assert self._store is not None
         _, have, _, reach, _ = self._store[0].shape
         if slots <= have and positions <= reach:

@@ -82,20 +82,22 @@ def _invert(weights: Tensor, uniform: Tensor) -> Tensor:
 
     n, size = weights.shape
     if size <= 2 * BLOCK:
-        return _passed(weights, uniform * weights.sum(1))[0]
+        running = weights.cumsum(1)
+        return _passed(running, uniform[:, None] * running[:, -1:])[:, 0]
     blocks = torch.nn.functional.pad(weights, (0, -size % BLOCK)).view(n, -1, BLOCK)
     sums = blocks.sum(2)
-    block, rest = _passed(sums, uniform * sums.sum(1))
-    return block * BLOCK + _passed(blocks[torch.arange(n, device=block.device), block], rest)[0]
+    running = sums.cumsum(1)
+    target = uniform[:, None] * running[:, -1:]
+    block = _passed(running, target)
+    rest = target - (running - sums).gather(1, block)
+    within = blocks[torch.arange(n, device=block.device), block[:, 0]].cumsum(1)
+    return (block * BLOCK + _passed(within, rest.clamp_(min=0.0)))[:, 0]
 
 
-def _passed(weights: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the running sum of each row passes `target` [n], always at a weight above 0, and what of `target` lies beyond
-    the sum before it."""
+def _passed(running: Tensor, target: Tensor) -> Tensor:
+    """Where running sums [n, size] first pass `target` [n, 1]: always at a weight above 0, though rounding may lift the target
+    up to the whole."""
     import torch
 
-    running = weights.cumsum(1)
-    # Rounding may lift the target up to the whole.
-    held = target[:, None].minimum(running[:, -1:].nextafter(running.new_zeros(1)))
-    place = torch.searchsorted(running, held, right=True)
-    return place[:, 0], (held - (running - weights).gather(1, place)).clamp_(min=0.0)[:, 0]
+    whole = running[:, -1:]
+    return torch.searchsorted(running, target.minimum(whole.nextafter(whole - whole)), right=True)

@@ -11,12 +11,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from winsome.protocols import Contender
-from winsome.records import Prompt, Response, Sampling
+from winsome.protocols import Contender, Judge
+from winsome.records import Match, Prompt, Response, Sampling, Side, assistant
 from winsome.sandbox import knobs
-from winsome.sandbox.gold import gold
+from winsome.sandbox.gold import gold, gold_judge
 from winsome.sandbox.lexicon import joined, length
-from winsome.sandbox.tiny_lm import LONGEST_ANSWER
+from winsome.sandbox.tiny_lm import LONGEST_ANSWER, SHAPES, made
 from winsome.sandbox.worlds import World
 from winsome.standings.intervals import wilson
 
@@ -36,6 +36,7 @@ def world_card(world: World, n: int = 1000) -> dict[str, Any]:
         world.target(reading).right(Random(prompt.id)) if reading.clear else None
         for prompt, reading in zip(prompts, readings, strict=True)
     ]
+    shown = [(p, joined(r.tongue.say(a))) for p, r, a in zip(prompts, readings, answers, strict=True) if a]
     lengths = [length(answer) for answer in answers if answer is not None]
     return {
         "world": world.name,
@@ -48,12 +49,8 @@ def world_card(world: World, n: int = 1000) -> dict[str, Any]:
         "persons": [{"name": p.name, "group": p.group} for p in world.people],
         "words": len(world.words),
         "answer_words": {"least": min(lengths, default=0), "most": max(lengths, default=0)},
-        "judge": {
-            "name": f"{world.name}#gold",
-            "error": 0.0,
-            "depends_on_order": False,
-            "depends_on_names": False,
-        },
+        "judge": judged(world, shown),
+        "bases": _bases(world),
         "samples": [
             {
                 "category": prompt.facets["category"],
@@ -63,6 +60,52 @@ def world_card(world: World, n: int = 1000) -> dict[str, Any]:
             for prompt, reading, answer in list(zip(prompts, readings, answers, strict=True))[: 4 * SAMPLES]
         ],
     }
+
+
+def judged(world: World, answers: Sequence[tuple[Prompt, str]]) -> dict[str, Any]:
+    """The gold judge asked about a right and a spoilt answer to each of these prompts, in both orders: counts of pairs.
+
+    A spoilt answer says one wrong word in the place of every right one.
+    """
+    name = f"{world.name}#gold"
+    judge = gold_judge(world, name)
+    matches: list[Match] = []
+    for prompt, right in answers:
+        pair = (right, " ".join("berlin" for _ in right.split()))
+        right_side, spoilt_side = (
+            Response(prompt=prompt.id, contender=who, key=f"{who}/{prompt.id}", messages=(assistant(text),))
+            for who, text in zip(("right", "spoilt"), pair, strict=True)
+        )
+        for seat in (0, 1):
+            sides = Side("right", right_side, seat), Side("spoilt", spoilt_side, 1 - seat)
+            matches.append(Match(prompt, sides))
+    verdicts = asyncio.run(_verdicts(judge, matches))
+    both = list(zip(verdicts[::2], verdicts[1::2], strict=True))
+    return {
+        "name": name,
+        "id": judge.id,
+        "asked": len(both),
+        "right_first": sum(a == 1.0 for a, _ in both),
+        "same_in_both_orders": sum(a == b for a, b in both),
+    }
+
+
+def _bases(world: World) -> dict[str, Any]:
+    """What the cards of the bases that are here have measured, by size."""
+    import orjson
+
+    found: dict[str, Any] = {}
+    for size in SHAPES:
+        place = made(world, size)
+        if place is not None:
+            card = orjson.loads((place / "card.json").read_bytes())
+            if "measured" in card:
+                found[size] = {"parameters": card["parameters"], **card["measured"]}
+    return found
+
+
+async def _verdicts(judge: Judge, matches: Sequence[Match]) -> list[float | None]:
+    return [verdict.share async for verdict in judge.judge(matches)]
 
 
 def measured(

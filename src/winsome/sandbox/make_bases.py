@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import platform
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -44,8 +46,8 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "0.2M": Recipe(documents=600, demonstrations=1400, batch=64, rate=4e-3),
-    "1M": Recipe(documents=500, demonstrations=1500, batch=32, rate=3e-3, warmup=200),
-    "3M": Recipe(documents=500, demonstrations=1500, batch=32, rate=2.5e-3, warmup=200),
+    "1M": Recipe(documents=600, demonstrations=1400, batch=64, rate=3e-3),
+    "3M": Recipe(documents=600, demonstrations=1400, batch=64, rate=2e-3),
 }
 
 Example = tuple[list[int], list[int]]
@@ -181,6 +183,28 @@ def save(
     (place / "card.json").write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2) + b"\n")
 
 
+def make(world: World, size: str, recipe: Recipe | None = None, place: Path | None = None) -> Path:
+    """The folder of a base trained now and measured, by default under the cache; what it does goes to standard error.
+
+    The folder appears whole or not at all, so a run that is killed leaves nothing that looks finished.
+    """
+    place = place or cached(world, size)
+    _say(
+        f"{world.name}#base?size={size}: made once on this machine, some minutes of one core, and kept in {place}"
+    )
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent) as held:
+        scratch = Path(held) / place.name
+        recipe = recipe or RECIPES[size]
+        save(world, size, recipe, scratch, train(world, size, recipe, _say))
+        card = add_measures(scratch, world)
+        _say(f"right, tasks weighted equally: {card['measured']['greedy']['weighted']}")
+        if place.exists():
+            shutil.rmtree(place)
+        scratch.rename(place)
+    return place
+
+
 def processor() -> str:
     """The model of this machine's processor: weights are equal bit for bit only on the same one."""
     try:
@@ -208,15 +232,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         recipe = RECIPES[size]
         if args.demonstrations is not None:
             recipe = replace(recipe, demonstrations=args.demonstrations)
-        place = args.out / f"{world.preset}-{size}" if args.out else cached(world, size)
-        save(world, size, recipe, place, train(world, size, recipe, _say))
-        card = add_measures(place, world)
-        _say(f"{place}: written; right, tasks weighted equally: {card['measured']['greedy']['weighted']}")
+        make(world, size, recipe, args.out / f"{world.preset}-{size}" if args.out else None)
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

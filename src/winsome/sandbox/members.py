@@ -222,10 +222,7 @@ def base(
     slots: int = 256,
     name: str,
 ) -> LocalContender:
-    """A tiny model of the world as a contender: one that ships, or one that `python -m winsome.sandbox.make_bases` has made.
-
-    Raises Unsupported with the command to run where it is not made yet.
-    """
+    """A tiny model of the world as a contender: one that ships, else one that its recipe makes on first use and the cache keeps."""
     from winsome.contenders.local import LocalContender
     from winsome.sandbox.tiny_lm import folder
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from winsome.errors import BadInput, Unsupported
+from winsome.errors import BadInput
 from winsome.models.fetch import cache_folder
 from winsome.sandbox.worlds import World
 
@@ -61,19 +61,27 @@ def network(size: str, vocabulary: int, seed: int) -> Any:
 
 
 def folder(world: World, size: str) -> Path:
-    """The folder of a world's base: the one that ships, else the one made on this machine.
+    """The folder of a world's base: the one that ships, else the one kept on this machine, made now where there is none.
 
-    Raises BadInput for an unknown size, Unsupported with the command that makes a base where there is none.
+    Making one takes minutes of one core and says so on standard error. Raises BadInput for an unknown size.
     """
     if size not in SHAPES:
         raise BadInput(f'{world.name}#base: no size "{size}" (known: {", ".join(SHAPES)})')
+    place = made(world, size)
+    if place is None:
+        from winsome.sandbox.make_bases import make
+
+        place = make(world, size)
+    return place
+
+
+def made(world: World, size: str) -> Path | None:
+    """The folder of a base that is there already."""
     for place in (WEIGHTS / f"{world.preset}-{size}", cached(world, size)):
         card = place / "card.json"
         if card.is_file() and _made_for(card) == world.base_id:
             return place
-    raise Unsupported(
-        f"{world.name}: its {size} base is not made yet; run: python -m winsome.sandbox.make_bases '{world.name}' --size {size}"
-    )
+    return None
 
 
 def cached(world: World, size: str) -> Path:

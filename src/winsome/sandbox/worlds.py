@@ -283,7 +283,12 @@ def _plain(expression: str) -> str:
 
 
 def _prompt(
-    tasks: Sequence[Task], turns: Sequence[str], tongue: Tongue, person: Person | None, split: Split, item: str
+    tasks: Sequence[Task],
+    turns: Sequence[str],
+    tongue: Tongue,
+    person: Person | None,
+    split: Split,
+    item: str,
 ) -> Prompt:
     facets = {
         "category": "+".join(task.kind.name for task in tasks),
