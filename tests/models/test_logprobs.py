@@ -248,3 +248,45 @@ def test_casts_kept_over_several_calls_change_nothing():
             assert torch.equal(value, kept[name]), name
         with torch.no_grad():
             network.model.layers[0].mlp.up_proj.weight.add_(0.1)
+
+
+@pytest.mark.parametrize("compute", ["own", "bfloat16"])
+def test_recomputed_activations_give_the_same_gradients(compute):
+    network = causal().requires_grad_(True)
+    sequences = sequences_of(9)
+    plain = gradients(network, logprobs(network, sequences, compute=compute).sums.sum())
+    network.train()
+    network.gradient_checkpointing_enable({"use_reentrant": False})
+    with casts_kept("cpu"):
+        again = gradients(network, logprobs(network, sequences, compute=compute).sums.sum())
+    for name, value in plain.items():
+        torch.testing.assert_close(
+            again[name], value, atol=1e-6 * float(value.abs().max()), rtol=1e-6, msg=name
+        )
+
+
+@pytest.mark.parametrize("dora", [False, True])
+def test_an_adapter_gets_gradients_and_its_base_none(dora):
+    peft = pytest.importorskip("peft")
+    network = causal()
+    sequences = sequences_of(10)
+    before = logprobs(network, sequences).sums
+    settings = peft.LoraConfig(
+        r=4, lora_alpha=8, use_dora=dora, target_modules=["q_proj", "up_proj"], task_type="CAUSAL_LM"
+    )
+    adapted = peft.get_peft_model(network, settings)
+    found = logprobs(adapted, sequences).sums
+    torch.testing.assert_close(found.detach(), before, atol=1e-4, rtol=1e-5)
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name:
+                parameter.add_(0.01)
+    held = gradients(adapted, logprobs(adapted, sequences).sums.sum())
+    expected = torch.stack([answer.sum() for _, answer in padded(adapted, sequences)])
+    wanted = gradients(adapted, expected.sum())
+    assert held.keys() == wanted.keys()
+    assert all("lora_" in name for name in held)
+    for name, value in wanted.items():
+        torch.testing.assert_close(
+            held[name], value, atol=2e-5 * float(value.abs().max()), rtol=1e-4, msg=name
+        )
