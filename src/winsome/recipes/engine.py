@@ -78,6 +78,8 @@ class Engine:
             return product
         if step.makes_contender:
             self._see_training(incoming)
+        # a step that tells its sources apart makes all the frames that go on
+        handed_on = {} if step.trait("SEPARATE", False) else incoming
         key = self._key(step, place, incoming, settings)
         folder = (
             self.store / key[:2] / key if step.cache else self.record.folder / "uncached" / _path(place, step)
@@ -86,7 +88,7 @@ class Engine:
         held = cache.found(folder) if step.cache else None
         if held is not None:
             own = cache.stored(folder, held)
-            product = Product({**incoming, **own}, held["contenders"], held["facts"])
+            product = Product({**handed_on, **own}, held["contenders"], held["facts"])
             self._note(step, place, product, own, held["dropped"], clock, cached=True, usage=Usage())
             return product
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +107,7 @@ class Engine:
             "frames": {name: {"digest": f.digest, "rows": f.rows} for name, f in own.items()}, "facts": dict(made.facts),
         }  # fmt: skip
         cache.commit(folder, record)
-        product = Product({**incoming, **own}, made.contenders, made.facts)
+        product = Product({**handed_on, **own}, made.contenders, made.facts)
         self._note(step, place, product, own, dropped, clock, cached=False, usage=self._spent(before))
         return product
 
