@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,11 +47,11 @@ class Batch:
 
     policy: Logprobs
     rows: Mapping[str, Tensor]
-    references: Mapping[str, Logprobs] = field(default_factory=dict)
-    columns: Mapping[str, Tensor] = field(default_factory=dict)
+    references: Mapping[str, Logprobs] = field(default_factory=dict[str, Any])
+    columns: Mapping[str, Tensor] = field(default_factory=dict[str, Any])
     groups: Tensor | None = None
-    step_sums: Sums = field(default_factory=dict)
-    run_sums: Sums = field(default_factory=dict)
+    step_sums: Sums = field(default_factory=dict[str, Any])
+    run_sums: Sums = field(default_factory=dict[str, Any])
     progress: float = 0.0
 
 
