@@ -208,7 +208,7 @@ def _prompts(columns: pl.DataFrame, name: str) -> tuple[dict[str, Prompt], pl.Da
         prompt = Prompt((user(words),), item=item, facets=facets)
         prompts[prompt.id] = prompt
         ids.append(prompt.id)
-    keyed = distinct.select("words", pl.Series("prompt_key", ids))
+    keyed = distinct.select("words", pl.Series("prompt_key", ids)).with_row_index("prompt_code")
     return prompts, named.join(keyed, on="words", how="left", maintain_order="left")
 
 
@@ -218,13 +218,22 @@ def _responses(
     """Responses by id; `columns` with id and words' digest of each side's response, and its place in the JSON of a match."""
     sides = [
         columns.select(
-            "prompt_key", pl.col(f"model_{side}").alias("model"), pl.col(f"answer_{side}").alias("answer")
+            "prompt_code",
+            "prompt_key",
+            pl.col(f"model_{side}").alias("model"),
+            pl.col(f"answer_{side}").alias("answer"),
         )
         for side in "ab"
     ]
-    both = pl.concat(sides).with_row_index("place")
-    # The place of the first equal row, found in one pass over the words, stands for the response from here on.
-    both = both.with_columns(pl.col("place").first().over("prompt_key", "model", "answer").alias("first"))
+    both = pl.concat(sides, rechunk=True).with_row_index("place")  # A gather looks up the chunk of every row.
+    # The place of the first equal row stands for the response from here on.
+    both = both.with_columns(pl.col("model").cast(pl.Categorical).to_physical().alias("named"))
+    first = both.select(pl.col("place").first().over("prompt_code", "named")).to_series()
+    # Long words are compared, not sorted into groups, where a contender has but one answer to a prompt.
+    if not both["answer"].eq_missing(both["answer"].gather(first)).all():
+        both = both.with_columns(pl.col("answer").cast(pl.Categorical).to_physical().alias("said"))
+        first = both.select(pl.col("place").first().over("prompt_code", "named", "said")).to_series()
+    both = both.with_columns(first.alias("first"))
     distinct = both.filter(pl.col("place") == pl.col("first"))
     responses: dict[str, Response] = {}
     ids, contents, names = list[str](), list[str](), list[str]()
@@ -246,13 +255,17 @@ def _responses(
     codes = both.select("first").join(code, on="first", how="left", maintain_order="left")["code"]
     for side, offset in (("a", 0), ("b", columns.height)):
         places = codes.slice(offset, columns.height)
-        columns = columns.with_columns([made[name].gather(places).alias(f"{name}_{side}") for name in made])
+        columns = columns.with_columns(
+            places.alias(f"code_{side}"),
+            *(made[name].gather(places).alias(f"{name}_{side}") for name in made),
+        )
     return responses, columns
 
 
 def _repeats(columns: pl.DataFrame, name: str) -> pl.DataFrame:
     """`columns` with `repeat`: as given, else the count of equal verdicts before."""
-    alike = ["prompt_key", "response_a", "response_b", "order", "judge", "aspect", "annotator"]
+    words = [pl.col(name).cast(pl.Categorical).to_physical() for name in ("judge", "aspect", "annotator")]
+    alike = ["code_a", "code_b", "order", *words]
     if "repeat" not in columns.columns:
         return columns.with_columns(
             (pl.col("record").cum_count().over(alike) - 1).cast(pl.Int64).alias("repeat")
