@@ -27,13 +27,24 @@ def add(parser: Parser) -> None:
         metavar="@FILE",
         help="a judge's prompt whose marks are looked for too; may be given again",
     )
-    for action in (submission,):
+    leaderboard = actions.add_parser(
+        "leaderboard",
+        help="battles: stuffed votes, bursts, showings, private variants, votes that carry the order",
+        description="Check a set of battles for votes made for one contender, and how few votes carry its order.",
+    )
+    leaderboard.add_argument(
+        "file", metavar="FILE", help="battles, with annotator and time where they are known"
+    )
+    leaderboard.add_argument(
+        "--providers", metavar="FILE", help="columns model and provider, for private variants"
+    )
+    for action in (submission, leaderboard):
         action.add_argument("--out", metavar="FILE.html", help="write the page here, its JSON beside it")
         options.everywhere(action)
 
 
 def run(args: Namespace) -> int:
-    record = {"submission": _submission}[args.action](args)
+    record = {"submission": _submission, "leaderboard": _leaderboard}[args.action](args)
     if args.out:
         from winsome.report.audit_page import write_audit
 
@@ -55,3 +66,13 @@ def _submission(args: Namespace) -> dict[str, Any]:
     from winsome.audit.submission import audit_submission
 
     return audit_submission(args.file, prompts=args.prompts, templates_of=args.judge_prompt, seed=args.seed)
+
+
+def _leaderboard(args: Namespace) -> dict[str, Any]:
+    from winsome.audit.leaderboard import audit_leaderboard
+
+    record = audit_leaderboard(args.file, providers=args.providers)
+    if not args.quiet:
+        for line in record["missing"]:
+            output.tell(line)
+    return record

@@ -1,0 +1,92 @@
+"""A second generator of arenas: honest crowds with heavy voters, tastes, fan clubs and launches; stuffers planted on demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from winsome.standings.battles import Battles, outcome_of
+from winsome.standings.columns import Codes
+
+
+@dataclass(frozen=True)
+class Plant:
+    """Stuffing of `share` of all votes for `target` by `accomplices`, over `width` of the time; `honest`: share of decoys."""
+
+    share: float
+    accomplices: int
+    target: int
+    width: float = 1.0
+    start: float = 0.0
+    decoys: float = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Arena:
+    battles: Battles
+    source: NDArray[np.int32]
+    time: NDArray[np.float64]
+    stuffers: frozenset[int]
+    fans: frozenset[int]
+    heavy: frozenset[int]
+
+
+def arena(
+    seed: int,
+    *,
+    players: int = 150,
+    votes: int = 1_500_000,
+    sources: int = 60_000,
+    plants: tuple[Plant, ...] = (),
+) -> Arena:
+    """Votes in order of time. Sources' sizes are heavy-tailed; one in 20 is in a fan club (+1.5 logits for one player)."""
+    draw = np.random.default_rng(seed)
+    strength = np.sort(draw.normal(0.0, 0.6, players))[::-1]
+    weight = (1.0 + np.arange(sources)) ** -0.8
+    source = draw.choice(sources, votes, p=weight / weight.sum()).astype(np.int32)
+    time = np.sort(draw.random(votes))
+    launched = np.where(draw.random(players) < 0.2, draw.uniform(0.1, 0.9, players), -1.0)
+    a = np.empty(votes, np.int32)
+    b = np.empty(votes, np.int32)
+    for rows in np.array_split(np.arange(votes), 100):
+        now = float(time[rows[0]]) if len(rows) else 0.0
+        shown = np.where(launched > now, 1e-9, np.where((launched > 0) & (now - launched < 0.03), 8.0, 1.0))
+        first = draw.choice(players, len(rows), p=shown / shown.sum())
+        second = draw.choice(players, len(rows), p=shown / shown.sum())
+        same = first == second
+        second[same] = (first[same] + 1 + draw.integers(players - 1, size=int(same.sum()))) % players
+        a[rows], b[rows] = first, second
+    fan_of = np.where(draw.random(sources) < 0.05, draw.integers(players, size=sources), -1)
+    taste = draw.normal(0.0, 0.4, votes)
+    gap = strength[a] - strength[b] + taste + 1.5 * ((fan_of[source] == a) * 1.0 - (fan_of[source] == b))
+    share = (draw.random(votes) < 1 / (1 + np.exp(-gap))).astype(np.float64)
+    share[draw.random(votes) < 0.1] = 0.5
+    stuffers: set[int] = set()
+    for number, plant in enumerate(plants):
+        rows = np.flatnonzero((time >= plant.start) & (time <= plant.start + plant.width))
+        rows = draw.choice(rows, min(len(rows), round(plant.share * votes)), replace=False)
+        codes = sources + 100_000 * number + np.arange(plant.accomplices)
+        source[rows] = draw.choice(codes, len(rows))
+        stuffers |= set(np.unique(source[rows]).tolist())
+        aimed = rows[draw.random(len(rows)) > plant.decoys]
+        other = draw.integers(players - 1, size=len(aimed))
+        other += other >= plant.target
+        left = draw.random(len(aimed)) < 0.5
+        a[aimed], b[aimed] = np.where(left, plant.target, other), np.where(left, other, plant.target)
+        share[aimed] = np.where(draw.random(len(aimed)) < 0.97, left, ~left).astype(np.float64)
+    names = tuple(f"player-{k}" for k in range(players))
+    battles = Battles(names, a, b, share, outcome_of(share), np.ones(votes))
+    busiest = np.argsort(-np.bincount(source, minlength=sources)[:sources])[:100]
+    return Arena(battles, source, time, frozenset(stuffers), frozenset(np.flatnonzero(fan_of >= 0).tolist()), frozenset(busiest.tolist()))  # fmt: skip
+
+
+def with_sources(found: Arena) -> Battles:
+    """The battles with the sources as annotators."""
+    from dataclasses import replace
+
+    labels, codes = np.unique(found.source, return_inverse=True)
+    return replace(
+        found.battles, annotator=Codes(codes.astype(np.int32), tuple(f"s{k}" for k in labels.tolist()))
+    )
