@@ -127,7 +127,9 @@ def measure(case: Case, rounds: int) -> dict[str, Any]:
     for number in range(rounds):
         own.append(ours(number))
         for dtype, cache in arms:
-            other.setdefault(f"{str(dtype)[6:]} {cache or 'growing'}", []).append(theirs(number, dtype, cache))
+            other.setdefault(f"{str(dtype)[6:]} {cache or 'growing'}", []).append(
+                theirs(number, dtype, cache)
+            )
         own.append(ours(number + 1000))
     best = max(max(rates) for rates in other.values())
     return {

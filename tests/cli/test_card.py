@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,16 @@ def test_a_difference_is_explained(tmp_path: Path) -> None:
     assert unlike.code == 0
     assert "win-rate" in unlike.out
     assert "the difference of the estimates says nothing of the contenders" in " ".join(unlike.out.split())
+
+
+def test_a_worlds_card_shows_its_judge_its_bases_and_samples(tmp_path: Path) -> None:
+    done = typed("card", "world:instruction", "--limit", "60", "--json", "--out", "card.json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    card = done.json()
+    assert json.loads((tmp_path / "card.json").read_text()) == card
+    assert card["judge"]["right_first"] == card["judge"]["asked"] == card["clear"] == 60
+    assert set(card["bases"]) >= {"0.2M", "1M"}
+    shown = typed("card", "world:attribute", "--limit", "60", cwd=tmp_path).out
+    assert "right over wrong in 60 of 60 pairs" in shown
+    assert "    right: " in shown
+    assert "did you mean" in typed("card", "world:atribute", cwd=tmp_path).err
