@@ -32,6 +32,7 @@ from winsome.sandbox.worlds import World
 from winsome.training.loops.preference import preference
 from winsome.training.loops.supervised import sft
 from winsome.training.outcome import outcome
+from winsome.training.progress import read
 from winsome.training.start import found as start_of
 
 WORLD = "world:instruction"
@@ -147,6 +148,8 @@ def played(
         sampling=Sampling(temperature=1.0, max_tokens=48, seed=1000 + seed), folder=work / "matches",
     )  # fmt: skip
     row = found.standings.row(name)
+    log = read(Path(name.removeprefix("hf:").partition("?")[0]).parent / "log.jsonl")
+    late = log[-max(1, len(log) // 4) :]
     place = Path(name.removeprefix("hf:").partition("?")[0])
     with Ledger.open(ledger) as store:
         changed = outcome(place, start, name, found.folder, store)
@@ -157,6 +160,7 @@ def played(
         "rate": arm.rate,
         "epochs": epochs,
         "batch": batch,
+        "split": split,
         "win_rate": row.estimate,
         "low": row.low,
         "high": row.high,
@@ -166,8 +170,43 @@ def played(
         "tokens": changed.tokens,
         "start_tokens": changed.start_tokens,
         "ended": changed.ended,
+        "ratios": [sum(r.get(n, 0.0) for r in late) / len(late) for n in ("chosen_ratio", "rejected_ratio")],
         "training_cpu_seconds": round(trained, 1),
     }
+
+
+def page(rows: list[dict[str, Any]]) -> str:
+    """The page of the rows, written from them alone."""
+    lines = [
+        "# What objectives do to a true win rate",
+        "",
+        "The 0.2M base of `world:instruction` against what training made of it: win rate of the trained policy by the world's gold",
+        "judge, both drawn at temperature 1, 95% interval; KL to the base in nats an answer; tokens an answer after and before; mean",
+        "log-ratios to the base of the chosen and of the rejected answers of the pairs, nats, over the last quarter of the updates.",
+        "Pairs: five draws of the base a prompt, labelled two by two by the world's annotator (k = 0.25), the most preferred against",
+        "the least. `python -m benchmarks.preference_effects` adds what is missing; this page is written from",
+        "`preference-effects.json` beside it. A row says on which split of the prompts it was measured: settings are sought on",
+        "validation, results stand on test.",
+        "",
+        "| arm | objective | seed | rate | epochs | batch | prompts | win rate | 95% interval | KL | tokens | log-ratios | CPU-s |",
+        "|---|---|--:|--:|--:|--:|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    lines += [
+        f"| {row['arm']} | `{row['objective']}` | {row['seed']} | {row['rate']:g} | {row['epochs']:g} | {row['batch']} "
+        f"| {row['n']} {row['split']} | {row['win_rate']:.1f}% | {row['low']:.1f}–{row['high']:.1f}% "
+        f"| {row['kl']:.2f} ± {2 * row['kl_error']:.2f} | {row['tokens']:.1f} / {row['start_tokens']:.1f} "
+        f"| {row['ratios'][0]:+.2f} / {row['ratios'][1]:+.2f} | {row['training_cpu_seconds']:.0f} |"
+        for row in sorted(rows, key=lambda row: (row["split"] != "test", row["arm"], row["seed"]))
+    ]
+    lost = [row for row in rows if row["high"] < 50]
+    won = [row for row in rows if row["low"] > 50]
+    lines += [
+        "",
+        f"{len(won)} of {len(rows)} rows have an interval above 50%, {len(lost)} one below. A negative log-ratio of the chosen answers",
+        "says that the policy made both answers of a pair less likely: what it says instead was never compared.",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -212,6 +251,7 @@ def main() -> None:
             kept.append(row)
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+            options.out.with_suffix(".md").write_text(page(kept), "utf-8")
 
 
 if __name__ == "__main__":

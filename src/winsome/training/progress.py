@@ -82,4 +82,6 @@ def _clock(seconds: float) -> str:
 
 
 def to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    """One line on standard error."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
