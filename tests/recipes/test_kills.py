@@ -82,36 +82,40 @@ def outcome(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
 
 def killed_and_whole(
     tmp_path: Path, written: dict[str, Any], kills: int, seed: int
-) -> tuple[dict[str, Any], dict[str, Any], set[str]]:
-    """The outcomes of an undisturbed run and of one killed `kills` times, and the steps in which it died."""
+) -> tuple[dict[str, Any], list[dict[str, Any]], set[str]]:
+    """The outcomes of an undisturbed run and of runs killed `kills` times in all, and the steps after which they died.
+
+    A run that ends before it could be killed so often is followed by another in a folder of its own.
+    """
     start = time.monotonic()
     whole = outcome(tmp_path / "whole", end(begin(tmp_path / "whole", written)))
     lasts = time.monotonic() - start
-    rng, died_in, done = random.Random(seed), set[str](), 0
-    folder = tmp_path / "killed"
+    rng, died_in, done, ended = random.Random(seed), set[str](), 0, list[dict[str, Any]]()
     while done < kills:
-        process = begin(folder, written)
-        time.sleep(rng.uniform(0.1, 1.1) * lasts * min(1.0, 0.35 + done / kills))
-        if process.poll() is None:
+        folder = tmp_path / f"killed-{len(ended)}"
+        while done < kills:
+            process = begin(folder, written)
+            time.sleep(rng.uniform(0.1, 0.8) * lasts)
+            if process.poll() is not None:
+                break
             process.send_signal(signal.SIGKILL)
+            process.communicate()
             done += 1
+            for log in (folder / ".winsome" / "runs").glob("*/log"):
+                events = [orjson.loads(line) for line in log.read_bytes().splitlines() if line.endswith(b"}")]
+                died_in.add(
+                    next((e["step"] for e in reversed(events) if e["event"] == "step"), "before the first")
+                )
         process.communicate()
-        logs = list((folder / ".winsome" / "runs").glob("*/log"))
-        if logs:
-            events = [orjson.loads(line) for line in logs[0].read_bytes().splitlines() if line.endswith(b"}")]
-            died_in.add(
-                next((e["step"] for e in reversed(events) if e["event"] == "step"), "before the first step")
-            )
-        if process.returncode == 0:
-            break
-    record = end(begin(folder, written))
-    assert record["state"] == "finished"
-    return whole, outcome(folder, record), died_in
+        record = end(begin(folder, written))
+        assert record["state"] == "finished"
+        ended.append(outcome(folder, record))
+    return whole, ended, died_in
 
 
 def test_a_run_killed_three_times_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    whole, killed, _ = killed_and_whole(tmp_path, UNTRAINED, kills=3, seed=0)
-    assert killed == whole
+    whole, ended, _ = killed_and_whole(tmp_path, UNTRAINED, kills=3, seed=0)
+    assert all(killed == whole for killed in ended)
 
 
 @pytest.mark.slow
@@ -120,10 +124,11 @@ def test_a_run_killed_three_times_ends_as_if_nothing_had_happened(tmp_path: Path
 def test_a_training_run_killed_twenty_times_ends_as_if_nothing_had_happened(
     tmp_path: Path, seed: int
 ) -> None:
-    whole, killed, died_in = killed_and_whole(tmp_path, TRAINED, kills=20, seed=seed)
+    whole, ended, died_in = killed_and_whole(tmp_path, TRAINED, kills=20, seed=seed)
     assert len(died_in) >= 3
-    for name in ("steps", "standings", "responses", "verdicts"):
-        assert killed[name] == whole[name], name
+    for killed in ended:
+        for name in ("steps", "standings", "responses", "verdicts"):
+            assert killed[name] == whole[name], name
 
 
 def test_what_was_cut_off_is_gone_on_with_in_its_own_folder(tmp_path: Path) -> None:
