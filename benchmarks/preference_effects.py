@@ -202,8 +202,8 @@ def page(rows: list[dict[str, Any]]) -> str:
     won = [row for row in rows if row["low"] > 50]
     lines += [
         "",
-        f"{len(won)} of {len(rows)} rows have an interval above 50%, {len(lost)} one below. A negative log-ratio of the chosen answers",
-        "says that the policy made both answers of a pair less likely: what it says instead was never compared.",
+        f"{len(won)} of {len(rows)} rows have an interval above 50%, {len(lost)} one below. Negative log-ratios of both answers",
+        "say that the policy made both answers of a pair less likely: what it says instead was never compared.",
         "",
     ]
     return "\n".join(lines)
