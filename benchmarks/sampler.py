@@ -35,8 +35,8 @@ class Case:
 CASES = {
     "single": Case("1M", 4, 32, 1, 64, 1, "float32"),
     "equal": Case("1M", 256, 64, 1, 64, 256, "bfloat16"),
-    "short": Case("1M", 512, 0, 1, 48, 256, "float32", ends=True),
-    "chat": Case("smollm2-135m", 16, 128, 1, 32, 16, "bfloat16"),
+    "short": Case("1M", 512, 0, 1, 48, 256, "bfloat16", ends=True),
+    "chat": Case("smollm2-135m", 16, 128, 1, 64, 16, "bfloat16"),
     "draws": Case("smollm2-135m", 1, 128, 16, 32, 16, "bfloat16"),
 }
 
