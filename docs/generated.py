@@ -151,6 +151,7 @@ RULES = {
     "Select": "Rules of select",
     "PairRule": "Rules of pair",
     "Transform": "Ops of transform",
+    "Trainer": "Trainers",
 }
 
 

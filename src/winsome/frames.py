@@ -62,8 +62,6 @@ PARENTS: Mapping[str, tuple[str, ...]] = {
 }
 """Frame -> the columns that name the rows a row came from."""
 
-ROLES = ("system", "user", "assistant", "tool")
-
 
 @dataclass(frozen=True)
 class Kept:

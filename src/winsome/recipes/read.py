@@ -29,9 +29,6 @@ KEYS = ("winsome", "name", "about", "seed", "names", "steps", "paper")
 COMMON = ("id", "from", "as", "for_each", "seed", "limit", "cache", "on_error", "max_error_share")
 """Keys that every step takes."""
 
-SHORT = {"score": "judge", "critique": "judge", "translate": "revise"}
-"""Short forms, and what they are short for."""
-
 
 @dataclass(frozen=True)
 class Written:

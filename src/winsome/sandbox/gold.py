@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from winsome.frames import GOLD as PREFIX
+from winsome.frames import is_gold, without_gold
 from winsome.judges.by_score import ByScore
 from winsome.records import Prompt, Response, Scores, digest
 from winsome.sandbox.lexicon import length, words
@@ -23,9 +25,19 @@ from winsome.specs import Spec, parse
 if TYPE_CHECKING:
     from polars import DataFrame
 
+__all__ = [
+    "Gold",
+    "GoldScorer",
+    "gold",
+    "gold_judge",
+    "gold_prompts",
+    "gold_responses",
+    "is_gold",
+    "knows_truth",
+    "without_gold",
+]
+
 VERSION = 1
-PREFIX = "_gold"
-"""Columns whose names begin so hold what is true; no step of a recipe may read them."""
 UNCLEAR_MEAN = 0.3
 
 
@@ -107,16 +119,6 @@ def knows_truth(name: str | Mapping[str, Any] | Spec) -> bool:
         part for value in spec.settings.values() for part in (value if isinstance(value, list) else [value])
     ]
     return any(knows_truth(part) for part in nested if isinstance(part, Spec) or "#" in str(part))
-
-
-def is_gold(column: str) -> bool:
-    """Whether a column holds what is true, however it is capitalised."""
-    return column.lower().lstrip().startswith(PREFIX)
-
-
-def without_gold(frame: DataFrame) -> DataFrame:
-    """The frame that a step may see."""
-    return frame.drop([column for column in frame.columns if is_gold(column)])
 
 
 def gold_prompts(world: World, prompts: Iterable[Prompt]) -> DataFrame:

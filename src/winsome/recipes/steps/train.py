@@ -24,6 +24,9 @@ READS = ("prompts",)
 CONTENDER = True
 
 
+POLICIES = ("reference_model", "last_model")
+"""Settings of trainers that name a contender."""
+
 LEARNT = {
     "pairs": ("prompts", "responses", "pairs"),
     "responses": ("prompts", "responses"),
@@ -65,6 +68,15 @@ async def train(
     return Made(
         Kept(planned=0), {"": str(name)}, {"trained_on": rows, "from": from_.name, "trainer": kind.name}
     )
+
+
+def identity(settings: dict[str, Any], run: Session) -> Any:
+    """What a cached checkpoint also depends on: the trainer's version, and the weights of the contenders that its settings name."""
+    from winsome.training.runs import VERSION as TRAINER
+
+    rule: Rule = settings["kind"]
+    named = [rule.settings[key] for key in POLICIES if rule.settings.get(key)]
+    return [TRAINER, *(run.open(name, Contender).id for name in named)]
 
 
 async def _beside(run: Session, work: Callable[[], str]) -> str:
