@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, t
+from scipy.stats import binom, norm, t
 
 from winsome.standings.columns import Floats
 from winsome.standings.intervals import (
     ClusteredMean,
     bayes_interval,
     clustered_mean,
+    clustered_quantile,
     score_interval,
     score_p_value,
     t_quantile,
@@ -169,3 +170,17 @@ def test_clustered_coverage_in_full(clusters: int) -> None:
 def test_a_quantile_without_freedom_is_infinite() -> None:
     assert t_quantile(0.0, 0.95) == math.inf
     assert wilson(0.3, 0.0, 2.0) == (0.0, 1.0)
+
+
+def test_ratings_reach_as_far_as_students_law_for_equal_clusters_and_farther_for_unequal_ones() -> None:
+    four_each = np.repeat(np.arange(12, dtype=np.int32), 4)
+    wanted = t.ppf(0.975, 11) * np.sqrt(12 / 11)
+    assert clustered_quantile(four_each, np.ones(48), 0.95) == pytest.approx(wanted)
+    assert clustered_quantile(four_each, np.full(48, 1e9), 0.95) == pytest.approx(wanted)
+    assert clustered_quantile(None, np.ones(48), 0.95) == pytest.approx(norm.ppf(0.975))
+    assert clustered_quantile(np.zeros(48, np.int32), np.ones(48), 0.95) == pytest.approx(norm.ppf(0.975))
+    uneven = np.concatenate([np.zeros(10, np.int32), four_each[:40] + 1])
+    share = np.array([10, *[4] * 10]) / 50
+    stretch = np.sqrt((share**2 / (1 - share)).sum() / (share**2).sum())
+    degrees = 1 / (share**2).sum() - 1
+    assert clustered_quantile(uneven, np.ones(50), 0.95) == pytest.approx(stretch * t.ppf(0.975, degrees))

@@ -6,6 +6,7 @@ import numpy as np
 
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats, Ints, counts, sums
+from winsome.standings.laws import normal_tail
 from winsome.standings.sides import ClusterBy, cluster_codes
 from winsome.standings.strengths import fit
 
@@ -99,8 +100,12 @@ def bootstrap_strengths(
     return strengths
 
 
-def percentile_interval(draws: Floats, level: float = 0.95) -> tuple[float, float]:
-    """(low, high), the central quantiles of the replicates that have a figure."""
-    tail = (1.0 - level) / 2.0
+def percentile_interval(
+    draws: Floats, level: float = 0.95, reach: float | None = None
+) -> tuple[float, float]:
+    """(low, high), quantiles of the replicates that have a figure: those of the level, or those that a normal law has `reach`
+    deviations out (the expanded percentiles of Hesterberg 2015, section 4.3, for few or unequal clusters).
+    """
+    tail = (1.0 - level) / 2.0 if reach is None else normal_tail(reach)
     low, high = np.nanquantile(draws, [tail, 1.0 - tail])
     return float(low), float(high)

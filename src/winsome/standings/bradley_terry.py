@@ -14,7 +14,7 @@ import numpy as np
 from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.bootstrap import bootstrap_strengths
-from winsome.standings.intervals import check_level
+from winsome.standings.intervals import check_level, clustered_quantile
 from winsome.standings.laws import expit
 from winsome.standings.ratings import tabulate_ratings
 from winsome.standings.sides import ClusterBy, check_rankable, cluster_codes
@@ -106,6 +106,7 @@ def bradley_terry(
         anchor=anchor,
         cluster=cluster,
         level=level,
+        reach=clustered_quantile(codes, scored.weight, level),
         draws=draws,
         interval=interval,
         warnings=warnings,

@@ -154,6 +154,25 @@ def t_quantile(df: float, level: float) -> float:
     return student_quantile(df, (1.0 + level) / 2.0)
 
 
+def clustered_quantile(cluster: Ints | None, weight: Floats, level: float) -> float:
+    """How many sandwich errors an interval reaches to both sides; cluster: codes [rows], None for independent rows.
+
+    The errors of few or unequal clusters are too small and vary: as in the formula above residuals count 1 / (1 - w_g) and
+    the quantile is Student's. The errors themselves stay those of the sandwich. Normal for independent rows, and for one cluster, of
+    which the residuals say nothing.
+    """
+    normal = -normal_quantile((1.0 - level) / 2.0)
+    if cluster is None:
+        return normal
+    totals = sums(cluster, weight / weight.max(), int(cluster.max()) + 1)
+    share = totals[totals > 0] / totals.sum()
+    if len(share) < 2:
+        return normal
+    squares = float(share @ share)
+    stretch = math.sqrt(float((share**2 / (1.0 - share)).sum()) / squares)
+    return stretch * t_quantile(1.0 / squares - 1.0, level)
+
+
 def score_p_value(mean: ClusteredMean, null: float = 0.5) -> float:
     """Two-sided p value of "the mean is `null`": below 1 - level exactly where the score interval excludes it."""
     if mean.df <= 0:

@@ -36,6 +36,11 @@ def normal_quantile(p: float) -> float:
     return NormalDist().inv_cdf(p)
 
 
+def normal_tail(z: float) -> float:
+    """The chance of a standard normal value above z."""
+    return 0.5 * math.erfc(z / math.sqrt(2.0))
+
+
 def normal_tails(z: Floats) -> Floats:
     """The chance that a standard normal is farther from 0 than z >= 0; same shape as z."""
     flat = [math.erfc(value) for value in (z / math.sqrt(2.0)).ravel().tolist()]

@@ -11,7 +11,7 @@ from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats
 from winsome.standings.intervals import FEW_CLUSTERS
-from winsome.standings.laws import normal_quantile
+from winsome.standings.laws import normal_quantile, normal_tail
 from winsome.standings.ranking import decided_pairs, normal_p_values, possible_ranks
 from winsome.standings.sides import ClusterBy, dropped, pooled, tally
 from winsome.standings.table import Extra, Row, Standings
@@ -34,6 +34,7 @@ def tabulate_ratings(
     anchor: Mapping[str, float] | None,
     cluster: ClusterBy,
     level: float,
+    reach: float | None = None,
     draws: Floats | None = None,
     interval: str = "sandwich",
     warnings: Sequence[str] = (),
@@ -42,7 +43,8 @@ def tabulate_ratings(
     """The standings of strengths [K] (natural log odds) with their covariance [K, K], in Arena points.
 
     The mean of the ratings is 1000, or one contender stands at `anchor` without error. draws: [replicates, K] strengths
-    whose quantiles are the interval; None for the normal one. extra: columns that every row carries.
+    whose quantiles are the interval; None for the normal one. reach: errors to both sides (`clustered_quantile`),
+    which ranks and quantiles keep to as well; None for the normal quantile. extra: columns that every row carries.
     """
     anchored, offset = (None, MEAN) if anchor is None else _anchor(battles, anchor)
     size = len(strength)
@@ -50,12 +52,17 @@ def tabulate_ratings(
     shift = np.eye(size) - origin[None, :]
     strength, covariance = shift @ strength, shift @ covariance @ shift.T
     ratings, errors = ARENA * strength + offset, ARENA * np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    half = -normal_quantile((1.0 - level) / 2.0) * errors
+    normal = -normal_quantile((1.0 - level) / 2.0)
+    reach = normal if reach is None else reach
+    half = reach * errors
     lows, highs = ratings - half, ratings + half
     if draws is not None:
-        tails = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
+        tail = normal_tail(reach)
+        tails = [tail, 1.0 - tail]
         lows, highs = ARENA * np.quantile(draws @ shift.T, tails, axis=0) + offset
-    ranks = possible_ranks(ratings, decided_pairs(normal_p_values(strength, covariance), level))
+    ranks = possible_ranks(
+        ratings, decided_pairs(normal_p_values(strength, covariance * (reach / normal) ** 2), level)
+    )
     found = tally(battles, cluster)
     rows: list[Row] = []
     notes = [*battles.notes, *pooled(battles), *warnings]

@@ -14,7 +14,7 @@ import numpy as np
 from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Bools, Floats, sums
-from winsome.standings.intervals import check_level
+from winsome.standings.intervals import check_level, clustered_quantile
 from winsome.standings.laws import expit, log_expit
 from winsome.standings.ranking import gram
 from winsome.standings.ratings import tabulate_ratings
@@ -99,6 +99,7 @@ def style_controlled(
         anchor=anchor,
         cluster=cluster,
         level=level,
+        reach=clustered_quantile(None if cluster == "none" else codes, used.weight, level),
         warnings=[*warnings, *reasons],
         extra=extra,
     )

@@ -17,7 +17,7 @@ from winsome.errors import BadInput
 from winsome.standings.battles import Battles
 from winsome.standings.bradley_terry import bradley_terry
 from winsome.standings.columns import Bools, Floats, sums
-from winsome.standings.intervals import check_level
+from winsome.standings.intervals import check_level, clustered_quantile
 from winsome.standings.laws import expit, log_expit
 from winsome.standings.ranking import gram
 from winsome.standings.ratings import tabulate_ratings
@@ -105,6 +105,7 @@ def bradley_terry_ties(
         anchor=anchor,
         cluster=cluster,
         level=level,
+        reach=clustered_quantile(None if cluster == "none" else codes, used.weight, level),
         warnings=warnings,
         extra={"tie_parameter": fitted.eta},
     )

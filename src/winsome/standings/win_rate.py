@@ -18,6 +18,7 @@ from winsome.standings.intervals import (
     bayes_interval,
     check_level,
     clustered_mean,
+    clustered_quantile,
     score_interval,
     wald_interval,
 )
@@ -133,7 +134,10 @@ def _limits(
     mean: ClusteredMean, kind: IntervalKind, level: float, spread: Floats | None
 ) -> tuple[float, float]:
     if spread is not None:
-        return percentile_interval(spread, level)
+        # The clusters of a mean hold their shares of its weight: the same quantile as that of its score interval, expanded.
+        return percentile_interval(
+            spread, level, clustered_quantile(np.arange(mean.n, dtype=np.int32), mean.weights, level)
+        )
     if kind == "wald":
         return wald_interval(mean, level)
     return bayes_interval(mean, level) if kind == "bayes" else score_interval(mean, level)
