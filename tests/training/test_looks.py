@@ -1,0 +1,69 @@
+"""Looks at a run: the canary pauses and the run goes on from there, a match is played meanwhile, a tracker gets the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.small_run import prepared, trained
+from winsome.errors import BadInput
+from winsome.training.canary import repeated
+from winsome.training.progress import read
+from winsome.training.trainer import Paused
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return prepared(tmp_path_factory.mktemp("looks"))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(folder, monkeypatch):
+    monkeypatch.setenv("WINSOME_CACHE", str(folder / "cache"))
+    torch.set_num_threads(1)
+
+
+def test_a_paused_run_is_saved_and_goes_on_to_the_same_bits(folder):
+    whole = trained(folder, {"objective": "sft"}, runs="whole")
+    with pytest.raises(Paused, match=r"paused after update 3: .*KL") as error:
+        trained(
+            folder, {"objective": "sft", "canary_every": 3, "max_kl": 1e-9, "save_every": 0}, runs="paused"
+        )
+    assert error.value.exit_code == 3
+    (state,) = (folder / "paused").glob("*/checkpoints/*/state.json")
+    assert state.parent.name == "000003"
+    again = trained(folder, {"objective": "sft"}, runs="paused")
+    assert (whole / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()
+
+
+def test_repetition_is_the_share_of_runs_of_four_seen_before():
+    assert repeated([1, 2, 3]) == 0.0
+    assert repeated([1, 2, 3, 4, 5]) == 0.0
+    assert repeated([7] * 8) == pytest.approx(4 / 5)
+
+
+def test_the_win_rate_is_measured_during_training(folder):
+    settings = {
+        "evaluate_every": 6,
+        "judge": "regex?pattern=e",
+        "suite": str(folder / "pairs.jsonl"),
+        "start": f"hf:{folder / 'tiny'}?dtype=float32&max_tokens=4&temperature=1",
+    }
+    place = trained(folder, settings, runs="watched")
+    (row,) = [row for row in read(place.parent / "log.jsonl") if "win_rate" in row]
+    assert row["update"] == 6
+    assert row["win_rate_low"] <= row["win_rate"] <= row["win_rate_high"]
+    with pytest.raises(BadInput, match="--evaluate-every needs prompts"):
+        trained(folder, {"evaluate_every": 6}, runs="watched-2")
+
+
+def test_tensorboard_holds_each_updates_loss(folder):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    place = trained(folder, {"trackers": ("tensorboard",), "epochs": 1}, runs="tracked")
+    (file,) = [p.parent for p in place.parent.rglob("events.out.tfevents.*") if p.parent.name == "winsome"]
+    held = events.EventAccumulator(str(file))
+    held.Reload()
+    losses = [event.value for event in held.Scalars("loss")]
+    assert losses == pytest.approx([row["loss"] for row in read(place.parent / "log.jsonl")], rel=1e-6)
