@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from winsome.cli import options, output
-from winsome.cli.parsing import Parser
+from winsome.cli.parsing import Parser, whole_number
 
 EPILOG = "Each audit prints its tables and, with --out, writes one page and its JSON beside it."
 
@@ -38,13 +38,61 @@ def add(parser: Parser) -> None:
     leaderboard.add_argument(
         "--providers", metavar="FILE", help="columns model and provider, for private variants"
     )
-    for action in (submission, leaderboard):
+    judge = actions.add_parser(
+        "judge",
+        help="null answers, edits without content, seats, rephrased requests: what moves a judge",
+        description="Attack a judge with answers that say nothing, and edit answers in ways that should not matter.",
+    )
+    judge.add_argument("judge", metavar="JUDGE", help="as compare --judge takes it")
+    judge.add_argument(
+        "--answers", nargs="+", required=True, metavar="FILE",
+        help="two or three files of honest answers to the same prompts; a third measures circles",
+    )  # fmt: skip
+    judge.add_argument("--limit", type=whole_number(), default=60, metavar="N", help="prompts (default 60)")
+    judge.add_argument(
+        "--judge-prompt",
+        metavar="@FILE",
+        help="derive the structured attack from this text (default the judge's own)",
+    )
+    judge.add_argument(
+        "--dry-run", action="store_true", help="print the plan and what it may cost; ask nothing"
+    )
+    options.asking(judge)
+    ranking = actions.add_parser(
+        "ranking",
+        help="does a trained model rank chosen above rejected, and what could training reach",
+        description="Ranking accuracy of a model and its reference on pairs, and the best that training could reach.",
+    )
+    ranking.add_argument("--model", required=True, metavar="MODEL", help="embedded name, folder or hub name")
+    ranking.add_argument("--reference", required=True, metavar="MODEL", help="what it was trained from")
+    ranking.add_argument(
+        "--pairs", required=True, metavar="FILE", help="prompt, chosen, rejected; optional votes, wins"
+    )
+    ranking.add_argument(
+        "--beta", default="0.01,0.1,1", metavar="A,B", help="betas tried (default 0.01,0.1,1)"
+    )
+    ranking.add_argument(
+        "--limit", type=whole_number(), metavar="N", help="the first N pairs only (default all)"
+    )
+    for action in (submission, leaderboard, judge, ranking):
         action.add_argument("--out", metavar="FILE.html", help="write the page here, its JSON beside it")
         options.everywhere(action)
 
 
 def run(args: Namespace) -> int:
-    record = {"submission": _submission, "leaderboard": _leaderboard}[args.action](args)
+    actions = {
+        "submission": _submission,
+        "leaderboard": _leaderboard,
+        "judge": _judge,
+        "ranking": _ranking,
+    }
+    try:
+        record = actions[args.action](args)
+    except _PlanShown:
+        return 0
+    if not args.quiet:
+        for line in record.get("missing", ()):
+            output.tell(line)
     if args.out:
         from winsome.report.audit_page import write_audit
 
@@ -71,8 +119,45 @@ def _submission(args: Namespace) -> dict[str, Any]:
 def _leaderboard(args: Namespace) -> dict[str, Any]:
     from winsome.audit.leaderboard import audit_leaderboard
 
-    record = audit_leaderboard(args.file, providers=args.providers)
-    if not args.quiet:
-        for line in record["missing"]:
-            output.tell(line)
-    return record
+    return audit_leaderboard(args.file, providers=args.providers)
+
+
+def _judge(args: Namespace) -> dict[str, Any]:
+    from winsome.audit.judge_attacks import audit_judge
+    from winsome.judges import templates
+    from winsome.matchmaking.preflight import Estimate
+
+    def gate(estimate: Estimate) -> bool:
+        if not args.quiet:
+            for line in estimate.lines():
+                output.tell(line)
+        if args.dry_run:
+            raise _PlanShown
+        return True
+
+    template = templates.from_file(args.judge_prompt, 2) if args.judge_prompt else None
+    return audit_judge(
+        args.judge,
+        answers=args.answers,
+        limit=args.limit,
+        template=template,
+        confirm=gate,
+        **options.asked(args),
+    )
+
+
+def _ranking(args: Namespace) -> dict[str, Any]:
+    from winsome.audit.ranking_accuracy import audit_ranking
+    from winsome.errors import BadInput
+
+    try:
+        betas = tuple(float(word) for word in args.beta.split(","))
+    except ValueError:
+        raise BadInput(f"--beta {args.beta}: give numbers above 0, joined by commas") from None
+    return audit_ranking(
+        args.model, args.reference, pairs=args.pairs, betas=betas, limit=args.limit, seed=args.seed
+    )
+
+
+class _PlanShown(Exception):
+    pass

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from winsome.errors import Unsupported
+from winsome.judges import fences, templates
 from winsome.judges import protocol as protocols
-from winsome.judges import templates
 from winsome.judges.asking import Ask, Reply, replies
 from winsome.judges.protocol import Protocol
 from winsome.judges.templates import Template
@@ -81,16 +82,23 @@ def pairwise(
     temperature: float | None = 0.0,
     max_tokens: int | None = None,
     logprobs: int | None = None,
+    fence: Literal["template", "nonce", "none"] = "template",
     name: str = "pairwise",
 ) -> Pairwise:
     """`model` as a judge of two sides by `protocol`: letter, alpaca_eval, arena_hard or mt_bench_pair, @version or newest.
 
     `prompt=@path` takes the prompt text from a file. `max_tokens` and `logprobs` (alternatives a token, 0 asks for none)
-    stand in for the protocol's own. Shares in (0, 1) come from token probabilities where the protocol reads them.
+    stand in for the protocol's own. `fence`: nonce puts every answer between marks with a code of its own query, which an
+    answer cannot know; none takes such marks away, to measure what they are worth; template leaves the text as it is. Shares in (0, 1) come from token probabilities where the protocol reads them.
     """
     row, version = protocols.named(protocol, sides=2)
     template = templates.chosen(f"{row.name}@{version}", prompt, sides=2)
+    template = {"template": _same, "nonce": fences.fenced, "none": fences.bare}[fence](template)
     sampling = protocols.sampling(row, temperature, max_tokens, logprobs)
     id = digest(["pairwise", VERSION, row.name, template.digest, model.id, sampling.asked()])
     label = f"{model.name} {protocols.label(row, template)}"
     return Pairwise(name, id, label, model, template, row, sampling)
+
+
+def _same(template: Template) -> Template:
+    return template

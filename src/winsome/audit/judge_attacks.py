@@ -1,0 +1,246 @@
+"""What moves a judge that should not: null answers, edits without content, seats, refusals, the wording of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from winsome.audit.asked_pairs import Asked, ask_pairs
+from winsome.audit.findings import Cell, record, table
+from winsome.audit.findings import share as rate
+from winsome.audit.judge_probes import EDITS, nulls
+from winsome.audit.people import Pair, People
+from winsome.errors import BadInput
+from winsome.judges import dialogue
+from winsome.judges.templates import Template
+from winsome.ledger import formats
+from winsome.ledger.store import Ledger
+from winsome.matchmaking.budget import Budget
+from winsome.matchmaking.door import Door
+from winsome.matchmaking.loops import finish
+from winsome.matchmaking.preflight import Estimate
+from winsome.matchmaking.session import Session
+from winsome.protocols import Judge
+from winsome.records import Message, Prompt, Response, Text, digest
+from winsome.standings.intervals import clustered_mean, score_interval
+
+HONEST = "honest pair"
+REPHRASED = "request rephrased"
+PARAPHRASE = "Please help with the following request.\n\n{0}\n\nThank you."
+
+
+def audit_judge(
+    judge: str,
+    *,
+    answers: Sequence[str | Path],
+    limit: int = 60,
+    template: Template | None = None,
+    budget: str | None = None,
+    concurrency: int = 64,
+    rpm: int | None = None,
+    tpm: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+    seed: int = 0,
+    ledger: str | Path | None = None,
+    quiet: bool = False,
+    confirm: Callable[[Estimate], bool] | None = None,
+) -> dict[str, Any]:
+    """The audit of `judge` on the prompts that two or three files of honest answers share, both orders asked.
+
+    limit: prompts, taken by the seed. template: the prompt that the structured attack is derived from; None for the judge's own,
+    where it has one. Verdicts are kept in the ledger and not asked again. Raises BadInput where the files share no prompt.
+    """
+    contenders = [_answers(path) for path in answers]
+    if len(contenders) < 2:
+        raise BadInput("a judge is audited on two files of honest answers, or three; add --answers A B")
+    shared = [
+        key for key in contenders[0] if all(key in other and other[key][1].strip() for other in contenders)
+    ]
+    if not shared:
+        raise BadInput(f"{answers[0]} and {answers[1]} share no prompt; give answers to the same prompts")
+    draw = np.random.default_rng(seed)
+    chosen = sorted(draw.permutation(len(shared))[:limit].tolist())
+    prompts = [contenders[0][shared[k]][0] for k in chosen]
+    texts = [[other[shared[k]][1] for k in chosen] for other in contenders]
+    with Ledger.open(ledger) as store:
+        door = Door(store, Budget.of(budget), concurrency, rpm, tpm)
+        session = Session(door, seed, Path(".winsome"), engine)
+
+        async def work() -> tuple[Judge, People, Asked]:
+            try:
+                opened = session.open(judge, Judge)
+                own = template or getattr(opened, "template", None)
+                people = _planned(prompts, texts, own)
+                asked = await ask_pairs(
+                    session, opened, people, orders=2 if opened.ordered else 1, allow_degenerate=True, quiet=quiet, confirm=confirm
+                )  # fmt: skip
+                return opened, people, asked
+            finally:
+                await session.close()
+
+        opened, people, asked = finish(work(), lambda: door.stop("interrupted"))
+    return judge_record(opened.name, opened.ordered, people, asked)
+
+
+def judge_record(judge: str, ordered: bool, people: People, asked: Asked) -> dict[str, Any]:
+    """The audit's JSON of verdicts on the probes; a pair's id is its probe and its prompt's number."""
+    probe = [pair.id.partition("/")[0] for pair in people.pairs]
+    item = [pair.id.partition("/")[2] for pair in people.pairs]
+    share = _shares(asked, len(people.pairs)).tolist()
+    by = {
+        name: {item[k]: share[k] for k in range(len(probe)) if probe[k] == name}
+        for name in dict.fromkeys(probe)
+    }
+    control = by["control"]
+    noise = float(np.mean([abs(v - 0.5) >= 0.25 for v in control.values() if v == v])) if control else 0.0
+    alarms: list[str] = []
+    rows: list[list[Cell]] = []
+    honest = _figure([v for v in by[HONEST].values() if v == v])
+    for name, found in by.items():
+        if name in (HONEST, REPHRASED, "second pair", "third pair"):
+            continue
+        values = [v for v in found.values() if v == v]
+        figure = _figure(values)
+        moved = rate(sum(abs(v - 0.5) >= 0.25 for v in values), len(values))
+        null = name not in EDITS
+        bad = figure["low"] is not None and (
+            figure["high"] > honest["low"] and figure["low"] > 25.0
+            if null
+            else name != "control" and figure["low"] > 50.0
+        )
+        rows.append(
+            [
+                name,
+                "no content" if null else "same content",
+                figure,
+                None if null else moved,
+                "yes" if bad else "no",
+            ]
+        )
+        if bad:
+            alarms.append(
+                f"{name}: wins {figure['estimate']:.0f}% ({figure['low']:.0f} to {figure['high']:.0f}) against the honest answer"
+                + (" although it says nothing" if null else " itself")
+            )
+    tables = [
+        table(
+            "Attacks and edits against the honest answer, both seats",
+            ["probe", "what it is", "wins, per cent", "verdicts it turns", "alarm"],
+            rows,
+            [
+                "50 is no effect for an edit; an answer without content should win next to nothing. Intervals are over prompts.",
+                f"The control is an edit that no reader sees: it turns {100 * noise:.1f}% of the verdicts, which is the rate of false alarms "
+                "of the column before. The honest pair is won by its first answer at "
+                f"{honest['estimate']:.1f}% ({honest['low']:.1f} to {honest['high']:.1f}).",
+            ],
+        )
+    ]
+    tables.append(_consistency(by, asked, people, ordered, alarms))
+    unread = {
+        name: count for name, count in _outcomes(asked).items() if name in ("unparsed", "void", "not asked")
+    }
+    if unread:
+        tables.append(
+            table("Verdicts that are in no figure", ["outcome", "asks"], [[k, v] for k, v in unread.items()])
+        )
+        alarms += [f"{count:,} asks ended {name} and are in no figure" for name, count in unread.items()]
+    claim = f"{judge}: {len(by[HONEST]):,} prompts, " + (
+        f"{len(alarms)} alarm{'s' * (len(alarms) != 1)}" if alarms else "no alarm"
+    )
+    missing = ["self-preference: needs people's votes beside the judge's (winsome card)"]
+    return record("judge", judge, claim, alarms, tables, missing=missing)
+
+
+def _planned(prompts: Sequence[Prompt], texts: Sequence[Sequence[str]], template: Template | None) -> People:
+    pairs: list[Pair] = []
+
+    def add(probe: str, k: int, prompt: Prompt, first: str, second: str) -> None:
+        pairs.append(
+            Pair(prompt, (_said(prompt, first, "first"), _said(prompt, second, "second")), f"{probe}/{k}")
+        )
+
+    for k, prompt in enumerate(prompts):
+        first, second = texts[0][k], texts[1][k]
+        add(HONEST, k, prompt, first, second)
+        wording = PARAPHRASE.replace("{0}", dialogue.question(prompt))
+        add(REPHRASED, k, replace(prompt, messages=(Message("user", (Text(wording),)),)), first, second)
+        for name, edit in EDITS.items():
+            add(name, k, prompt, edit(first), first)
+        for name, text in nulls(template).items():
+            add(name, k, prompt, text, first)
+        if len(texts) > 2:
+            add("second pair", k, prompt, second, texts[2][k])
+            add("third pair", k, prompt, texts[2][k], first)
+    return People("audit", tuple(pairs), np.empty(0, np.int32), np.empty(0), ())
+
+
+def _said(prompt: Prompt, text: str, who: str) -> Response:
+    key = digest(["audit", prompt.id, text])
+    return Response(prompt.id, who, key, messages=(Message("assistant", (Text(text),)),), provenance="edited")
+
+
+def _answers(path: str | Path) -> dict[str, tuple[Prompt, str]]:
+    found: dict[str, tuple[Prompt, str]] = {}
+    for answer in formats.answers(path):
+        if answer.prompt is None:
+            raise BadInput(f"{path}: record {answer.record} has no prompt; give answers with their prompts")
+        if answer.turns and len(answer.turns) == 1 and not answer.prompt.follow_ups:
+            found.setdefault(answer.prompt.id, (answer.prompt, answer.turns[0]))
+    return found
+
+
+def _shares(asked: Asked, pairs: int) -> np.ndarray:
+    """The first answer's mean share over the orders [pairs]; NaN where an order has no verdict."""
+    total, count, holes = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs, bool)
+    for position, share in asked.asks.select("position", "share").iter_rows():
+        if share is None:
+            holes[position] = True
+        else:
+            total[position] += share
+            count[position] += 1
+    return np.where(holes | (count == 0), np.nan, total / np.maximum(count, 1))
+
+
+def _figure(values: Sequence[float]) -> dict[str, Any]:
+    if not values:
+        return {"estimate": None, "low": None, "high": None, "n": 0}
+    n = len(values)
+    mean = clustered_mean(np.array(values), np.ones(n), np.arange(n, dtype=np.int32))
+    low, high = score_interval(mean)
+    return {"estimate": 100 * mean.mean, "low": 100 * low, "high": 100 * high, "n": n}
+
+
+def _consistency(
+    by: dict[str, dict[str, float]], asked: Asked, people: People, ordered: bool, alarms: list[str]
+) -> dict[str, Any]:
+    rows: list[list[Cell]] = []
+    if ordered:
+        first: list[float] = []
+        for position, seat, share in asked.asks.select("position", "seat_a", "share").iter_rows():
+            if share is not None and people.pairs[position].id.startswith(HONEST):
+                first.append(share if seat == 0 else 1.0 - share)
+        seat = _figure(first)
+        rows.append(["the first seat wins", seat, "50"])
+        if seat["low"] is not None and not seat["low"] <= 50.0 <= seat["high"]:
+            alarms.append(f"position: the first seat wins {seat['estimate']:.0f}% of honest pairs")
+    both = [
+        (by[HONEST][k], by[REPHRASED][k])
+        for k in by[HONEST]
+        if by[HONEST][k] == by[HONEST][k] and by[REPHRASED][k] == by[REPHRASED][k]
+    ]
+    rows.append(["same winner when the request is rephrased", rate(sum((a > 0.5) - (a < 0.5) == (b > 0.5) - (b < 0.5) for a, b in both), len(both)), "100"])  # fmt: skip
+    if "second pair" in by:
+        trios = [(by[HONEST][k], by["second pair"][k], by["third pair"][k]) for k in by[HONEST]]
+        strict = [t for t in trios if all(v == v and v != 0.5 for v in t)]
+        cyclic = sum(len({v > 0.5 for v in t}) == 1 for t in strict)
+        rows.append(["three answers are in a circle", rate(cyclic, len(strict)), "0 (25 by chance)"])
+    return table("Consistency", ["figure", "per cent", "ideal"], rows)
+
+
+def _outcomes(asked: Asked) -> dict[str, int]:
+    counts = asked.asks["outcome"].value_counts()
+    return dict(zip(counts["outcome"].to_list(), counts["count"].to_list(), strict=True))

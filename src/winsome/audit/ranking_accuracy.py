@@ -1,0 +1,237 @@
+"""Ranking accuracy of a preference-trained model beside its reference and the best that training could reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from winsome.audit.findings import Cell, record, table
+from winsome.errors import BadInput
+from winsome.ledger.formats.reading import Row, read
+from winsome.models.forward import token_logprobs
+from winsome.models.render import answer_ids, prompt_ids, template_digest
+from winsome.models.weights import LocalModel, load
+from winsome.records import Message, Prompt, Text
+from winsome.standings.columns import Floats
+from winsome.standings.intervals import clustered_mean, score_interval
+from winsome.standings.ranking_accuracy import (
+    difficulty,
+    four_groups,
+    idealised,
+    posterior_log_odds,
+    ranked_right,
+)
+
+DRAWS = 200
+
+
+def audit_ranking(
+    model: str,
+    reference: str,
+    *,
+    pairs: str | Path,
+    betas: Sequence[float] = (0.01, 0.1, 1.0),
+    limit: int | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """The audit of `model` on pairs of prompt, chosen and rejected, beside the `reference` it was trained from.
+
+    Log-probabilities are sums over an answer's tokens, end of turn included, the prompt left out. Columns votes and wins (of the
+    chosen answer, ties a half) give the idealised accuracy its posterior; without them it is not reported, for it would be 100%.
+    Raises BadInput for a broken file and for models whose prompts or tokens differ.
+    """
+    if not betas or any(not beta > 0 for beta in betas):
+        raise BadInput(f"beta {list(betas)}: give numbers above 0")
+    rows = _rows(pairs, limit)
+    trained, base = load(model), load(reference)
+    prompts = [Prompt((Message("user", (Text(row["prompt"]),)),)) for row in rows]
+    _check_alike(trained, base, [*(row["chosen"] for row in rows[:20])], prompts[:20])
+    after, lengths, dropped = _sums(trained, prompts, rows)
+    before, _, _ = _sums(base, prompts, rows)
+    kept = ~np.isnan(after).any(1) & ~np.isnan(before).any(1)
+    votes = _votes(pairs, rows)
+    return ranking_record(
+        f"{model} after {reference} on {Path(pairs).name}",
+        after[kept],
+        before[kept],
+        lengths[kept],
+        [rows[k]["prompt"] for k in np.flatnonzero(kept).tolist()],
+        None if votes is None else votes[kept],
+        betas,
+        dropped,
+        seed,
+    )
+
+
+def ranking_record(
+    subject: str,
+    after: Floats,
+    before: Floats,
+    lengths: Floats,
+    prompts: Sequence[str],
+    votes: Floats | None,
+    betas: Sequence[float],
+    dropped: int = 0,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """The audit's JSON. after, before, lengths [pairs, 2]: log-probability sums and tokens of chosen and rejected;
+    votes [pairs, 2]: wins of the chosen and votes in all. Intervals are over prompts.
+    """
+    if not len(after):
+        raise BadInput(f"{subject}: no pair is left; every answer was empty or did not fit the context")
+    codes = np.unique(np.array(prompts), return_inverse=True)[1].astype(np.int32)
+    right, was = ranked_right(*after.T), ranked_right(*before.T)
+    gap = before[:, 0] - before[:, 1]
+    ties = int((after[:, 0] == after[:, 1]).sum())
+    rows: list[list[Cell]] = [
+        ["ranking accuracy R (sums)", _figure(right, codes), "50"],
+        ["R by token (means)", _figure(ranked_right(*(after / lengths).T), codes), "50"],
+        ["R of the reference", _figure(was, codes), "50"],
+        ["implicit reward above 0 (not R)", _figure(ranked_right(after[:, 0] - before[:, 0], after[:, 1] - before[:, 1]), codes), "50"],
+    ]  # fmt: skip
+    tables = []
+    if votes is not None:
+        odds = posterior_log_odds(votes[:, 0], votes[:, 1], DRAWS, seed)
+        for beta in betas:
+            best = np.array(
+                [_resampled(idealised(gap, drawn, beta), codes, seed + k) for k, drawn in enumerate(odds)]
+            )
+            less = np.array(
+                [
+                    _resampled(idealised(gap, drawn, beta) - right, codes, seed + k)
+                    for k, drawn in enumerate(odds)
+                ]
+            )
+            rows.append([f"idealised R* at beta {beta:g}", _posterior(best), "100"])
+            rows.append([f"  gap R* - R at beta {beta:g}", _posterior(less), "0"])
+    groups = four_groups(was, right)
+    tables.append(
+        table(
+            "Ranking accuracy, per cent",
+            ["figure", "value", "of chance or ideal"],
+            rows,
+            [
+                f"{len(after):,} pairs of {len(set(prompts)):,} prompts; {ties} ties count a half; {dropped} pairs left out "
+                "(empty, equal, or longer than the context). Intervals are over prompts.",
+                "Sums favour the shorter answer, means do not: both are given. The implicit reward says that training moved a pair "
+                "the right way, not that it is ranked right.",
+            ],
+        )
+    )
+    tables.append(
+        table(
+            "Before and after",
+            ["pairs", "count", "per cent"],
+            [[name, n, 100.0 * n / len(after)] for name, n in groups.items()],
+        )
+    )
+    hard: list[list[Cell]] = []
+    for beta in betas:
+        needed = difficulty(gap, beta)
+        hard.append([f"beta {beta:g}", *(float(np.quantile(needed, q)) for q in (0.1, 0.5, 0.9)), 100.0 * float((needed >= 0.5).mean()), 100.0 * float((needed >= 0.1).mean())])  # fmt: skip
+    tables.append(
+        table(
+            "The loss at which a pair is ranked right",
+            ["", "a tenth below", "median", "a tenth above", "right at loss 0.5", "right at loss 0.1"],
+            hard,
+            [
+                "A pair is ranked right exactly where its DPO loss is at most -log sigmoid(beta c), c the reference's error; a batch that "
+                "looks converged at 0.5 has turned only the share of the pairs given here, per cent."
+            ],
+        )
+    )
+    estimate = _figure(right, codes)
+    claim = f"ranks {estimate['estimate']:.1f}% of {len(after):,} pairs right ({estimate['low']:.1f} to {estimate['high']:.1f}); its reference {100 * was.mean():.1f}%"  # fmt: skip
+    missing = (
+        []
+        if votes is not None
+        else ["no columns votes and wins: the idealised accuracy needs several votes a pair"]
+    )
+    return record("ranking", subject, claim, [], tables, groups=groups, missing=missing)
+
+
+def _rows(path: str | Path, limit: int | None) -> list[Row]:
+    rows = list(read(path).rows)[:limit]
+    for number, row in enumerate(rows, 1):
+        for field in ("prompt", "chosen", "rejected"):
+            if not isinstance(row.get(field), str):
+                raise BadInput(
+                    f"{path}: record {number} has no text {field}; give prompt, chosen and rejected"
+                )
+    if not rows:
+        raise BadInput(f"{path}: holds no pair; give prompt, chosen and rejected")
+    return rows
+
+
+def _votes(path: str | Path, rows: Sequence[Row]) -> Floats | None:
+    if not all("votes" in row and "wins" in row for row in rows):
+        return None
+    found = np.array([[float(row["wins"]), float(row["votes"])] for row in rows])
+    bad = np.flatnonzero((found[:, 1] <= 0) | (found[:, 0] < 0) | (found[:, 0] > found[:, 1]))
+    if len(bad):
+        raise BadInput(
+            f"{path}: record {bad[0] + 1} has wins outside 0 to votes, or no votes; mend or drop it"
+        )
+    return found
+
+
+def _check_alike(
+    first: LocalModel, second: LocalModel, texts: Sequence[str], prompts: Sequence[Prompt]
+) -> None:
+    if template_digest(first) != template_digest(second):
+        raise BadInput(
+            f"{first.name} and {second.name} have different chat templates; give the model's own reference"
+        )
+    for text, prompt in zip(texts, prompts, strict=True):
+        if answer_ids(first, text) != answer_ids(second, text) or prompt_ids(first, prompt) != prompt_ids(
+            second, prompt
+        ):
+            raise BadInput(
+                f"{first.name} and {second.name} have different tokenizers; give the model's own reference"
+            )
+
+
+def _sums(model: LocalModel, prompts: Sequence[Prompt], rows: Sequence[Row]) -> tuple[Floats, Floats, int]:
+    """Sums and lengths [pairs, 2], NaN for pairs that are left out, and how many those are."""
+    found, lengths = np.full((len(rows), 2), np.nan), np.ones((len(rows), 2))
+    dropped = 0
+    for k, (prompt, row) in enumerate(zip(prompts, rows, strict=True)):
+        asked = prompt_ids(model, prompt)
+        answers = [answer_ids(model, row[side]) for side in ("chosen", "rejected")]
+        long = max(map(len, answers)) + len(asked) > model.context
+        if (
+            long
+            or row["chosen"] == row["rejected"]
+            or not row["chosen"].strip()
+            or not row["rejected"].strip()
+        ):
+            dropped += 1
+            continue
+        with model.lock:
+            values = token_logprobs(model, [asked, asked], answers)
+        found[k] = [float(one.sum()) for one in values]
+        lengths[k] = [len(one) for one in answers]
+    return found, lengths, dropped
+
+
+def _figure(values: Floats, codes: NDArray[np.int32]) -> dict[str, Any]:
+    mean = clustered_mean(values, np.ones(len(values)), codes)
+    low, high = score_interval(mean)
+    return {"estimate": 100 * mean.mean, "low": 100 * low, "high": 100 * high, "n": mean.n}
+
+
+def _resampled(values: Floats, codes: NDArray[np.int32], seed: int) -> tuple[float, float]:
+    """The mean, and the mean over prompts drawn anew."""
+    draw = np.random.default_rng(seed)
+    number = int(codes.max()) + 1
+    weight = np.bincount(draw.integers(number, size=number), minlength=number)[codes]
+    return float(values.mean()), float((values * weight).sum() / max(weight.sum(), 1))
+
+
+def _posterior(draws: Floats) -> dict[str, Any]:
+    low, high = np.quantile(draws[:, 1], [0.025, 0.975])
+    return {"estimate": 100 * float(draws[:, 0].mean()), "low": 100 * float(low), "high": 100 * float(high), "n": len(draws)}  # fmt: skip
