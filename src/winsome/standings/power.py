@@ -78,8 +78,8 @@ def plan(
         prompts = max(3, needed)
         quantile = t_quantile(prompts - 1, adjusted)
     if pilot is None:
-        # Wins come in whole numbers: half a win more keeps the promise between the steps.
-        prompts += math.ceil(0.5 / gap)
+        # Wins come in whole numbers: a step of one more keeps the promise between them.
+        prompts += math.ceil(1.0 / gap)
     return Plan(prompts, prompts * per_prompt, per_prompt, detect, power, level, variance)
 
 
