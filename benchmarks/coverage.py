@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.coverage_cells import COLUMNS, Cell, cells
+from benchmarks.coverage_cells import Cell, cells
 from benchmarks.coverage_page import page
+from benchmarks.coverage_runs import COLUMNS
 
 BATCH = 500
 OUT = Path("docs/results/coverage.json")

@@ -39,9 +39,9 @@ def shares(rng: np.random.Generator, law: Share, p: Floats, n: int) -> Floats:
 
 
 def cluster_sizes(rng: np.random.Generator, law: str, clusters: int) -> Ints:
-    """Rows of each cluster: "1 to 50, one at 20%" (uniform, the first grown to a fifth of the rows) or "4 each"."""
-    if law == "4 each":
-        return np.full(clusters, 4, np.int32)
+    """Rows of each cluster: "1 to 50, one at 20%" (uniform, the first grown to a fifth of the rows) or "K each"."""
+    if law.endswith(" each"):
+        return np.full(clusters, int(law.removesuffix(" each")), np.int32)
     sizes = rng.integers(1, 51, clusters).astype(np.int32)
     sizes[0] = max(1, round(float(sizes[1:].sum()) / 4.0))
     return sizes
@@ -65,10 +65,10 @@ def paired(rng: np.random.Generator, law: Share, p: Floats, n: int) -> Floats:
     return np.where(u < mean - tied / 2.0, 1.0, np.where(u < mean + tied / 2.0, 0.5, 0.0))
 
 
-def pair_of_contenders(share: Floats) -> Battles:
-    """Battles of contenders x and y against base on the same prompts; share: [2, n]."""
+def pair_of_contenders(share: Floats, prompt: Ints | None = None) -> Battles:
+    """Battles of contenders x and y against base on the same prompts; share: [2, n], prompt: [n], None for one a row."""
     n = share.shape[1]
-    prompts = [str(k) for k in range(n)]
+    each = np.arange(n, dtype=np.int32) if prompt is None else prompt
     flat = share.ravel()
     return Battles(
         names=("x", "y", "base"),
@@ -77,16 +77,38 @@ def pair_of_contenders(share: Floats) -> Battles:
         share=flat,
         outcome=outcome_of(flat),
         weight=np.ones(2 * n),
-        cluster=Codes(np.tile(np.arange(n, dtype=np.int32), 2), prompts),
+        cluster=Codes(np.tile(each, 2), [str(k) for k in range(int(each.max()) + 1)]),
     )
 
 
-def with_lengths(rng: np.random.Generator, p: float, n: int, graded: bool) -> Battles:
-    """Battles of x against base whose log odds are logit(p) + effect tanh(length difference), effect normal."""
+def clustered_pairs(rng: np.random.Generator, p: Floats, sizes: Ints, correlation: float) -> Battles:
+    """Battles of x and y against base, as many rows a prompt each as `sizes`; p: the two true win rates.
+
+    Normal scores correlate by `correlation` within a prompt, whoever answers.
+    """
+    prompt = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    rows = len(prompt)
+    common = rng.normal(size=len(sizes))[prompt]
+    own = rng.normal(size=(2, rows))
+    u = ndtr(np.sqrt(correlation) * common + np.sqrt(1.0 - correlation) * own)
+    return pair_of_contenders((u < p[:, None]).astype(np.float64), prompt)
+
+
+def with_lengths(
+    rng: np.random.Generator, p: float, sizes: Ints, graded: bool, correlation: float = 0.0
+) -> Battles:
+    """Battles of x against base whose log odds are logit(p) + effect tanh(length difference), effect normal.
+
+    sizes: rows of each prompt; normal scores of its wins correlate by `correlation`. Graded shares are independent.
+    """
+    prompt = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    n = len(prompt)
     lengths = rng.normal(300.0, 100.0, (n, 2)) + rng.normal(0.0, 40.0) * np.array([1.0, 0.0])
     gap = lengths[:, 0] - lengths[:, 1]
     chance = expit(np.log(p / (1.0 - p)) + rng.normal() * np.tanh(gap / gap.std(ddof=1)))
-    share = rng.beta(2.0 * chance, 2.0 * (1.0 - chance)) if graded else (rng.random(n) < chance).astype(float)
+    common = rng.normal(size=len(sizes))[prompt]
+    u = ndtr(np.sqrt(correlation) * common + np.sqrt(1.0 - correlation) * rng.normal(size=n))
+    share = rng.beta(2.0 * chance, 2.0 * (1.0 - chance)) if graded else (u < chance).astype(np.float64)
     return Battles(
         names=("x", "base"),
         a=np.zeros(n, np.int32),
@@ -94,7 +116,7 @@ def with_lengths(rng: np.random.Generator, p: float, n: int, graded: bool) -> Ba
         share=share,
         outcome=outcome_of(share),
         weight=np.ones(n),
-        cluster=Codes(np.arange(n, dtype=np.int32), [str(k) for k in range(n)]),
+        cluster=Codes(prompt, [str(k) for k in range(len(sizes))]),
         covariates={"length": lengths},
     )
 
@@ -107,18 +129,16 @@ def chances(rng: np.random.Generator, contenders: int, circular: float) -> Float
     return expit(odds)
 
 
-def arena(
-    rng: np.random.Generator, chance: Floats, rows: int, per_prompt: int, tied: float, spread: float
-) -> Battles:
-    """Battles of random pairs, `per_prompt` rows a prompt; on a prompt each contender moves by `spread` x normal.
+def arena(rng: np.random.Generator, chance: Floats, sizes: Ints, tied: float, spread: float) -> Battles:
+    """Battles of random pairs, as many rows a prompt as `sizes`; on a prompt each contender moves by `spread` x normal.
 
     A share `tied` of the rows are ties. The moves work on normal scores; `expected` knows the mean that they leave.
     """
-    size = len(chance)
+    size, prompt = len(chance), np.repeat(np.arange(len(sizes)), sizes)
+    rows = len(prompt)
     a = rng.integers(0, size, rows)
     b = (a + rng.integers(1, size, rows)) % size
-    prompt = np.arange(rows) // per_prompt
-    effects = spread * rng.normal(size=(int(prompt[-1]) + 1, size))
+    effects = spread * rng.normal(size=(len(sizes), size))
     score = ndtri(chance[a, b]) + effects[prompt, a] - effects[prompt, b]
     won = ndtr(score)
     u, draw = rng.random(rows), rng.random(rows)
@@ -130,7 +150,7 @@ def arena(
         share=share,
         outcome=outcome_of(share),
         weight=np.ones(rows),
-        cluster=Codes(prompt.astype(np.int32), [str(k) for k in range(int(prompt[-1]) + 1)]),
+        cluster=Codes(prompt.astype(np.int32), [str(k) for k in range(len(sizes))]),
     )
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from benchmarks import coverage_laws as laws
 from benchmarks.coverage import advanced
-from benchmarks.coverage_cells import COLUMNS, always_inside, binomial, cells
+from benchmarks.coverage_cells import cells
 from benchmarks.coverage_page import page
+from benchmarks.coverage_runs import COLUMNS, always_inside, binomial
 from winsome.standings import confidence_sequence
 from winsome.standings.intervals import clustered_mean, score_interval
 
@@ -89,7 +90,7 @@ def test_expected_strengths_are_those_of_many_battles() -> None:
 
     rng = np.random.default_rng(2)
     chance = laws.chances(rng, 4, 1.0)
-    rows = bradley_terry(laws.arena(rng, chance, 200_000, 2, 0.2, 0.7), cluster="none")
+    rows = bradley_terry(laws.arena(rng, chance, np.full(100_000, 2, np.int32), 0.2, 0.7), cluster="none")
     truth = 1000 + ARENA * laws.expected(chance, 0.2, 0.7)
     for code, value in enumerate(truth):
         assert rows.row(f"m{code}").estimate == pytest.approx(
