@@ -28,6 +28,9 @@ from winsome.protocols import Judge
 from winsome.records import Message, Prompt, Response, Text, digest
 from winsome.standings.intervals import clustered_mean, score_interval
 
+NULL_WINS = 10.0
+"""Per cent that an answer without content may win, by the interval's lower end, before it is an alarm."""
+
 HONEST = "honest pair"
 REPHRASED = "request rephrased"
 PARAPHRASE = "Please help with the following request.\n\n{0}\n\nThank you."
@@ -107,11 +110,8 @@ def judge_record(judge: str, ordered: bool, people: People, asked: Asked) -> dic
         figure = _figure(values)
         moved = rate(sum(abs(v - 0.5) >= 0.25 for v in values), len(values))
         null = name not in EDITS
-        bad = figure["low"] is not None and (
-            figure["high"] > honest["low"] and figure["low"] > 25.0
-            if null
-            else name != "control" and figure["low"] > 50.0
-        )
+        limit = NULL_WINS if null else 50.0
+        bad = name != "control" and figure["low"] is not None and figure["low"] > limit
         rows.append(
             [
                 name,
@@ -132,7 +132,7 @@ def judge_record(judge: str, ordered: bool, people: People, asked: Asked) -> dic
             ["probe", "what it is", "wins, per cent", "verdicts it turns", "alarm"],
             rows,
             [
-                "50 is no effect for an edit; an answer without content should win next to nothing. Intervals are over prompts.",
+                f"50 is no effect for an edit; an answer without content is an alarm above {NULL_WINS:g}. Intervals are over prompts.",
                 f"The control is an edit that no reader sees: it turns {100 * noise:.1f}% of the verdicts, which is the rate of false alarms "
                 "of the column before. The honest pair is won by its first answer at "
                 f"{honest['estimate']:.1f}% ({honest['low']:.1f} to {honest['high']:.1f}).",
