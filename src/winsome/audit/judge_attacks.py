@@ -196,7 +196,9 @@ def _answers(path: str | Path) -> dict[str, tuple[Prompt, str]]:
 def _shares(asked: Asked, pairs: int) -> np.ndarray:
     """The first answer's mean share over the orders [pairs]; NaN where an order has no verdict."""
     total, count, holes = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs, bool)
-    for position, share in asked.asks.select("position", "share").iter_rows():
+    orders = asked.asks.height // pairs
+    for row, share in asked.asks.select("position", "share").iter_rows():
+        position = row // orders  # the plan's order: the asks of a pair stand together
         if share is None:
             holes[position] = True
         else:
@@ -220,8 +222,9 @@ def _consistency(
     rows: list[list[Cell]] = []
     if ordered:
         first: list[float] = []
-        for position, seat, share in asked.asks.select("position", "seat_a", "share").iter_rows():
-            if share is not None and people.pairs[position].id.startswith(HONEST):
+        orders = asked.asks.height // len(people.pairs)
+        for row, seat, share in asked.asks.select("position", "seat_a", "share").iter_rows():
+            if share is not None and people.pairs[row // orders].id.startswith(HONEST):
                 first.append(share if seat == 0 else 1.0 - share)
         seat = _figure(first)
         rows.append(["the first seat wins", seat, "50"])
