@@ -105,7 +105,6 @@ def test_ids_change_with_every_setting_that_changes_results():
         ("world:labels#oracle?manner=rude", Contender, "rude"),
         ("world:labels#scorer?sd=-1", Scorer, "sd=-1"),
         ("world:language#translator?to=7", Contender, "to=7"),
-        ("world:labels?seed=5#base?size=1M", Contender, "make_bases"),
         ("world:labels#base?size=7B", Contender, "7B"),
         ("world:labels#oracle", Scorer, "not a scorer"),
     ],

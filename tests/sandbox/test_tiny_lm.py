@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from itertools import islice
 from random import Random
 
 import orjson
@@ -16,6 +17,7 @@ from winsome.protocols import Contender
 from winsome.records import Sampling
 from winsome.sandbox.card import add_measures, measured, world_card
 from winsome.sandbox.demonstrations import demonstrations
+from winsome.sandbox.gold import gold
 from winsome.sandbox.knobs import PRESETS
 from winsome.sandbox.lexicon import words
 from winsome.sandbox.make_bases import (
@@ -53,7 +55,7 @@ def test_demonstrations_are_written_as_the_chat_template_writes_them():
     world = World.of("attribute")
     tok = tokenizer(world, CONTEXT)
     for (prompt, answer), (ids, labels) in zip(
-        demonstrations(world), demonstration_examples(world, tok), strict=False
+        demonstrations(world, 0.3), demonstration_examples(world, tok, 0.3), strict=False
     ):
         turns = [{"role": "system", "content": prompt.system}]
         turns += [{"role": m.role, "content": m.text} for m in prompt.messages]
@@ -66,6 +68,16 @@ def test_demonstrations_are_written_as_the_chat_template_writes_them():
         assert labels == [IGNORED] * len(asked) + learnt
         if Random(prompt.id).random() < 0.02:
             break
+
+
+def test_a_share_of_demonstrations_errs_and_the_others_are_right():
+    world = World.of("instruction")
+    right = list(islice(demonstrations(world), 2000))
+    given = list(islice(demonstrations(world, 0.4), 2000))
+    wrong = [not gold(world, prompt, answer).correct for prompt, answer in given]
+    assert all(gold(world, prompt, answer).correct for prompt, answer in right)
+    assert abs(sum(wrong) / 2000 - 0.4) < 3 * (0.4 * 0.6 / 2000) ** 0.5 + 0.02  # some answers have no room for a fault
+    assert all(bad or one == other for one, other, bad in zip(given, right, wrong, strict=True))
 
 
 def test_padding_never_changes_the_loss():

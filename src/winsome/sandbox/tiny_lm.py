@@ -11,6 +11,8 @@ from winsome.models.fetch import cache_folder
 from winsome.sandbox.worlds import World
 
 Size = Literal["0.2M", "1M", "3M"]
+VERSION = 2
+"""Of how bases are trained: raised when the same world and recipe would give other weights, or the recipes change."""
 CONTEXT = 256
 LONGEST_ANSWER = 48
 """Tokens that an answer of a base may have: more than any right answer of the presets needs."""
@@ -79,17 +81,18 @@ def made(world: World, size: str) -> Path | None:
     """The folder of a base that is there already."""
     for place in (WEIGHTS / f"{world.preset}-{size}", cached(world, size)):
         card = place / "card.json"
-        if card.is_file() and _made_for(card) == world.base_id:
+        if card.is_file() and _made_for(card) == (world.base_id, VERSION):
             return place
     return None
 
 
 def cached(world: World, size: str) -> Path:
     """Where a base is kept that this machine made."""
-    return cache_folder() / "worlds" / f"{world.preset}-{world.base_id[:12]}-{size}"
+    return cache_folder() / "worlds" / f"{world.preset}-{world.base_id[:12]}-v{VERSION}-{size}"
 
 
-def _made_for(card: Path) -> str:
+def _made_for(card: Path) -> tuple[str, int]:
     import orjson
 
-    return str(orjson.loads(card.read_bytes()).get("base_id", ""))
+    held = orjson.loads(card.read_bytes())
+    return str(held.get("base_id", "")), int(held.get("recipe", {}).get("version", 0))
