@@ -76,7 +76,9 @@ def test_a_share_of_demonstrations_errs_and_the_others_are_right():
     given = list(islice(demonstrations(world, 0.4), 2000))
     wrong = [not gold(world, prompt, answer).correct for prompt, answer in given]
     assert all(gold(world, prompt, answer).correct for prompt, answer in right)
-    assert abs(sum(wrong) / 2000 - 0.4) < 3 * (0.4 * 0.6 / 2000) ** 0.5 + 0.02  # some answers have no room for a fault
+    assert (
+        abs(sum(wrong) / 2000 - 0.4) < 3 * (0.4 * 0.6 / 2000) ** 0.5 + 0.02
+    )  # some answers have no room for a fault
     assert all(bad or one == other for one, other, bad in zip(given, right, wrong, strict=True))
 
 
