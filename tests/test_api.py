@@ -18,7 +18,7 @@ from winsome.errors import BadInput
 SURFACE = [
     "BadInput", "Comparison", "Fatal", "Generated", "Ledger", "Message", "Prompt", "Response", "Sampling",
     "Standings", "Suite", "Unsupported", "Verdict", "WinsomeError", "__version__", "card", "compare", "designs", "difference", "generate", "judge",
-    "open", "rank", "standings", "write_report",
+    "open", "rank", "run", "standings", "write_report",
 ]  # fmt: skip
 
 

@@ -34,7 +34,9 @@ EPILOG = (
 
 
 def add(parser: Parser) -> None:
-    kinds = parser.add_subparsers(metavar="OBJECTIVE", required=True, dest="objective", parser_class=Parser)
+    kinds = parser.add_subparsers(
+        metavar="OBJECTIVE", required=True, dest="objective", parser_class=Parser, help="what is lowered"
+    )
     for name, place in sorted(specs.kinds("Objective").items()):
         module, _, attribute = place.partition(":")
         objective = getattr(importlib.import_module(module), attribute)

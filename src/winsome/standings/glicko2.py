@@ -30,9 +30,6 @@ from winsome.standings.table import Row, Standings
 BATTLES_A_PERIOD = 15
 """Battles that a contender has in a period on average; the system is made for 10 to 15 or more."""
 
-MOST_BATTLES = 1e9
-"""A heavier row would leave a rating without any deviation."""
-
 CLOSE = 1e-6
 """At this width of its bracket the logarithm of the squared volatility is found."""
 
@@ -72,10 +69,6 @@ def glicko2(
     if period is not None and period < 1:
         raise BadInput(f"glicko2 with {period} rows a period; give 1 or more")
     size, used = len(battles.names), battles.take(battles.scored)
-    if used.weight.max() > MOST_BATTLES:
-        raise BadInput(
-            f"glicko2: a weight of {used.weight.max():g} counts as that many battles; scale the weights down"
-        )
     rows_a_period = period or math.ceil(BATTLES_A_PERIOD * size / 2)
     skills = Skills(np.full(size, start), np.full(size, deviation), np.full(size, volatility))
     for first in range(0, len(used), rows_a_period):
