@@ -122,20 +122,22 @@ def _twice(weight: Tensor) -> Tensor:
 
 def _layer(layer: Any, fused: bool) -> Layer:
     attention, inner = layer.self_attn, layer.mlp
-    gated = [inner.gate_proj, inner.up_proj]
-    if fused and _plain(gated):
-        both = _joined(gated, fused)
-        widen = lambda x: both(x).chunk(2, 1)  # noqa: E731
-    else:
-        widen = lambda x: (inner.gate_proj(x), inner.up_proj(x))  # noqa: E731
     return Layer(
         _twice(layer.input_layernorm.weight),
         _joined([attention.q_proj, attention.k_proj, attention.v_proj], fused),
         _joined([attention.o_proj], fused),
         _twice(layer.post_attention_layernorm.weight),
-        widen,
+        _widened(inner.gate_proj, inner.up_proj, fused),
         _joined([inner.down_proj], fused),
     )
+
+
+def _widened(gate: Any, up: Any, fused: bool) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """One function for the gate and what it lets through, [n, inner] each."""
+    if fused and _plain([gate, up]):
+        both = _joined([gate, up], fused)
+        return lambda x: both(x).chunk(2, 1)
+    return lambda x: (gate(x), up(x))
 
 
 def _joined(modules: list[Any], fused: bool) -> Linear:
