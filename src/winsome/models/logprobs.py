@@ -66,7 +66,7 @@ def logprobs(
 
     want = want or Want()
     causal = unwrapped(network)
-    trees, members = _trees(causal, sequences)
+    trees, members = trees_of(causal, sequences)
     device = next(causal.parameters()).device
     states: list[Tensor] = []
     answers: list[slice] = [slice(0)] * len(sequences)
@@ -74,7 +74,7 @@ def logprobs(
     targets: list[int] = []
     with torch.autocast(device.type, torch.bfloat16, enabled=compute == "bfloat16"):
         for row in rows(trees, row_tokens):
-            packed, hidden = _forwarded(causal, [tree for _, tree, _ in row], str(device))
+            packed, hidden = forwarded(causal, [tree for _, tree, _ in row], str(device))
             places: list[int] = []
             for (number, tree, branches), trunk, spans in zip(
                 row, packed.trunks, packed.branches, strict=True
@@ -124,7 +124,7 @@ def unwrapped(network: Any) -> Any:
     )
 
 
-def _forwarded(network: Any, trees: Sequence[Tree], device: str) -> tuple[Packed, Tensor]:
+def forwarded(network: Any, trees: Sequence[Tree], device: str) -> tuple[Packed, Tensor]:
     """The trees as a row, and its last hidden states [T, d]."""
     if attend_by_trees(network):
         import torch
@@ -159,7 +159,7 @@ def _in_order(values: Tensor, spans: Sequence[slice]) -> tuple[Tensor, Tensor, T
     return tokens, sums, counts
 
 
-def _trees(network: Any, sequences: Sequences) -> tuple[list[Tree], list[list[int]]]:
+def trees_of(network: Any, sequences: Sequences) -> tuple[list[Tree], list[list[int]]]:
     """One tree a prompt, and the numbers of the sequences that are its branches."""
     if not sequences:
         raise BadInput("no sequences to score; give at least one prompt with its answer")

@@ -10,7 +10,7 @@ from winsome.errors import Fatal
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from winsome.training.task import TextTask
+    from winsome.training.task import Task
 
 WATCHED = 2
 """Updates after which every trainable tensor must have moved: the first matrix of an adapter begins with the second."""
@@ -19,7 +19,7 @@ DRIFT = {"own": 2e-5, "bfloat16": 0.05}
 """Nats a token by which two forward passes of equal weights may differ, by the precision of their products."""
 
 
-def before(task: TextTask, rows: Sequence[int], at_reference: bool, say: Callable[[str], None]) -> None:
+def before(task: Task, rows: Sequence[int], at_reference: bool, say: Callable[[str], None]) -> None:
     """Raises Fatal where two passes differ, or where a policy that is its own reference does not look so."""
     import torch
 
@@ -28,7 +28,7 @@ def before(task: TextTask, rows: Sequence[int], at_reference: bool, say: Callabl
     with torch.no_grad():
         first = task.batch(rows, roles, step_sums, 0.0)
         second = task.batch(rows, roles, step_sums, 0.0)
-    if not torch.equal(first.policy.sums, second.policy.sums):
+    if not torch.equal(task.outputs(first), task.outputs(second)):
         raise Fatal(
             "two passes over one batch differ: dropout is on, or the model draws random numbers; turn it off"
         )

@@ -23,21 +23,21 @@ class Objective:
     name: str
     settings: Mapping[str, Any]
     needs: Needs
-    losses: Callable[[Batch], Losses]
+    losses: Callable[[Any], Losses]
     step_sums: Callable[[Batch], Sums] | None
 
 
-def objective(spec: str | Mapping[str, Any] | specs.Spec) -> Objective:
-    """The objective that a spec such as `dpo?beta=0.05` names.
+def objective(spec: str | Mapping[str, Any] | specs.Spec, role: str = "Objective") -> Objective:
+    """The objective that a spec such as `dpo?beta=0.05` names; `role` RewardObjective: one that a reward model lowers.
 
     Its module has NEEDS, may have `needs(settings)` where settings change them, and `step_sums(batch)`.
 
     Raises BadInput for unknown names, settings and values, and for own code without NEEDS beside it.
     """
     parsed = specs.parse(spec)
-    function = specs.factory_of(parsed, "Objective")
+    function = specs.factory_of(parsed, role)
     if function is None:
-        raise specs.unknown_kind(parsed, "Objective")
+        raise specs.unknown_kind(parsed, role)
     module = importlib.import_module(function.__module__)
     needs = getattr(module, "NEEDS", None)
     if not isinstance(needs, Needs):

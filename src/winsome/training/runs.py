@@ -31,7 +31,7 @@ from winsome.training.start import Start
 from winsome.training.task import TextTask
 from winsome.training.tokens import Tokenised, tokenised, vocabulary_digest
 from winsome.training.trainer import Trainer
-from winsome.training.units import Units, units
+from winsome.training.units import Units, placed, units
 
 VERSION = 1
 LARGE = 20_000_000
@@ -287,7 +287,7 @@ def _check_reloaded(
     from winsome.models.logprobs import logprobs
 
     again = starts.load(Start(str(place), str(place), "", origin.dtype))
-    sequences, _, _ = task.placed(rows, task.objective.needs.roles)
+    sequences, _, _ = placed(task.units, rows, task.objective.needs.roles)
     with torch.no_grad():
         found = logprobs(
             again.network, [task.units.sequences[i] for i in sequences],

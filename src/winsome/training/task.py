@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from winsome.errors import BadInput
 from winsome.models.logprobs import Logprobs, Want
@@ -12,12 +12,35 @@ from winsome.training.batch import Batch, Losses
 from winsome.training.objective import Objective
 from winsome.training.parallel import Ranks
 from winsome.training.references import Stored
-from winsome.training.units import Units
+from winsome.training.units import Units, placed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from winsome.models.logprobs import Sequences
+
 Sums = dict[str, "tuple[Tensor, Tensor]"]
+
+
+class Task(Protocol):
+    """What the trainer steps: units, the losses of some of them, and what of it a checkpoint must hold.
+
+    `run_sums` is the objective's memory over the run.
+    """
+
+    units: Units
+    objective: Objective
+    compute: str
+    run_sums: Sums
+
+    def sums_of_update(self, parts: Sequence[Sequence[int]], mine: int) -> Sums: ...
+    def losses(self, rows: Sequence[int], step_sums: Sums, progress: float) -> Losses: ...
+    def batch(self, rows: Sequence[int], roles: Sequence[str], step_sums: Sums, progress: float) -> Any: ...
+    def judged(self, batch: Any) -> Losses: ...
+    def outputs(self, batch: Any) -> Tensor: ...
+    def at_reference(self, rows: Sequence[int], step_sums: Sums) -> tuple[Losses, Batch] | None: ...
+    def state(self) -> dict[str, list[float]]: ...
+    def load(self, state: Mapping[str, Sequence[float]]) -> None: ...
 
 
 @dataclass
@@ -31,6 +54,8 @@ class TextTask:
     compute: str = "own"
     row_tokens: int = 1024
     run_sums: Sums = field(default_factory=dict)
+    tokens: Mapping[str, Stored] = field(default_factory=dict[str, Stored])
+    critic: Callable[[Sequences], Tensor] | None = None
 
     @property
     def want(self) -> Want:
@@ -76,7 +101,7 @@ class TextTask:
         import torch
 
         units, device = self.units, self.ranks.accelerator.device
-        sequences, places, groups = self.placed(rows, roles)
+        sequences, places, groups = placed(units, rows, roles)
         policy = self.ranks.forward(
             [units.sequences[i] for i in sequences], self.want, self.row_tokens, self.compute
         )
@@ -95,25 +120,13 @@ class TextTask:
             step_sums,
             self.run_sums,
             progress,
+            {name: held.of(sequences, str(device)).tokens for name, held in self.tokens.items()},  # type: ignore[misc]
+            None if self.critic is None else self.critic([units.sequences[i] for i in sequences]),
         )
 
-    def placed(
-        self, rows: Sequence[int], roles: Sequence[str]
-    ) -> tuple[list[int], dict[str, list[int]], list[int] | None]:
-        """The sequences that the units need, the place of each role's among them, and with groups each row's unit."""
-        if self.units.starts is not None:
-            starts = self.units.starts
-            spans = [range(int(starts[row]), int(starts[row + 1])) for row in rows]
-            sequences = [i for span in spans for i in span]
-            groups = [number for number, span in enumerate(spans) for _ in span]
-            return sequences, {"response": list(range(len(sequences)))}, groups
-        sequences: list[int] = []
-        places: dict[str, list[int]] = {role: [] for role in roles}
-        for row in rows:
-            for role in roles:
-                places[role].append(len(sequences))
-                sequences.append(int(self.units.rows[role][row]))
-        return sequences, places, None
+    def outputs(self, batch: Batch) -> Tensor:
+        """What two passes over one batch must agree in: one value a sequence."""
+        return batch.policy.sums
 
     def at_reference(self, rows: Sequence[int], step_sums: Sums) -> tuple[Losses, Batch] | None:
         """The losses of units if the policy were the first reference, with the batch as it is; None without references."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -24,7 +24,7 @@ from winsome.training.parallel import Ranks
 from winsome.training.plan import Plan
 from winsome.training.progress import Progress
 from winsome.training.schedules import factor
-from winsome.training.task import Sums, TextTask
+from winsome.training.task import Sums, Task
 from winsome.training.units import of_update, split
 
 if TYPE_CHECKING:
@@ -34,11 +34,33 @@ Look = Callable[[int], Mapping[str, float]]
 """Looks at the policy after some updates and gives figures; raises Paused where they are bad."""
 
 
+class Source(Protocol):
+    """Where units come from while a run goes on: before each update it may put other ones into the task."""
+
+    def total(self) -> int:
+        """Updates of the run."""
+        ...
+
+    def begin(self, update: int) -> Mapping[str, float]:
+        """Make ready what `update` learns from; figures of what was made for it."""
+        ...
+
+    def rows(self, update: int) -> Sequence[int]:
+        """The units of an update, in order."""
+        ...
+
+    def state(self) -> Mapping[str, Any]: ...
+    def load(self, state: Mapping[str, Any]) -> None: ...
+
+
 @dataclass
 class Trainer:
-    """One run. `made_for` names what a checkpoint must have been made for; `looks` are (every so many updates, look)."""
+    """One run. `made_for` names what a checkpoint must have been made for; `looks` are (every so many updates, look).
 
-    task: TextTask
+    With a `source`, units change while the run goes on.
+    """
+
+    task: Task
     trainable: Sequence[tuple[str, Any]]
     plan: Plan
     ranks: Ranks
@@ -48,6 +70,7 @@ class Trainer:
     progress: Progress
     starts_at_reference: bool = False
     looks: Sequence[tuple[int, Look]] = ()
+    source: Source | None = None
     update: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -58,7 +81,7 @@ class Trainer:
 
     @property
     def total(self) -> int:
-        return self.plan.total(len(self.task.units))
+        return self.plan.total(len(self.task.units)) if self.source is None else self.source.total()
 
     @property
     def root(self) -> Path:
@@ -71,12 +94,13 @@ class Trainer:
         and where a checkpoint cannot be written.
         """
         self.resume()
+        told = self.begun()
         if self.update == 0:
             invariants.before(self.task, self.parts(0)[0][0], self.starts_at_reference, self.progress.say)
         self.progress.begin(self.update, self.total)
         while self.update < self.total:
             began = time.perf_counter()
-            figures = self.step()
+            figures = {**told, **self.step()}
             self.seconds += time.perf_counter() - began
             self.progress.told(self.update, figures)
             last = self.update == self.total
@@ -84,6 +108,16 @@ class Trainer:
                 self.look(figures)
             if last or (self.plan.save_every and self.update % self.plan.save_every == 0):
                 self.save()
+            told = {} if last else self.begun()
+
+    def begun(self) -> Mapping[str, float]:
+        """The source's figures of what it made ready for the next update; its seconds are the run's."""
+        if self.source is None or self.update == self.total:
+            return {}
+        began = time.perf_counter()
+        told = self.source.begin(self.update)
+        self.seconds += time.perf_counter() - began
+        return told
 
     def look(self, figures: Mapping[str, float]) -> None:
         """Let those look whose turn it is; a pause is saved first, so that the run can go on from it."""
@@ -97,7 +131,10 @@ class Trainer:
 
     def parts(self, update: int) -> tuple[list[list[int]], int]:
         """This rank's micro-batches of an update and how many of them count; others fill up so that ranks stay in step."""
-        rows = of_update(len(self.task.units), self.plan.batch, update, self.seed)
+        if self.source is None:
+            rows = of_update(len(self.task.units), self.plan.batch, update, self.seed)
+        else:
+            rows = self.source.rows(update)
         world = self.ranks.world
         mine = [split(rows[r::world], self.task.units.sizes, self.plan.micro_tokens) for r in range(world)]
         own = mine[self.ranks.rank]
@@ -195,6 +232,7 @@ class Trainer:
                 "tokens": self.tokens,
                 "seconds": self.seconds,
                 "task": self.task.state(),
+                "source": {} if self.source is None else dict(self.source.state()),
             }
             checkpoints.save(self.root, Checkpoint(weights, moments, state), keep=self.plan.keep)
         self.ranks.accelerator.wait_for_everyone()
@@ -209,6 +247,8 @@ class Trainer:
             return
         self.optimizer.load(held.weights, held.moments)
         self.task.load(held.state["task"])
+        if self.source is not None:
+            self.source.load(held.state["source"])
         self.update, self.tokens = held.state["update"], held.state["tokens"]
         self.seconds = held.state["seconds"]
         self.progress.say(f"going on from the checkpoint after update {self.update} of {self.total}")

@@ -170,6 +170,24 @@ def _mismatched(flat: Flat, rows: NDArray[int64], source: str) -> tuple[Flat, ND
     return made, len(flat) + np.arange(len(rows))
 
 
+def placed(
+    units: Units, rows: Sequence[int], roles: Sequence[str]
+) -> tuple[list[int], dict[str, list[int]], list[int] | None]:
+    """The sequences that units `rows` need, the place of each role's among them, and with groups each sequence's unit."""
+    if units.starts is not None:
+        spans = [range(int(units.starts[row]), int(units.starts[row + 1])) for row in rows]
+        sequences = [i for span in spans for i in span]
+        groups = [number for number, span in enumerate(spans) for _ in span]
+        return sequences, {"response": list(range(len(sequences)))}, groups
+    sequences: list[int] = []
+    places: dict[str, list[int]] = {role: [] for role in roles}
+    for row in rows:
+        for role in roles:
+            places[role].append(len(sequences))
+            sequences.append(int(units.rows[role][row]))
+    return sequences, places, None
+
+
 def order(n: int, epoch: int, seed: int) -> NDArray[int64]:
     """The order of `n` rows in an epoch: a permutation fixed by seed and epoch alone."""
     import numpy as np
