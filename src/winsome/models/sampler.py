@@ -47,7 +47,7 @@ class Drawn:
     """One finished draw; `ids` without the token that ended it, `text` cut before a stop string.
 
     `logprobs` (nats, of each id) and `top` (id -> logprob a position) only where they were asked for. `tokens` counts
-    every token drawn; `seconds` is this draw's share of the time computed.
+    every token drawn; `seconds` is this draw's share of the time computed. `end` is the token that ended it, where one did.
     """
 
     request: Request
@@ -59,6 +59,8 @@ class Drawn:
     seconds: float
     logprobs: tuple[float, ...] = ()
     top: tuple[dict[int, float], ...] = ()
+    end: int | None = None
+    end_logprob: float | None = None
 
 
 @dataclass
@@ -269,7 +271,14 @@ class Sampler:
             sequence.seconds,
             tuple(sequence.logprobs[:kept]),
             tuple(sequence.top[:kept]),
+            *self._end(sequence, kept),
         )
+
+    def _end(self, sequence: _Sequence, kept: int) -> tuple[int | None, float | None]:
+        """The token that ended a draw and its log-probability, where they are there."""
+        if kept == len(sequence.ids):
+            return None, None
+        return sequence.ids[kept], sequence.logprobs[kept] if sequence.logprobs else None
 
 
 def uniforms(seed: int, request: Request, sample: int) -> NDArray[float32]:

@@ -43,6 +43,8 @@ class Batch:
     groups): weight, margin, label (1 desirable, 0 not), score, chosen_probability ..
     `step_sums` are totals over this whole update, `run_sums` over all updates so far, this one included; both come from the
     objective's own `step_sums`, and are empty where it has none. `progress` is the share of updates that are done, in [0, 1).
+    `tokens` are figures of each answer token, flat like `policy.tokens` (advantage, return, value); `values` is what a critic
+    says of them now, with gradient.
     """
 
     policy: Logprobs
@@ -53,6 +55,8 @@ class Batch:
     step_sums: Sums = field(default_factory=dict[str, Any])
     run_sums: Sums = field(default_factory=dict[str, Any])
     progress: float = 0.0
+    tokens: Mapping[str, Tensor] = field(default_factory=dict[str, Any])
+    values: Tensor | None = None
 
 
 @dataclass(frozen=True)
