@@ -15,10 +15,12 @@ from winsome.standings.battles import Battles, battles
 from winsome.standings.bradley_terry import bradley_terry
 from winsome.standings.columns import Codes
 from winsome.standings.combine import combine
+from winsome.standings.control_variates import ControlVariates, control_variates
 from winsome.standings.elo import elo
 from winsome.standings.glicko2 import glicko2
 from winsome.standings.grades import Grades, grade_mean, wildbench_reward, wildbench_score
 from winsome.standings.judge_noise import JudgeNoise, judge_noise
+from winsome.standings.label_plan import LabelPlan, label_plan
 from winsome.standings.length_control import Calibration, length_controlled
 from winsome.standings.paired import PairedDifference, paired_difference
 from winsome.standings.pairwise import Pairwise, pairwise
@@ -35,8 +37,10 @@ __all__ = [
     "Battles",
     "Calibration",
     "Codes",
+    "ControlVariates",
     "Grades",
     "JudgeNoise",
+    "LabelPlan",
     "PairedDifference",
     "Pairwise",
     "Pilot",
@@ -52,6 +56,7 @@ __all__ = [
     "cohen_kappa",
     "combine",
     "confidence_sequence",
+    "control_variates",
     "e_values",
     "elo",
     "fleiss_kappa",
@@ -59,6 +64,7 @@ __all__ = [
     "grade_mean",
     "judge_noise",
     "krippendorff_alpha",
+    "label_plan",
     "length_controlled",
     "paired_difference",
     "pairwise",
