@@ -24,11 +24,12 @@ __all__ = [
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
     "Contender": ("winsome.contenders", "winsome.decoding", "winsome.sandbox"),
-    "Judge": ("winsome.judges", "winsome.sandbox"),
+    "Judge": ("winsome.judges", "winsome.scorers", "winsome.sandbox"),
     "Scorer": ("winsome.scorers", "winsome.sandbox"),
     "Encoder": ("winsome.models",),
     "Suite": ("winsome.suites", "winsome.sandbox"),
     "Objective": ("winsome.training",),
+    "RewardObjective": ("winsome.training",),
     "Trainer": ("winsome.training",),
 }
 """Role -> rooms whose `KINDS` (role -> kind -> "module:object") may hold it."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from winsome import specs
-from winsome.cli import options, output
+from winsome.cli import options, output, train_reward
 from winsome.cli.parsing import Parser, whole_number
 from winsome.training.plan import Plan
 
@@ -49,6 +49,7 @@ def add(parser: Parser) -> None:
         "--objective", required=True, dest="own", metavar="NAME", help="with NEEDS beside the function"
     )
     _flags(own, None)
+    train_reward.add(kinds)
 
 
 def _short(about: str) -> str:
@@ -75,7 +76,7 @@ def _flags(parser: Parser, objective: Callable[..., Any] | None) -> None:
         "--out", default=".winsome/training", metavar="DIR", help="where runs lie (default .winsome/training)"
     )
     if objective is not None:
-        _settings(parser.add_argument_group(objective.__name__), objective)
+        flags_of(parser.add_argument_group(objective.__name__), objective)
     if objective is None or objective.__name__ != "sft":
         policies = parser.add_argument_group("policies")
         policies.add_argument(
@@ -87,7 +88,7 @@ def _flags(parser: Parser, objective: Callable[..., Any] | None) -> None:
         policies.add_argument(
             "--last-model", default="", metavar="NAME", help="the last iterate, for objectives that read one"
         )
-    _settings(parser.add_argument_group("training (see the fields of Plan)"), Plan)
+    flags_of(parser.add_argument_group("training (see the fields of Plan)"), Plan)
     match = parser.add_argument_group("match")
     match.add_argument(
         "--suite",
@@ -102,9 +103,11 @@ def _flags(parser: Parser, objective: Callable[..., Any] | None) -> None:
     options.everywhere(parser)
 
 
-def _settings(group: Any, factory: Callable[..., Any]) -> None:
+def flags_of(group: Any, factory: Callable[..., Any], without: Sequence[str] = ()) -> None:
     """One flag a setting, with its type and default; values are converted where every name's are."""
     for name, setting in specs.settings_of(factory).items():
+        if name in without:
+            continue
         flag = f"--{name.replace('_', '-')}"
         choices = re.findall(r"[\"']([^\"']*)[\"']", setting.annotation)
         if setting.annotation == "bool":
@@ -131,6 +134,8 @@ def _given(args: Namespace, factory: Callable[..., Any]) -> dict[str, Any]:
 
 
 def run(args: Namespace) -> int:
+    if args.objective == train_reward.NAME:
+        return train_reward.run(args)
     from winsome.ledger.store import Ledger
     from winsome.matchmaking.door import Door
     from winsome.matchmaking.loops import finish

@@ -7,5 +7,8 @@ KINDS: dict[str, dict[str, str]] = {
         "embedded": "winsome.scorers.embedded:embedded",
         "likelihood": "winsome.scorers.likelihood:likelihood",
         "reward_model": "winsome.scorers.reward_model:reward_model",
-    }
+    },
+    "Judge": {
+        "preference_model": "winsome.scorers.preference_model:preference_model",
+    },
 }

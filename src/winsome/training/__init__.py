@@ -31,6 +31,11 @@ KINDS: dict[str, dict[str, str]] = {
         "slic": "winsome.training.objectives.slic:slic",
         "sppo": "winsome.training.objectives.sppo:sppo",
     },
+    "RewardObjective": {
+        "bradley_terry": "winsome.training.rewards.bradley_terry:bradley_terry",
+        "general_preference": "winsome.training.rewards.general_preference:general_preference",
+        "regression": "winsome.training.rewards.regression:regression",
+    },
     "PairRule": {
         "best_worst": "winsome.training.pairs.best_worst:best_worst",
         "rank": "winsome.training.pairs.rank:rank",
@@ -39,6 +44,7 @@ KINDS: dict[str, dict[str, str]] = {
     },
     "Trainer": {
         "preference": "winsome.training.loops.preference:preference",
+        "reward": "winsome.training.loops.reward:reward",
         "sft": "winsome.training.loops.supervised:sft",
     },
 }

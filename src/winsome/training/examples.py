@@ -130,22 +130,48 @@ def demonstrated(examples: Examples) -> Examples:
     )
 
 
+def rated(examples: Examples) -> Examples:
+    """Every answer on its own with its numbers; one of a rated list with its `score`."""
+    if examples.form in ("labelled", "demonstrations"):
+        return Examples("demonstrations", examples.rows, examples.source)
+    if examples.form != "ranked":
+        raise BadInput(f"{examples.source}: holds {examples.form}; ratings come from rated answers or lists")
+    rows: list[Example] = []
+    for row in examples.rows:
+        shared = {name: value for name, value in row.numbers.items() if not name.startswith("score_")}
+        for place, side in enumerate(row.sides):
+            rows.append(
+                Example(f"{row.id}/{place}", (side,), {**shared, "score": row.numbers[f"score_{place}"]})
+            )
+    return Examples("demonstrations", rows, examples.source)
+
+
 def held_out(examples: Examples, most: int) -> tuple[Examples, list[Prompt]]:
     """The examples without a tenth of their prompts, and these prompts (`most` of them): none is on both sides.
 
     Which they are follows from the prompts' words alone. Raises BadInput where nothing would be left to learn from.
     """
+    learnt, apart = parted(examples)
+    seen = {side.prompt.id for row in learnt.rows for side in row.sides}
+    prompts = {side.prompt.id: side.prompt for row in apart.rows for side in row.sides}
+    return learnt, [prompts[id] for id in sorted(prompts.keys() - seen)][:most]
+
+
+def parted(examples: Examples) -> tuple[Examples, Examples]:
+    """The examples whose prompts are not among a tenth of all, and those whose prompts are; see `held_out`."""
     apart = {side.prompt.id: side.prompt for row in examples.rows for side in row.sides}
     chosen = [prompt for id, prompt in sorted(apart.items()) if int(id, 16) % 10 == 0]
     if not chosen:
         chosen = [apart[min(apart)]]
     names = {prompt.id for prompt in chosen}
-    rows = [row for row in examples.rows if not names & {side.prompt.id for side in row.sides}]
-    if not rows:
+    kept, held = list[Example](), list[Example]()
+    for row in examples.rows:
+        (held if names & {side.prompt.id for side in row.sides} else kept).append(row)
+    if not kept:
         raise BadInput(
             f"{examples.source}: one prompt is too few to hold any out; give --suite, or more prompts"
         )
-    return Examples(examples.form, rows, examples.source), chosen[:most]
+    return Examples(examples.form, kept, examples.source), Examples(examples.form, held, examples.source)
 
 
 @dataclass(frozen=True, slots=True)

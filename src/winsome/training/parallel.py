@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -118,12 +118,12 @@ def _check_trackers(trackers: Sequence[str]) -> None:
         os.environ.setdefault("WANDB_MODE", "offline")
 
 
-def wrap(ranks: Ranks, network: Any) -> None:
+def wrap(ranks: Ranks, network: Any, forward: Callable[[Any], Any] | None = None) -> None:
     """Put `network` behind the forward pass that all ranks share; its parameters stay the same objects but for FSDP.
 
-    Raises Unsupported where FSDP was asked for and any trainable tensor is not sharded.
+    `forward` makes the module around the network (default: one whose forward pass is `logprobs`). Raises Unsupported where FSDP was asked for and any trainable tensor is not sharded.
     """
-    module = _module(network)
+    module = (forward or _module)(network)
     if ranks.kind == "ddp":
         module = ranks.accelerator.prepare_model(module)
     elif ranks.kind == "fsdp":

@@ -38,6 +38,8 @@ LARGE = 20_000_000
 """Parameters from which bfloat16 products are worth their rounding."""
 RELOADED = 8
 """Units whose log-probabilities are compared after a checkpoint is read back."""
+LOOKED_AT = 128
+"""Sequences from whose prompts the canary takes its own."""
 APART = {"own": 1e-4, "bfloat16": 0.1}
 """Nats a token that they may then differ by."""
 
@@ -62,7 +64,7 @@ def trained(
     """
     origin = starts.found(start, run)
     ranks = parallel.started(plan.parallel, plan.trackers, run.folder)
-    say = say if ranks.main else _silent
+    say = say if ranks.main else silent
     model = starts.load(origin)
     with ranks.accelerator.main_process_first():
         data = _data(model, examples, plan)
@@ -70,8 +72,8 @@ def trained(
         say(line)
     given = {"reference": reference_model or start, "last": last_model}
     named = {name: _reference(name, given, objective, run) for name in objective.needs.references}
-    made_for = _made_for(origin, data, objective, plan, named, run.seed)
-    folder = run.folder / f"{_slug(objective.name)}-{digest(made_for)[:12]}"
+    key = made_for(origin, data, objective, plan, named, run.seed)
+    folder = run.folder / f"{slug(objective.name)}-{digest(key)[:12]}"
     place = folder / "trained"
     if (place / "winsome.json").is_file():
         say(f"trained before: {place}")
@@ -82,7 +84,7 @@ def trained(
         name: _stored(origin, model, other, held, plan, objective, compute, ranks, say)
         for name, other in named.items()
     }
-    model = _adapted(model, plan, run.seed)
+    model = adapted(model, plan, run.seed)
     if plan.checkpointing:
         model.network.train()
         model.network.gradient_checkpointing_enable({"use_reentrant": False})
@@ -90,33 +92,34 @@ def trained(
     trainable = [(name, p) for name, p in model.network.named_parameters() if p.requires_grad]
     task = TextTask(held, objective, stored_, ranks, compute, plan.micro_tokens)
     progress = Progress(
-        folder / "log.jsonl" if ranks.main else Path("/dev/null"), say, _tracked(ranks, plan, folder)
+        folder / "log.jsonl" if ranks.main else Path("/dev/null"), say, tracked(ranks, plan, folder)
     )
     at_reference = bool(named) and all(other.id == origin.id for other in named.values())
     trainer = Trainer(
-        task, trainable, plan, ranks, folder, run.seed, made_for, progress, at_reference,
-        _looks(origin, model, held, plan, ranks, folder, judge, suite, run),
+        task, trainable, plan, ranks, folder, run.seed, key, progress, at_reference,
+        looks_at(origin, model, [p for p, _ in held.sequences[:LOOKED_AT]], plan, ranks, folder, judge, suite, run),
     )  # fmt: skip
     began = time.process_time()
     trainer.train()
-    _keep(place, origin, model, trainer, data, began)
+    told = {"source": data.source, "key": data.key, "counts": dict(data.counts)}
+    keep(place, origin, model, trainer, told, began)
     if plan.trackers:
         ranks.accelerator.end_training()
     return origin.trained_name(str(place.resolve()))
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
     """An objective's name as part of a folder's."""
     return re.sub(r"[^a-z0-9_]+", "-", name.partition("?")[0].rpartition(":")[2].lower())
 
 
-def _adapted(model: LocalModel, plan: Plan, seed: int) -> LocalModel:
+def adapted(model: LocalModel, plan: Plan, seed: int) -> LocalModel:
     return starts.adapt(
         model, plan.adapter, rank=plan.lora_rank, alpha=plan.lora_alpha, targets=plan.lora_targets, seed=seed
     )
 
 
-def _silent(line: str) -> None:
+def silent(line: str) -> None:
     """Ranks other than the first say nothing."""
 
 
@@ -141,7 +144,7 @@ def _reference(name: str, given: Mapping[str, str], objective: Objective, run: R
     return starts.found(given[name], run)
 
 
-def _made_for(
+def made_for(
     origin: Start, data: Tokenised, objective: Objective, plan: Plan, named: Mapping[str, Start], seed: int
 ) -> dict[str, str]:
     return {
@@ -183,7 +186,7 @@ def _stored(
         )  # fmt: skip
 
 
-def _tracked(ranks: Ranks, plan: Plan, folder: Path) -> Callable[[Mapping[str, float], int], None] | None:
+def tracked(ranks: Ranks, plan: Plan, folder: Path) -> Callable[[Mapping[str, float], int], None] | None:
     if not plan.trackers:
         return None
     ranks.accelerator.project_configuration.logging_dir = str(folder)
@@ -192,19 +195,19 @@ def _tracked(ranks: Ranks, plan: Plan, folder: Path) -> Callable[[Mapping[str, f
     return lambda figures, update: ranks.accelerator.log(dict(figures), step=update)
 
 
-def _looks(
-    origin: Start, model: LocalModel, held: Units, plan: Plan, ranks: Ranks, folder: Path,
+def looks_at(
+    origin: Start, model: LocalModel, prompts: Sequence[Sequence[int]], plan: Plan, ranks: Ranks, folder: Path,
     judge: str, suite: str, run: Run,
 ) -> list[tuple[int, Callable[[int], Mapping[str, float]]]]:  # fmt: skip
+    """What looks at the policy meanwhile: the canary at answers to some of `prompts`, a match against the start."""
     looks: list[tuple[int, Callable[[int], Mapping[str, float]]]] = []
     if (plan.canary_every or plan.evaluate_every) and ranks.world > 1:
         raise Unsupported(
             "looks at sampled answers need one process; leave out --canary-every and --evaluate-every"
         )
     if plan.canary_every:
-        from winsome.training.canary import PROMPTS, Canary
+        from winsome.training.canary import Canary
 
-        prompts = [held.sequences[i][0] for i in range(min(len(held.sequences), 4 * PROMPTS))]
         looks.append(
             (
                 plan.canary_every,
@@ -218,8 +221,8 @@ def _looks(
     return looks
 
 
-def _keep(
-    place: Path, origin: Start, model: LocalModel, trainer: Trainer, data: Tokenised, began: float
+def keep(
+    place: Path, origin: Start, model: LocalModel, trainer: Trainer, data: Mapping[str, Any], began: float
 ) -> None:
     """Write the folder that `hf:` opens, read it back and compare; its record last, so a folder that has one is whole."""
     import torch
@@ -237,7 +240,7 @@ def _keep(
         return
     network = model.network
     if ranks.kind == "fsdp":
-        network = _adapted(starts.load(origin), plan, trainer.seed).network
+        network = adapted(starts.load(origin), plan, trainer.seed).network
         with torch.no_grad():
             for name, p in network.named_parameters():
                 if name in best:
@@ -249,7 +252,7 @@ def _keep(
         "objective": task.objective.name,
         "settings": {k: str(v) for k, v in task.objective.settings.items()},
         "plan": asdict(plan),
-        "data": {"source": data.source, "key": data.key, "counts": dict(data.counts)},
+        "data": dict(data),
         "made_for": dict(trainer.made_for),
         "updates": trainer.update,
         "tokens": trainer.tokens,

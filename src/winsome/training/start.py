@@ -88,9 +88,18 @@ def without_dropout(network: Any) -> None:
 
 
 def adapt(
-    model: LocalModel, adapter: Adapter, *, rank: int, alpha: float, targets: Sequence[str], seed: int
+    model: LocalModel,
+    adapter: Adapter,
+    *,
+    rank: int,
+    alpha: float,
+    targets: Sequence[str],
+    seed: int,
+    beside: Sequence[str] = (),
 ) -> LocalModel:
     """The model ready to be trained: all of it, or a low-rank adapter in its linear layers over frozen weights.
+
+    `beside`: modules that are trained whole beside the adapter, as a new head must be.
 
     With the adapter off (`network.disable_adapter()`) the network computes what it did before. A start that is an adapter itself
     goes on training that adapter. Raises Unsupported where peft is not installed, BadInput where no layer has a target's name.
@@ -107,16 +116,22 @@ def adapt(
         network.requires_grad_(True)
         return model
     else:
-        network = _with_adapter(network, adapter, rank, alpha, targets, seed)
+        network = _with_adapter(network, adapter, rank, alpha, targets, seed, beside)
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_("lora_" in name)
+        parameter.requires_grad_("lora_" in name or ".modules_to_save." in name)
     if not any(isinstance(p, torch.nn.Parameter) and p.requires_grad for p in network.parameters()):
         raise BadInput(f"{model.name}: nothing would be trained; name linear layers with --lora-targets")
     return replace(model, network=network)
 
 
 def _with_adapter(
-    network: Any, adapter: Adapter, rank: int, alpha: float, targets: Sequence[str], seed: int
+    network: Any,
+    adapter: Adapter,
+    rank: int,
+    alpha: float,
+    targets: Sequence[str],
+    seed: int,
+    beside: Sequence[str],
 ) -> Any:
     import torch
 
@@ -134,7 +149,8 @@ def _with_adapter(
     torch.manual_seed(seed)
     config = LoraConfig(
         r=rank, lora_alpha=alpha, lora_dropout=0.0, use_dora=adapter == "dora",
-        target_modules=chosen or "all-linear", task_type="CAUSAL_LM",
+        target_modules=chosen or "all-linear", task_type="SEQ_CLS" if beside else "CAUSAL_LM",
+        modules_to_save=list(beside) or None,
     )  # fmt: skip
     return get_peft_model(network, config, autocast_adapter_dtype=False)
 

@@ -90,8 +90,12 @@ def tokenised(
     format: Format = "chat",
     max_length: int | None = None,
     too_long: TooLong = "drop",
+    whole: bool = False,
 ) -> Tokenised:
     """The examples as the model's own template writes them (`text`: prompts as they are, continued by the answer).
+
+    `whole`: each side is its whole dialogue, closed as the template closes it, and what stands as its prompt are the tokens
+    with which all sides of the row begin: the form that reward models rate.
 
     A side may have `max_length` tokens (None: what the model reads); longer rows are dropped, or lose the start of the prompt,
     or the end of the answer. Rows whose sides are equal are dropped. Kept under the cache by what can change the ids. Raises
@@ -109,6 +113,7 @@ def tokenised(
             limit,
             too_long,
             examples.id,
+            *(["whole"] if whole else []),
         ]
     )
     place = cache_folder() / "tokens" / f"{key}.arrow"
@@ -116,7 +121,7 @@ def tokenised(
         frame = pl.read_ipc(place)
         counts = {n: int(c) for n, c in zip(*_counts_of(place), strict=True)}
     else:
-        rows, counts = _rows(model, examples, format, limit, too_long)
+        rows, counts = _rows(model, examples, format, limit, too_long, whole)
         if not rows:
             why = ", ".join(f"{n} {c}" for n, c in counts.items() if c and n != "read")
             raise BadInput(
@@ -140,7 +145,7 @@ def vocabulary_digest(model: LocalModel) -> str:
 
 
 def _rows(
-    model: LocalModel, examples: Examples, format: Format, limit: int, too_long: TooLong
+    model: LocalModel, examples: Examples, format: Format, limit: int, too_long: TooLong, whole: bool
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     counts = dict.fromkeys(
         ("read", "kept", "too long", "identical sides", "prompts cut", "answers cut", "answers", "ended"), 0
@@ -148,11 +153,15 @@ def _rows(
     prompts: dict[str, list[int]] = {}
     rows: list[dict[str, Any]] = []
     names = sorted({name for row in examples.rows for name in row.numbers})
-    if format == "chat":
+    if format == "chat" and not whole:
         _check_prefix(model, examples)
     for row in examples.rows:
         counts["read"] += 1
-        sides = [_side(model, side.prompt, side.text, side.ended, format, prompts) for side in row.sides]
+        sides = (
+            _dialogues(model, row)
+            if whole
+            else [_side(model, side.prompt, side.text, side.ended, format, prompts) for side in row.sides]
+        )
         over = max(len(p) + len(a) for p, a in sides) - limit
         if over > 0:
             fitted = _fitted(sides, limit, too_long)
@@ -166,7 +175,7 @@ def _rows(
             continue
         counts["kept"] += 1
         counts["answers"] += len(sides)
-        counts["ended"] += sum(a[-1] in model.ends for _, a in sides)
+        counts["ended"] += len(sides) if whole else sum(a[-1] in model.ends for _, a in sides)
         rows.append(
             {"id": row.id, "prompts": [p for p, _ in sides], "answers": [a for _, a in sides]}
             | {name: _number(row, name, examples.source) for name in names}
@@ -189,6 +198,18 @@ def _side(
         known[prompt.id] = prompt_ids(model, prompt) if format == "chat" else _plain(model, prompt)
     answer = answer_ids(model, text.removeprefix(prompt.prefix)) if ended else text_ids(model, text)
     return known[prompt.id], answer
+
+
+def _dialogues(model: LocalModel, row: Example) -> list[tuple[list[int], list[int]]]:
+    """Each side's dialogue, cut where the sides first differ; at least one token stands on either side of the cut."""
+    closed = [
+        dialogue_ids(model, side.prompt, Response(row.id, "", "", messages=(assistant(side.text),)))
+        for side in row.sides
+    ]
+    shortest = min(map(len, closed))
+    alike = next((i for i in range(shortest) if any(ids[i] != closed[0][i] for ids in closed)), shortest)
+    cut = max(1, min(alike, shortest - 1))
+    return [(ids[:cut], ids[cut:]) for ids in closed]
 
 
 def _plain(model: LocalModel, prompt: Prompt) -> list[int]:

@@ -1,0 +1,1 @@
+"""What reward models lower, one small file an objective; how they are made, kept and measured."""

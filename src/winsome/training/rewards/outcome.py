@@ -1,0 +1,246 @@
+"""What a reward model is worth on pairs that it never saw, beside two judges that read nothing: the longer answer, and a coin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from winsome.errors import BadInput, Fatal
+from winsome.matchmaking.loops import finish
+from winsome.protocols import Judge, Run, Scorer
+from winsome.records import Match, Prompt, Response, Side, assistant, digest
+from winsome.training.examples import Examples
+from winsome.training.rewards.regression import shares
+
+if TYPE_CHECKING:
+    from numpy import float64
+    from numpy.typing import NDArray
+
+    from winsome.training.objective import Objective
+
+SAME = 1e-6
+"""Ratings closer than this, for their size, are one."""
+BINS = 10
+
+
+@dataclass(frozen=True)
+class RewardOutcome:
+    """Of `pairs` held-out pairs of `prompts` prompts. Shares are of pairs, ties a half; intervals are 95%, clustered by prompt.
+
+    accuracy: pairs whose better answer is rated higher; ties: rated alike. longer: accuracy of preferring the longer answer.
+    above_longer: accuracy less that of the longer answer, paired. log_loss in nats (a coin has 0.6931), slope: the factor on
+    rating differences that would make them log-odds (1 is calibrated), calibration_error: mean distance of chance and share
+    over ten bins; null for ratings that are no log-odds. correlation: Pearson's, of rating and target over `answers`, null
+    without targets. mean, spread: of the ratings of all answers, null where there are none but comparisons.
+    """
+
+    pairs: int
+    prompts: int
+    answers: int
+    accuracy: float | None
+    accuracy_interval: tuple[float, float] | None
+    ties: int
+    longer: float | None
+    longer_interval: tuple[float, float] | None
+    above_longer_interval: tuple[float, float] | None
+    log_loss: float | None
+    slope: float | None
+    calibration_error: float | None
+    correlation: float | None
+    mean: float | None
+    spread: float | None
+
+    def lines(self) -> list[str]:
+        """What a user is told."""
+        told: list[str] = []
+        if self.accuracy is not None and self.accuracy_interval and self.longer_interval:
+            told.append(
+                f"held out: accuracy {_percent(self.accuracy, self.accuracy_interval)}, ties {self.ties} (n = {self.pairs} pairs, "
+                f"{self.prompts} prompts)"
+            )
+            assert self.longer is not None
+            assert self.above_longer_interval is not None
+            beats = self.above_longer_interval[0] > 0
+            told.append(
+                f"held out: the longer answer {_percent(self.longer, self.longer_interval)}; "
+                f"{'better' if beats else 'NOT better'} than it ({100 * self.above_longer_interval[0]:+.1f} to "
+                f"{100 * self.above_longer_interval[1]:+.1f} points, paired)"
+            )
+        if self.log_loss is not None and self.calibration_error is not None:
+            slope = "" if self.slope is None else f", slope {self.slope:.2f} (1 is calibrated)"
+            told.append(
+                f"held out: log loss {self.log_loss:.4f} (a coin 0.6931){slope}, calibration error {100 * self.calibration_error:.1f} points"
+            )
+        if self.correlation is not None:
+            told.append(
+                f"held out: correlation with the target {self.correlation:.3f} (n = {self.answers} answers)"
+            )
+        if self.mean is not None and self.spread is not None:
+            told.append(f"ratings: mean {self.mean:.3f}, standard deviation {self.spread:.3f}")
+        return told
+
+
+def _percent(share: float, interval: tuple[float, float]) -> str:
+    return f"{100 * share:.1f}% ({100 * interval[0]:.1f} to {100 * interval[1]:.1f}%)"
+
+
+def measured(name: str, objective: Objective, held: Examples, run: Run) -> RewardOutcome:
+    """The outcome of the model that `name` opens, on held-out pairs, or on rated answers, of which those to one prompt are paired.
+
+    Raises Fatal where it rates everything alike, or gives a rating that is not finite.
+    """
+    import numpy as np
+
+    sides, pairs, targets = _units(held, objective)
+    if not sides:
+        raise BadInput(f"{held.source}: nothing is held out; give more prompts, or a file with --held-out")
+    compares = objective.name.startswith("general_preference")
+    if compares:
+        gaps = _compared(name, sides, pairs, run)
+        ratings = None
+    else:
+        ratings = _ratings(name, sides, run)
+        gaps = np.array([ratings[a] - ratings[b] for a, b in pairs])
+    lengths = np.array([len(answer.text) for _, answer in sides])
+    longer = np.array([np.sign(lengths[a] - lengths[b]) for a, b in pairs], dtype=float)
+    asked = [sides[a][0].id for a, _ in pairs]
+    cluster = np.unique(asked, return_inverse=True)[1].astype(np.int32) if pairs else np.zeros(0, np.int32)
+    right, by_length = (np.sign(gaps) + 1) / 2, (longer + 1) / 2
+    logodds = pairs and objective.name.partition("?")[0] != "regression"
+    correlation = None
+    if targets is not None and ratings is not None and np.ptp(targets) > 0:
+        correlation = float(np.corrcoef(ratings, targets)[0, 1])
+    low, high = _interval((right - by_length + 1) / 2, cluster) if pairs else (0.0, 0.0)
+    return RewardOutcome(
+        pairs=len(pairs),
+        prompts=len(set(asked)) if pairs else len({prompt.id for prompt, _ in sides}),
+        answers=len(sides),
+        accuracy=float(right.mean()) if pairs else None,
+        accuracy_interval=_interval(right, cluster) if pairs else None,
+        ties=int((gaps == 0).sum()) if pairs else 0,
+        longer=float(by_length.mean()) if pairs else None,
+        longer_interval=_interval(by_length, cluster) if pairs else None,
+        above_longer_interval=(2 * low - 1, 2 * high - 1) if pairs else None,
+        log_loss=float(np.logaddexp(0.0, -gaps).mean()) if logodds else None,
+        slope=_slope(gaps) if logodds else None,
+        calibration_error=calibration_error(gaps) if logodds else None,
+        correlation=correlation,
+        mean=None if ratings is None else float(ratings.mean()),
+        spread=None if ratings is None else float(ratings.std(ddof=1)) if len(ratings) > 1 else 0.0,
+    )
+
+
+Said = tuple[Prompt, Response]
+
+
+def _units(
+    held: Examples, objective: Objective
+) -> tuple[list[Said], list[tuple[int, int]], NDArray[float64] | None]:
+    """The answers, the pairs of their numbers (the better first), and what each should be rated where that is known."""
+    import numpy as np
+
+    sides: list[Said] = []
+    pairs: list[tuple[int, int]] = []
+    if held.form == "pairs":
+        for row in held.rows:
+            first = len(sides)
+            sides += [(side.prompt, _answer(side.prompt, side.text)) for side in row.sides]
+            if row.sides[0] != row.sides[1]:
+                pairs.append((first, first + 1))
+        return sides, pairs, None
+    attributes = tuple(objective.settings["attributes"])
+    weights = shares(attributes, tuple(objective.settings["attribute_weights"]))
+    targets: list[float] = []
+    by_prompt: dict[str, list[int]] = {}
+    for row in held.rows:
+        (side,) = row.sides
+        by_prompt.setdefault(side.prompt.id, []).append(len(sides))
+        sides.append((side.prompt, _answer(side.prompt, side.text)))
+        targets.append(sum(w * row.numbers[name] for name, w in zip(attributes, weights, strict=True)))
+    for numbers in by_prompt.values():
+        pairs += [(i, j) for i in numbers for j in numbers if targets[i] > targets[j]]
+    return sides, pairs, np.array(targets)
+
+
+def _answer(prompt: Prompt, text: str) -> Response:
+    return Response(prompt.id, "held-out", digest([prompt.id, text]), messages=(assistant(text),))
+
+
+def _ratings(name: str, sides: Sequence[Said], run: Run) -> NDArray[float64]:
+    import numpy as np
+
+    scorer: Any = run.open(name, Scorer)
+    found = finish(scorer.score([prompt for prompt, _ in sides], [answer for _, answer in sides]))
+    values = np.array(found.values)
+    if not np.isfinite(values).all():
+        bad = int((~np.isfinite(values)).argmax())
+        raise Fatal(
+            f"{name[:80]}: held-out answer {bad + 1} has no rating ({found.reasons.get(bad, 'not finite')})"
+        )
+    if np.ptp(values) <= SAME * (1.0 + np.abs(values).max()):
+        raise Fatal(
+            f"{name[:80]}: rates all {len(values)} held-out answers {values[0]:.4g}; raise --rate or --epochs, or mend the data"
+        )
+    return values
+
+
+def _compared(
+    name: str, sides: Sequence[Said], pairs: Sequence[tuple[int, int]], run: Run
+) -> NDArray[float64]:
+    """Log-odds of the first answer of each pair."""
+    import numpy as np
+
+    judge: Any = run.open(name, Judge)
+    matches = [
+        Match(sides[a][0], (Side("chosen", sides[a][1], 0), Side("rejected", sides[b][1], 1)))
+        for a, b in pairs
+    ]
+
+    async def heard() -> dict[str, float]:
+        return {v.match: v.scores[0] async for v in judge.judge(matches) if v.scores}
+
+    found = finish(heard())
+    chances = np.array([found.get(match.id, math.nan) for match in matches])
+    if not np.isfinite(chances).all():
+        raise Fatal(f"{name[:80]}: a held-out pair has no verdict; does it fit the model's context?")
+    if (np.abs(chances - 0.5) <= SAME).all():
+        raise Fatal(f"{name[:80]}: finds all {len(pairs)} held-out pairs equal; raise --rate or --epochs")
+    return np.log(chances) - np.log1p(-chances)
+
+
+def _interval(share: NDArray[float64], cluster: Any) -> tuple[float, float]:
+    import numpy as np
+
+    from winsome.standings.intervals import clustered_mean, score_interval
+
+    return score_interval(clustered_mean(share, np.ones(len(share)), cluster))
+
+
+def _slope(gaps: NDArray[float64]) -> float | None:
+    """None where every pair is right or none is, so that no factor is best."""
+    import numpy as np
+
+    from winsome.scorers.preference_fit import calibration_slope
+
+    if (gaps > 0).all() or (gaps < 0).all():
+        return None
+    return calibration_slope(gaps, np.ones(len(gaps)), np.ones(len(gaps)))
+
+
+def calibration_error(gaps: NDArray[float64]) -> float:
+    """Expected calibration error: mean over pairs of |chance - share right| of the pair's tenth of [0.5, 1], in [0, 1].
+
+    gaps: log-odds [n] of the answer that is better; the favourite's chance is that of |gap|. Source: Naeini et al. 2015.
+    """
+    import numpy as np
+
+    chance = 1.0 / (1.0 + np.exp(-np.abs(gaps)))
+    right = (np.sign(gaps) + 1) / 2
+    places = np.minimum(((chance - 0.5) * 2 * BINS).astype(int), BINS - 1)
+    total = 0.0
+    for place in np.unique(places):
+        held = places == place
+        total += held.sum() * abs(chance[held].mean() - right[held].mean())
+    return float(total / len(gaps))
