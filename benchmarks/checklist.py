@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_pairs(folder, n)
-        with server("--instant", "--answer", "benchmarks.checklist:answer") as base:
+        with server("instant", "--answer", "benchmarks.checklist:answer") as base:
             ours = _side(base, folder, options)
         result: dict[str, Any] = {
             "verdicts": n,
@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             "python": platform.python_version(),
         }
         if options.peer:
-            with server("--instant", "--models", "test-model,gpt-4-1106-preview") as base:
+            with server("instant") as base:
                 theirs = _theirs(base, folder, options)
             result |= {
                 "alpaca_eval_cpu_ms_a_verdict": 1000 * theirs["cpu"] / n,

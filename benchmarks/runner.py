@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
 
 
 def _alone(options: argparse.Namespace) -> dict[str, Any]:
-    with server("--instant") as base:
+    with server("instant") as base:
         shared = [
             "--verdicts",
             options.verdicts,
@@ -92,7 +92,9 @@ def _against_peer(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "prompt.txt").write_text(_published_prompt(options.peer), "utf-8")
-        with server("--answer", "letter", "--models", "test-model,gpt-4-1106-preview") as base:
+        with server(
+            "openai_server", "--answer", "letter", "--models", "test-model,gpt-4-1106-preview"
+        ) as base:
             _write_pairs(folder, 200)
             theirs, ours = (
                 _theirs(options, base, folder / "check"),
@@ -101,7 +103,7 @@ def _against_peer(options: argparse.Namespace) -> dict[str, Any]:
             apart = max(abs(theirs["shares"][key] - share) for key, share in ours["shares"].items())
             if apart > 1e-9 or ours["shares"].keys() != theirs["shares"].keys():
                 raise SystemExit(f"the two sides disagree by {apart:.3g} on the same pairs")
-        with server("--instant") as base:
+        with server("instant") as base:
             _write_pairs(folder, options.pairs)
             theirs, ours = _theirs(options, base, folder / "race"), _side("files", base, ["--folder", folder])
     n = options.pairs
@@ -120,9 +122,9 @@ def _against_peer(options: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextmanager
-def server(*flags: str) -> Iterator[str]:
-    """The test server as a process; its base address."""
-    command = [sys.executable, "-m", "tests.servers.openai_server", "--port", "0", *flags]
+def server(module: str, *flags: str) -> Iterator[str]:
+    """One of the test servers as a process; its base address."""
+    command = [sys.executable, "-m", f"tests.servers.{module}", *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

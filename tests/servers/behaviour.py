@@ -70,7 +70,7 @@ class Behaviour:
     """How a server answers. Times are in seconds; `rate` is the share of asks that a fault meets, 0 to 1.
 
     `requests_a_window`, `window`: more requests than that in a window get 429; the headers tell what is left.
-    `most_at_once`: more requests under way than that get 429. `prebuilt`: bodies sent without reading the request.
+    `most_at_once`: more requests under way than that get 429.
     """
 
     answer: Answer = sentence
@@ -89,7 +89,6 @@ class Behaviour:
     requests_a_window: int | None = None
     window: float = 1.0
     most_at_once: int | None = None
-    prebuilt: tuple[bytes, ...] = ()
 
 
 @dataclass
@@ -160,7 +159,7 @@ def _entry(text: str, index: int, reply: Reply, body: Mapping[str, Any]) -> dict
 def prebuilt(
     replies: tuple[Reply, ...], model: str = "test-model", logprobs: int | None = 5
 ) -> tuple[bytes, ...]:
-    """Bodies for `Behaviour.prebuilt`, one a reply: for benchmarks, where the server must cost next to nothing."""
+    """Bodies that are made once, one a reply: for benchmarks, where the server must cost next to nothing."""
     body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "x" * 3000}]}
     if logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": logprobs}

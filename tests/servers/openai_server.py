@@ -29,13 +29,11 @@ from tests.servers.behaviour import (
     Reply,
     Stats,
     completion,
-    first_token,
     letter,
-    prebuilt,
     sentence,
 )
 
-__all__ = ["FAULTS", "Behaviour", "ChatServer", "Reply", "Stats", "letter", "prebuilt", "sentence", "serving"]
+__all__ = ["FAULTS", "Behaviour", "ChatServer", "Reply", "Stats", "letter", "sentence", "serving"]
 
 VOLATILE = ("user", "stream", "metadata")
 """Fields of a request that are left out when questions are told apart; draws under unlike seeds are unlike questions."""
@@ -58,7 +56,7 @@ class ChatServer:
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=64 << 20)
-        app.router.add_post("/v1/chat/completions", self._instant if self.behaviour.prebuilt else self._chat)
+        app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/stats", self._stats)
         app.on_shutdown.append(self._release)
@@ -86,13 +84,6 @@ class ChatServer:
         if self.behaviour.keys and key not in self.behaviour.keys:
             return _error(401, f"Incorrect API key provided: {key[:6]}***{key[-4:]}.", "invalid_api_key")
         return None
-
-    async def _instant(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        self.stats.requests += 1
-        self.stats.answered += 1
-        prebuilt = self.behaviour.prebuilt
-        return web.Response(body=prebuilt[sum(body[-200:]) % len(prebuilt)], content_type="application/json")
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         self.stats.requests += 1
@@ -249,16 +240,7 @@ def _behaviour(arguments: argparse.Namespace) -> Behaviour:
         requests_a_window=arguments.requests_a_window,
         window=arguments.window,
         most_at_once=arguments.most_at_once,
-        prebuilt=_prebuilt(answer if name else None) if arguments.instant else (),
     )
-
-
-def _prebuilt(answer: behaviours.Answer | None) -> tuple[bytes, ...]:
-    """What an instant server says: one letter with its probabilities, or what an answer function says to nothing."""
-    if answer is None:
-        return prebuilt((first_token("m"), first_token("M")))
-    said = answer({})
-    return prebuilt((Reply(said) if isinstance(said, str) else said,), logprobs=None)
 
 
 def main(words: list[str]) -> None:
@@ -281,11 +263,6 @@ def main(words: list[str]) -> None:
     parser.add_argument("--requests-a-window", type=int)
     parser.add_argument("--window", type=float, default=1.0)
     parser.add_argument("--most-at-once", type=int)
-    parser.add_argument(
-        "--instant",
-        action="store_true",
-        help="prebuilt letters, or the answer of module:function, without reading the request",
-    )
     arguments = parser.parse_args(words)
     asyncio.run(_serve(_behaviour(arguments), arguments.port))
 

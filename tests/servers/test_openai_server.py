@@ -13,13 +13,13 @@ import aiohttp
 import orjson
 import pytest
 
+from tests.servers.behaviour import prebuilt
 from tests.servers.openai_server import (
     FAULTS,
     Behaviour,
     Reply,
     completion,
     letter,
-    prebuilt,
     question_of,
     serving,
 )
