@@ -36,6 +36,11 @@ KINDS: dict[str, dict[str, str]] = {
         "general_preference": "winsome.training.rewards.general_preference:general_preference",
         "regression": "winsome.training.rewards.regression:regression",
     },
+    "OnlineMethod": {
+        "grpo": "winsome.training.online.grpo:grpo",
+        "reinforce_pp": "winsome.training.online.reinforce_pp:reinforce_pp",
+        "rloo": "winsome.training.online.rloo:rloo",
+    },
     "PairRule": {
         "best_worst": "winsome.training.pairs.best_worst:best_worst",
         "rank": "winsome.training.pairs.rank:rank",
@@ -43,6 +48,7 @@ KINDS: dict[str, dict[str, str]] = {
         "length_band": "winsome.training.pairs.length_band:length_band",
     },
     "Trainer": {
+        "online": "winsome.training.loops.online:online",
         "preference": "winsome.training.loops.preference:preference",
         "reward": "winsome.training.loops.reward:reward",
         "sft": "winsome.training.loops.supervised:sft",
