@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import orjson
 
 from winsome.errors import BadInput
 from winsome.report.markup import Markup, el, join, name
-from winsome.report.page import digest_of, source
+from winsome.report.shell import ALONE, shell
 from winsome.report.tables import cell, how, number, row, table, th
 
 
@@ -40,27 +39,23 @@ def write_audit(record: Mapping[str, Any], out: str | Path) -> Path:
 
 def audit_page(record: Mapping[str, Any]) -> str:
     """The HTML of an audit; like a report's, it may fetch nothing and runs only its own script."""
-    style, script = source("page.css"), source("page.js")
-    policy = (
-        f"default-src 'none'; script-src {digest_of(script)}; style-src {digest_of(style)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
     tables = record["tables"]
-    slots: dict[str, str] = {
-        "policy": policy,
-        "title": el("title", f"{record['claim']} · Winsome audit"),
-        "style": f"<style>{style}</style>",
-        "audit": name(f"audit of a {record['audit']}"),
-        "finished": name(record["made"]["at"][:10]),
-        "version": name(record["made"].get("winsome", "")),
-        "links": join(
-            el("li", el("a", one["title"], href=f"#part-{k}")) for k, one in enumerate(tables)
-        ),
-        "headline": join(el("h1", name(record["claim"])), el("p", name(record["subject"])), _alarms(record["alarms"])),
-        "parts": join(_part(one, k) for k, one in enumerate(tables)),
-        "scripts": f"<script>{script}</script>",
-    }  # fmt: skip
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: slots[match[1]], source("audit.html"))
+    headline = el(
+        "section",
+        el("h1", name(record["claim"])),
+        el("p", name(record["subject"])),
+        _alarms(record["alarms"]),
+        class_="headline",
+        aria_label="Result",
+    )
+    return shell(
+        join(headline, (_part(one, k) for k, one in enumerate(tables))),
+        title=f"{record['claim']} · Winsome audit",
+        figure=name(f"audit of a {record['audit']}"),
+        when=name(record["made"]["at"][:10]),
+        footer=join("Winsome ", name(record["made"].get("winsome", "")), f". {ALONE}"),
+        sections=[(f"part-{k}", one["title"]) for k, one in enumerate(tables)],
+    )
 
 
 def terminal(record: Mapping[str, Any]) -> Iterator[Any]:

@@ -80,5 +80,5 @@ const texts = (() => {
     return h("div", {}, parts);
   }
 
-  return { unpack, store, h, thousands, bdi, length, spoken, textBlock };
+  return { unpack, store, h, thousands, bdi, length, spoken, textBlock, written };
 })();
