@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from winsome.errors import BadInput
 from winsome.models.fetch import PACKAGES, folder
+from winsome.models.render import dialogue_ids
 from winsome.models.weights import LocalModel, absent
+from winsome.records import Prompt, Response, assistant, user
 from winsome.training.objective import Objective
 from winsome.training.start import Start, without_dropout
 
@@ -57,11 +59,13 @@ def load(start: Start, objective: Objective, outputs: int, seed: int) -> LocalMo
         drawn = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             network.score.weight.copy_(torch.randn(network.score.weight.shape, generator=drawn) * spread)
-    settle(network, tokenizer, objective)
     without_dropout(network)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     context = int(getattr(network.config.get_text_config(), "max_position_embeddings", None) or 2048)
-    return LocalModel(start.name, network.to(device).eval(), tokenizer, context, device)
+    model = LocalModel(start.name, network.to(device).eval(), tokenizer, context, device)
+    settle_padding(model)
+    describe(network.config, objective)
+    return model
 
 
 def _rates(place: str) -> bool:
@@ -73,21 +77,29 @@ def _rates(place: str) -> bool:
     return any("SequenceClassification" in name for name in config.get("architectures") or ())
 
 
-def settle(network: Any, tokenizer: Any, objective: Objective) -> None:
-    """Write into the configuration what the outputs are, and a padding token that ends no dialogue.
+def settle_padding(model: LocalModel) -> None:
+    """Give tokenizer and model one padding token, and not the one with which the template closes a dialogue.
 
-    transformers rates a padded dialogue at its last token that is not padding: where the end of a turn pads, it would be passed
-    over.
+    transformers rates a padded dialogue at its last token that is no padding: where a dialogue ends with that token, another one
+    would be read. Raises BadInput where the tokenizer has no other special token.
     """
-    config = network.config
-    ends = {tokenizer.eos_token_id, config.get_text_config().eos_token_id}
-    if tokenizer.pad_token_id is None or tokenizer.pad_token_id in ends:
-        spare = (t for t in tokenizer.all_special_ids if t not in ends)
-        pad = next(spare, tokenizer.eos_token_id)
-        if pad is None:
-            raise BadInput(f"{config.name_or_path}: its tokenizer has no special token to pad with; add one")
-        tokenizer.pad_token_id = pad
-    config.pad_token_id = config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    tokenizer, config = model.tokenizer, model.network.config
+    asked = Prompt((user("a"),))
+    closed = dialogue_ids(model, asked, Response(asked.id, "", "", messages=(assistant("b"),)))
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    if pad is None or pad == closed[-1]:
+        others = [t for t in tokenizer.all_special_ids if t != closed[-1]]
+        pad = next((t for t in others if t not in closed), others[0] if others else None)
+    if pad is None:
+        raise BadInput(
+            f"{model.name}: its tokenizer pads with the token that ends a dialogue; add a token that only pads"
+        )
+    tokenizer.pad_token_id = pad
+    config.pad_token_id = config.get_text_config().pad_token_id = pad
+
+
+def describe(config: Any, objective: Objective) -> None:
+    """Write into the configuration what the outputs are."""
     kind = objective.name.partition("?")[0]
     settings: Mapping[str, Any] = objective.settings
     held: dict[str, Any] = {"objective": objective.name, "kind": kind}
