@@ -225,3 +225,18 @@ def test_a_broken_folder_is_told_in_one_line(
     assert told in str(caught.value)
     assert len(str(caught.value)) <= 200
     assert "\n" not in str(caught.value)
+
+
+def test_differences_between_neighbours_lie_on_the_scale_of_the_standings(run: Any) -> None:
+    """Where every prompt met every side, a difference of two rows is that of their win rates, the baseline's 50 included."""
+    found = document(run(contenders=("base", "a", "b"), skill=(0.0, 0.7, 0.2), prompts=60, faults=False))
+    rows = {row["contender"]: row for row in found["standings"]["rows"]}
+    assert len(found["differences"]) == 2
+    for one in found["differences"]:
+        gap = rows[one["first"]]["estimate"] - rows[one["second"]]["estimate"]
+        assert one["difference"] == pytest.approx(gap, abs=1e-9)
+        assert one["low"] < gap < one["high"]
+        if "base" in (one["first"], one["second"]):
+            other = rows[one["first"] if one["second"] == "base" else one["second"]]
+            bounds = sorted(abs(other[end] - 50.0) for end in ("low", "high"))
+            assert sorted(abs(one[end]) for end in ("low", "high")) == pytest.approx(bounds, abs=0.2)

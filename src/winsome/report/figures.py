@@ -69,17 +69,28 @@ def matrix(battles: Battles) -> list[Figure]:
 
 
 def neighbours(battles: Battles, standings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The paired difference, in points, of each contender to the next below it; empty for fewer than three."""
+    """The paired difference of each contender to the next below it, on the scale of the standings; empty for fewer than three.
+
+    A contender and the baseline differ by its win rate less 50, as their rows do, not by the two win rates of their own battles,
+    which lie twice as far apart.
+    """
+    baseline = standings.get("baseline")
     names = [row["contender"] for row in standings["rows"] if row["estimate"] is not None]
     found: list[dict[str, Any]] = []
     for first, second in itertools.pairwise(names) if len(names) > 2 else ():
         try:
-            found.append(
-                paired_difference(battles, first, second, baseline=standings.get("baseline")).payload()
-            )
+            one = paired_difference(battles, first, second, baseline=baseline).payload()
         except BadInput:
             continue
+        found.append(_halved(one) if baseline in (first, second) else one)
     return found
+
+
+def _halved(difference: Mapping[str, Any]) -> dict[str, Any]:
+    spread = ("difference", "standard_error", "low", "high")
+    return dict(difference) | {
+        name: difference[name] / 2.0 for name in spread if difference[name] is not None
+    }
 
 
 def categories(battles: Battles, baseline: str | None) -> list[Figure]:

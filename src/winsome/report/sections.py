@@ -106,7 +106,7 @@ def differences(document: Document) -> Markup:
         table("Paired differences between neighbours", heads, rows, "stack differences"),
         how(
             "The difference of two win rates on the prompts where both met the same opponents: what is hard or easy for both "
-            "cancels, so it is known better than the two intervals above suggest.",
+            "cancels, so it is known better than the two intervals above suggest. Beside the baseline it is the win rate less 50.",
             "These are single comparisons; the possible ranks above allow for all pairs at once.",
         ),
     )
