@@ -15,6 +15,8 @@ from winsome.training.rewards.batch import METRICS, RewardBatch
 from winsome.training.rewards.runs import outputs_of
 
 ROLE = "RewardObjective"
+BEATS = torch.tensor([[0, 1, 2], [1, 2, 0]])
+"""The winners and the losers of a circle."""
 
 
 def drawn(n: int, outputs: int, seed: int = 0) -> tuple[np.ndarray, torch.Tensor]:
@@ -93,12 +95,11 @@ def test_a_circle_of_preferences_can_be_held_by_vectors_and_by_no_rating() -> No
             3, outputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64
         ).requires_grad_(True)
         optimizer = torch.optim.LBFGS([vectors], max_iter=500, tolerance_grad=1e-12, tolerance_change=1e-15)
-        first, second = torch.tensor([0, 1, 2]), torch.tensor([1, 2, 0])
 
         def loss(o=o, vectors=vectors, optimizer=optimizer) -> torch.Tensor:
             optimizer.zero_grad()
-            won = o.losses(RewardBatch(vectors, {"chosen": first, "rejected": second})).values.mean()
-            lost = o.losses(RewardBatch(vectors, {"chosen": second, "rejected": first})).values.mean()
+            won = o.losses(RewardBatch(vectors, {"chosen": BEATS[0], "rejected": BEATS[1]})).values.mean()
+            lost = o.losses(RewardBatch(vectors, {"chosen": BEATS[1], "rejected": BEATS[0]})).values.mean()
             total = 0.8 * won + 0.2 * lost
             total.backward()
             return total

@@ -238,7 +238,7 @@ def test_a_preference_model_judges_and_does_not_rate(folder) -> None:
         judge: Any = run.open(name, Judge)
 
         async def heard(match: Match) -> float:
-            return [v.scores[0] async for v in judge.judge([match])][0]
+            return [v.scores[0] async for v in judge.judge([match])].pop()
 
         share = finish(heard(Match(prompt, sides)))
         mirrored = finish(
