@@ -162,15 +162,15 @@ def _fitted(
     likelihood = Likelihood(design, used.weight, design.T @ (used.weight * used.share))
     if calibration is not None:
         likelihood = likelihood.with_rows(*_gamed_rows(calibration, design.shape[1]))
-    start = None
     if penalty == "l1-cv" and calibration is not None and calibration.shares is not None:
-        gamed, weights, _ = _gamed_rows(calibration, design.shape[1])
-        c, start = choose_penalty(
+        gamed, gamed_weights, _ = _gamed_rows(calibration, design.shape[1])
+        c, weights = choose_penalty(
             np.concatenate([gamed, design]),
             np.concatenate([calibration.shares, used.share]),
-            np.concatenate([weights, used.weight]),
+            np.concatenate([gamed_weights, used.weight]),
         )
-    weights = fit_newton(likelihood) if penalty == "none" else fit_l1(likelihood, c, start)
+    else:
+        weights = fit_newton(likelihood) if penalty == "none" else fit_l1(likelihood, c)
     if weights is None:
         raise _NotIdentified(
             "a side won wherever its answer was longer or shorter, or won everything (separation)"

@@ -25,6 +25,15 @@ FLAT = 1e8
 SAFE = 1.7
 """How far a step may move a row's log-odds."""
 
+MOST = 200
+"""Steps of a fit; a handful is enough."""
+
+CLOSE = 1e-6
+"""A last step of this size leaves coefficients that are exact to rounding, since what is left is of the order of its square."""
+
+NEAR = 3e-3
+"""The same for fits that are only compared: what is left moves the log-odds by less than 1e-5."""
+
 GRID: tuple[float, ...] = tuple(np.logspace(-4, 4, 10).tolist())
 """The ten inverse penalties that scikit-learn tries by default."""
 
@@ -61,25 +70,48 @@ class Likelihood:
         """The largest size of each feature, [p]."""
         return np.maximum(self.columns.max(1), -self.columns.min(1))
 
+    @cached_property
+    def at_zero(self) -> tuple[Floats, Floats]:
+        """What `at` gives where all coefficients are 0."""
+        information = 0.25 * (self.weight @ self.products.T)
+        return self.total - 0.5 * (self.weight @ self.design), _squares(information)
+
+    @cached_property
+    def scratch(self) -> Floats:
+        """Room for two numbers a row, [2, .., rows]: pages mapped anew at each step would cost as much as the sums."""
+        return np.empty((2, *self.weight.shape))
+
     def information(self, coefficients: Floats) -> Floats:
         """X' W p (1 - p) X, [p, p]."""
         return self.at(coefficients)[1]
 
     def at(self, coefficients: Floats) -> tuple[Floats, Floats]:
-        """The gradient [p] and the information [p, p] of sum w [y eta - log(1 + e^eta)], eta = x coefficients."""
-        with np.errstate(over="ignore"):
-            chance = 1.0 / (1.0 + np.exp(-coefficients @ self.columns))
-        weighted = self.weight * chance
-        gradient = self.total - weighted @ self.design
-        information = (weighted * (1.0 - chance)) @ self.products.T
-        return gradient, information.reshape(*coefficients.shape, coefficients.shape[-1])
+        """The gradient [p] and the information [p, p] of sum w [y eta - log(1 + e^eta)], eta = x coefficients.
+
+        With t = tanh(eta / 2) a row's chance is (1 + t) / 2 and its variance (1 - t^2) / 4.
+        """
+        tilt, weighted = self.scratch
+        np.tanh(np.matmul(0.5 * coefficients, self.columns, out=tilt), out=tilt)
+        np.multiply(self.weight, tilt, out=weighted)
+        gradient, information = self.at_zero
+        gradient = gradient - 0.5 * (weighted @ self.columns.T)
+        weighted *= tilt
+        return gradient, information - 0.25 * _squares(weighted @ self.products.T)
 
     def safe(self, step: Floats) -> tuple[Floats, float]:
         """The step [p], shortened where it must be, and how far it moves a row's log-odds at most."""
         reach = np.abs(step) @ self.widest
-        if (reach > SAFE).any():
-            reach = np.abs(step @ self.columns).max(-1)
+        most = float(reach.max())
+        if most <= SAFE:
+            return step, most
+        moved = np.matmul(step, self.columns, out=self.scratch[0])
+        reach = np.abs(moved, out=moved).max(-1)
         return step * np.minimum(1.0, SAFE / np.maximum(reach, SAFE))[..., None], float(reach.max())
+
+
+def _squares(flat: Floats) -> Floats:
+    """[.., p x p] as [.., p, p]."""
+    return flat.reshape(*flat.shape[:-1], math.isqrt(flat.shape[-1]), -1)
 
 
 def fit_newton(likelihood: Likelihood) -> Floats | None:
@@ -103,9 +135,9 @@ def fit_newton(likelihood: Likelihood) -> Floats | None:
     return None
 
 
-def fit_l1(likelihood: Likelihood, c: float, start: Floats | None = None) -> Floats:
+def fit_l1(likelihood: Likelihood, c: float) -> Floats:
     """The coefficients [p] that minimise sum |coefficients| - c x log-likelihood, intercept penalised alike."""
-    return _l1_path(likelihood, [c], 1e-6, start)[0]
+    return _l1_path(likelihood, [c], CLOSE)[0]
 
 
 def _l1_path(
@@ -113,47 +145,57 @@ def _l1_path(
 ) -> Floats:
     """[grid, .., p] the minima at each c by proximal Newton, each from the one before.
 
-    The last step at each c moves the log-odds by less than `close`, so that what is left is of the order of its square.
+    The last step at each c moves the log-odds by less than `close`.
     """
     coefficients = np.zeros_like(likelihood.total) if start is None else start
-    gradient, information = likelihood.at(coefficients)
+    gradient, information = likelihood.at_zero if start is None else likelihood.at(start)
+    # Nothing leaves zero while the penalty is at least this.
+    pull = math.inf if coefficients.any() else float(np.abs(gradient).max())
     path: list[Floats] = []
     for c in grid:
-        for _ in range(200):
-            step, reach = likelihood.safe(
-                _minimum(coefficients, c * gradient, c * information) - coefficients
-            )
+        for _ in range(MOST if c * pull > 1.0 else 0):
+            step, reach = likelihood.safe(_step(coefficients, gradient, information, 1.0 / c))
             coefficients = coefficients + step
             if reach < close:
-                gradient = gradient - (information @ step[..., None])[..., 0]
+                gradient, pull = gradient - _times(information, step), math.inf
                 break
             gradient, information = likelihood.at(coefficients)
         path.append(coefficients)
     return np.stack(path)
 
 
-def _minimum(start: Floats, gradient: Floats, hessian: Floats) -> Floats:
-    """argmin over v [.., p] of (v - start)' hessian (v - start) / 2 - gradient (v - start) + sum |v|.
+def _step(start: Floats, gradient: Floats, hessian: Floats, penalty: float) -> Floats:
+    """argmin over d [.., p] of d' hessian d / 2 - gradient d + penalty x sum |start + d|.
 
-    Where signs stay as they are, and zeros that the gradient does not move stay zeros, the minimum solves linear equations.
+    Where signs stay as they are, and zeros that the gradient does not move stay zeros, it solves linear equations.
     """
     sign = np.sign(start)
-    if (sign != 0.0).all():
-        least = start + np.linalg.solve(hessian, (gradient - sign)[..., None])[..., 0]
-        right = (least * sign > 0.0).all(-1)
-    else:
-        sign = np.where((start == 0.0) & (np.abs(gradient) > 1.0), np.sign(gradient), sign)
-        free = sign != 0.0
-        square = np.where(free[..., :, None] & free[..., None, :], hessian, np.eye(start.shape[-1]))
-        least = start + np.linalg.solve(square, np.where(free, gradient - sign, 0.0)[..., None])[..., 0]
-        slope = gradient - (hessian @ (least - start)[..., None])[..., 0]
-        right = np.where(free, least * sign > 0.0, np.abs(slope) <= 1.0).all(-1)
+    if sign.all():
+        step = _solved(hessian, gradient - penalty * sign)
+        if ((start + step) * sign > 0.0).all():
+            return step
+    sign = np.where((start == 0.0) & (np.abs(gradient) > penalty), np.sign(gradient), sign)
+    free = sign != 0.0
+    square = np.where(free[..., :, None] & free[..., None, :], hessian, np.eye(start.shape[-1]))
+    step = _solved(square, np.where(free, gradient - penalty * sign, 0.0))
+    slope = gradient - _times(hessian, step)
+    right = np.where(free, (start + step) * sign > 0.0, np.abs(slope) <= penalty).all(-1)
     for at in np.argwhere(~right):
-        least[*at] = _by_coordinates(start[*at], gradient[*at], hessian[*at])
-    return least
+        step[*at] = _by_coordinates(start[*at], gradient[*at], hessian[*at], penalty) - start[*at]
+    return step
 
 
-def _by_coordinates(start: Floats, gradient: Floats, hessian: Floats) -> Floats:
+def _solved(matrix: Floats, vector: Floats) -> Floats:
+    """[.., p] x with matrix x = vector."""
+    return np.asarray(np.linalg.solve(matrix, vector[..., None])[..., 0], np.float64)
+
+
+def _times(matrix: Floats, vector: Floats) -> Floats:
+    """[.., p] matrix x vector."""
+    return (matrix @ vector[..., None])[..., 0]
+
+
+def _by_coordinates(start: Floats, gradient: Floats, hessian: Floats, penalty: float) -> Floats:
     """The same minimum [p], one coordinate after the other until none moves."""
     # Plain floats: with three coefficients numpy's overhead a call would be most of the cost.
     centre, slope0, rows = start.tolist(), gradient.tolist(), hessian.tolist()
@@ -164,7 +206,7 @@ def _by_coordinates(start: Floats, gradient: Floats, hessian: Floats) -> Floats:
             curvature = max(rows[k][k], 1e-12)
             slope = sum(rows[k][j] * (at[j] - centre[j]) for j in places) - slope0[k]
             free = at[k] - slope / curvature
-            new = math.copysign(max(abs(free) - 1.0 / curvature, 0.0), free)
+            new = math.copysign(max(abs(free) - penalty / curvature, 0.0), free)
             moved, at[k] = max(moved, abs(new - at[k])), new
         if moved < 1e-13 * (1.0 + max(abs(x) for x in at)):
             break
@@ -174,25 +216,28 @@ def _by_coordinates(start: Floats, gradient: Floats, hessian: Floats) -> Floats:
 def choose_penalty(
     design: Floats, share: Floats, weight: Floats, grid: Sequence[float] = GRID, folds: int = 5
 ) -> tuple[float, Floats]:
-    """The c of `grid` whose fits predict the left-out folds best, by mean weighted log-loss, and their mean coefficients [p].
+    """The c of `grid` whose fits predict the left-out folds best, by mean weighted log-loss, and its fit to all rows [p].
 
     design: [rows, p]; share in [0, 1], weight: [rows]. The folds and scores are those of the published AlpacaEval fit:
     the rows are dealt from the last to the first, and each fold's mean counts once.
     """
     left_out = [slice((len(share) - 1 - fold) % folds, None, folds) for fold in range(folds)]
-    inside = np.tile(weight, (folds, 1))
+    # All rows are one fit more, which is that of the chosen c.
+    inside, pulls = np.tile(weight, (folds + 1, 1)), weight * share
+    totals = np.tile(pulls @ design, (folds + 1, 1))
     for fold, rows in enumerate(left_out):
         inside[fold, rows] = 0.0
-    likelihood = Likelihood(design, inside, (inside * share) @ design)
-    path = _l1_path(likelihood, grid, 1e-4)
+        totals[fold] -= pulls[rows] @ design[rows]
+    likelihood = Likelihood(design, inside, totals)
+    path = _l1_path(likelihood, grid, NEAR)
     scores = np.zeros(len(grid))
     for fold, rows in enumerate(left_out):
-        held, own = design[rows], weight[rows]
+        own = weight[rows]
+        odds = path[:, fold] @ likelihood.columns[:, rows]
         # log(1 + e^x) - y x = log(1 + e^-|x|) + |x| / 2 + (1/2 - y) x
-        size = np.abs(path[:, fold] @ likelihood.columns[:, rows])
-        loss = (np.log(1.0 + np.exp(-size)) + 0.5 * size) @ own + path[:, fold] @ (
-            (0.5 - share[rows]) * own @ held
-        )
+        size = np.abs(odds)
+        loss = (np.log(1.0 + np.exp(-size)) + 0.5 * size) @ own + odds @ (0.5 * own - pulls[rows])
         scores -= loss / len(own)
     best = int(np.argmax(scores))
-    return float(grid[best]), path[best].mean(0)
+    fits = _l1_path(likelihood, grid[best : best + 1], CLOSE, path[best])
+    return float(grid[best]), fits[0, -1]
