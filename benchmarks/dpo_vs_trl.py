@@ -23,19 +23,23 @@ from typing import Any
 from benchmarks.dpo_arms import ARMS
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main(module: str = "benchmarks.dpo_arms", about: str | None = __doc__) -> None:
+    """`module` runs one arm as a command; `about` is the command's help."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mode", nargs="+", choices=("full", "lora"), default=["full", "lora"])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--pairs", type=int, default=8, help="pairs an update")
     parser.add_argument("--prompt", type=int, default=384, help="tokens of a prompt")
     parser.add_argument("--answer", type=int, default=128, help="tokens of an answer")
     parser.add_argument("--timed", type=int, default=3, help="timed updates an arm")
-    parser.add_argument("--out", type=Path, default=Path(".winsome/dpo_vs_trl.jsonl"))
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(f".winsome/{module.rpartition('.')[2].removesuffix('_arms')}_vs_trl.jsonl"),
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    given.module = module
     given.out.parent.mkdir(parents=True, exist_ok=True)
     for mode in given.mode:
         measure(given, mode)
@@ -104,7 +108,7 @@ def started(given: argparse.Namespace, mode: str, arm: str) -> subprocess.Popen[
     for key in ("pairs", "prompt", "answer"):
         words += [f"--{key}", str(getattr(given, key))]
     return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.dpo_arms", arm, *words],
+        [sys.executable, "-m", given.module, arm, *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
