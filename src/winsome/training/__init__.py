@@ -37,7 +37,10 @@ KINDS: dict[str, dict[str, str]] = {
         "regression": "winsome.training.rewards.regression:regression",
     },
     "OnlineMethod": {
+        "bon_distill": "winsome.training.online.bon_distill:bon_distill",
+        "expert_iteration": "winsome.training.online.expert_iteration:expert_iteration",
         "grpo": "winsome.training.online.grpo:grpo",
+        "online_dpo": "winsome.training.online.online_dpo:online_dpo",
         "reinforce_pp": "winsome.training.online.reinforce_pp:reinforce_pp",
         "rloo": "winsome.training.online.rloo:rloo",
     },

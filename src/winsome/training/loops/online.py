@@ -26,7 +26,7 @@ def online(
     objective: str = "rloo",
     against: str = "group",
     draws: int = 0,
-    prompts: int = 0,
+    phase: int = 0,
     passes: int = 1,
     max_tokens: int = 256,
     temperature: float = 1.0,
@@ -41,14 +41,14 @@ def online(
 
     frames: prompts: of a recipe, of a suite's name or file, or Prompts. reward: a scorer, or a judge, whose mean share of wins is
     taken: against the other answers to the prompt, or `against` a contender. draws: answers a prompt (0: the method's number).
-    prompts: those of one phase (0: those of one update); passes: how often each phase is learnt from. max_tokens: of an answer;
+    phase: prompts of one phase (0: those of one update); passes: how often each phase is learnt from. max_tokens: of an answer;
     unended: the reward of one that is cut there, in the place of its own. sampler: own, transformers, or a contender's name with
     {policy} where it takes the folder of the weights. reference_model: the fixed policy of divergences (default the start).
     Units of the plan are prompts. Raises BadInput, Unsupported or Fatal with one line.
     """
     asked, source = _prompts(frames, run)
     settings = plan_of(plan)
-    drawing = Drawing(draws, prompts, passes, max_tokens, temperature, sampler)
+    drawing = Drawing(draws, phase, passes, max_tokens, temperature, sampler)
     return trained(
         start, asked, opened(objective), settings, drawing, run=run, reward=reward, against=against,
         unended=float("nan") if unended is None else unended, reference_model=reference_model, judge=judge,

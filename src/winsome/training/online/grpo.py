@@ -17,7 +17,7 @@ def grpo(
     kl: Literal["reward", "loss", "none"] = "loss",
     kl_coef: float = 0.04,
     estimator: Literal["k1", "k2", "k3", "clamped"] = "k3",
-    clip: float = 0.2,
+    clip_low: float = 0.2,
     clip_high: float | None = None,
     ratio: Literal["token", "mean", "sum"] = "token",
     mean: Literal["token", "answer", "constant"] = "answer",
@@ -40,7 +40,7 @@ def grpo(
         return {"advantage": group_normalised(reward, rollouts.groups, scale)[rollouts.owners]}
 
     def losses(batch: Batch) -> Losses:
-        tokens, found = surrogate(batch, clip=clip, clip_high=clip_high, ratio=ratio)
+        tokens, found = surrogate(batch, clip_low=clip_low, clip_high=clip_high, ratio=ratio)
         if kl == "loss":
             tokens = tokens + kl_coef * divergence(batch, estimator)
         return Losses(*reduced(batch, tokens, mean, divisor), found)

@@ -19,7 +19,7 @@ def reinforce_pp(
     kl: Literal["reward", "loss", "none"] = "reward",
     kl_coef: float = 0.01,
     estimator: Literal["k1", "k2", "k3", "clamped"] = "k1",
-    clip: float = 0.2,
+    clip_low: float = 0.2,
     clip_high: float | None = None,
     ratio: Literal["token", "mean", "sum"] = "token",
     mean: Literal["token", "answer", "constant"] = "token",
@@ -46,7 +46,7 @@ def reinforce_pp(
         return {"advantage": whitened(advantage) if whiten else advantage}
 
     def losses(batch: Batch) -> Losses:
-        tokens, found = surrogate(batch, clip=clip, clip_high=clip_high, ratio=ratio)
+        tokens, found = surrogate(batch, clip_low=clip_low, clip_high=clip_high, ratio=ratio)
         if kl == "loss":
             tokens = tokens + kl_coef * divergence(batch, estimator)
         return Losses(*reduced(batch, tokens, mean, divisor), found)

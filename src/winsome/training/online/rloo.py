@@ -17,7 +17,7 @@ def rloo(
     kl_coef: float = 0.05,
     estimator: Literal["k1", "k2", "k3", "clamped"] = "k1",
     whiten: bool = False,
-    clip: float = 0.2,
+    clip_low: float = 0.2,
     clip_high: float | None = None,
     ratio: Literal["token", "mean", "sum"] = "sum",
     mean: Literal["token", "answer", "constant"] = "answer",
@@ -41,7 +41,7 @@ def rloo(
         return {"advantage": (whitened(advantage) if whiten else advantage)[rollouts.owners]}
 
     def losses(batch: Batch) -> Losses:
-        tokens, found = surrogate(batch, clip=clip, clip_high=clip_high, ratio=ratio)
+        tokens, found = surrogate(batch, clip_low=clip_low, clip_high=clip_high, ratio=ratio)
         if kl == "loss":
             tokens = tokens + kl_coef * divergence(batch, estimator)
         return Losses(*reduced(batch, tokens, mean, divisor), found)

@@ -53,18 +53,18 @@ BLOCK = 256
 
 @dataclass(frozen=True)
 class Drawing:
-    """How answers are drawn: `draws` a prompt (0: the method's own number), prompts a phase (0: those of one update), passes over
-    them, the most tokens of an answer. sampler: own, transformers, or a contender's name with {policy} in it."""
+    """How answers are drawn: `draws` a prompt (0: the method's own number), `phase` prompts a phase (0: those of one update), passes
+    over them, the most tokens of an answer. sampler: own, transformers, or a contender's name with {policy} in it."""
 
     draws: int = 0
-    prompts: int = 0
+    phase: int = 0
     passes: int = 1
     max_tokens: int = 256
     temperature: float = 1.0
     sampler: str = "own"
 
     def __post_init__(self) -> None:
-        for name in ("draws", "prompts"):
+        for name in ("draws", "phase"):
             if getattr(self, name) < 0:
                 raise BadInput(f"{name}={getattr(self, name)} must be at least 0")
         for name in ("passes", "max_tokens"):
@@ -234,7 +234,7 @@ def _shape(method: Method, plan: Plan, drawing: Drawing, n: int) -> tuple[int, i
         each = -(-n // method.rounds)
         parts = -(-each // plan.batch)
         return each, parts, max(1, round(plan.epochs * parts))
-    each = min(n, drawing.prompts or plan.batch)
+    each = min(n, drawing.phase or plan.batch)
     parts = -(-each // plan.batch)
     return each, parts, parts * drawing.passes
 

@@ -20,11 +20,11 @@ answers whose sums are divided by one constant (Dr. GRPO)."""
 
 
 def surrogate(
-    batch: Batch, *, clip: float, clip_high: float | None, ratio: Ratio
+    batch: Batch, *, clip_low: float, clip_high: float | None, ratio: Ratio
 ) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]]]:
-    """-min(rho A, clip(rho, 1 - clip, 1 + clip_high) A) at each answer token, [t], and its metrics.
+    """-min(rho A, clip(rho, 1 - clip_low, 1 + clip_high) A) at each answer token, [t], and its metrics.
 
-    A is the batch's token figure `advantage`, rho the ratio of the policy to the weights that drew. clip 0 clips nothing.
+    A is the batch's token figure `advantage`, rho the ratio of the policy to the weights that drew. clip_high None is clip_low; both 0 clip nothing.
     Sources: Schulman et al. 2017, eq. 7; clip_high: Yu et al. 2025 (DAPO); ratio mean: Zheng et al. 2025, eq. 5 (GSPO).
     """
     import torch
@@ -33,11 +33,11 @@ def surrogate(
     if ratio != "token":
         log_ratio = _broadcast(batch, log_ratio, mean=ratio == "mean")
     rho, advantage = log_ratio.exp(), batch.tokens["advantage"].to(log_ratio.dtype)
-    above = clip if clip_high is None else clip_high
-    if clip < 0.0 or above < 0.0 or clip >= 1.0:
-        raise BadInput(f"clip={clip} must lie in [0, 1) and clip_high={above} be at least 0")
+    above = clip_low if clip_high is None else clip_high
+    if clip_low < 0.0 or above < 0.0 or clip_low >= 1.0:
+        raise BadInput(f"clip_low={clip_low} must lie in [0, 1) and clip_high={above} be at least 0")
     kept = rho * advantage
-    bounded = rho.clamp(1.0 - clip, 1.0 + above) * advantage if clip or above else kept
+    bounded = rho.clamp(1.0 - clip_low, 1.0 + above) * advantage if clip_low or above else kept
     with torch.no_grad():
         n = rho.new_tensor(float(len(rho)))
         found = {
