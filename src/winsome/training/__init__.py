@@ -41,6 +41,7 @@ KINDS: dict[str, dict[str, str]] = {
         "expert_iteration": "winsome.training.online.expert_iteration:expert_iteration",
         "grpo": "winsome.training.online.grpo:grpo",
         "online_dpo": "winsome.training.online.online_dpo:online_dpo",
+        "ppo": "winsome.training.online.ppo:ppo",
         "reinforce_pp": "winsome.training.online.reinforce_pp:reinforce_pp",
         "rloo": "winsome.training.online.rloo:rloo",
     },

@@ -31,6 +31,9 @@ METRICS = {
     "desirable_ratio": "the same over desirable answers",
     "undesirable_ratio": "the same over undesirable answers",
     "kl": "nats: the estimate of how far the policy is from the reference that the loss compares with",
+    "clipped": "share of answer tokens whose importance ratio left the clipping range on the side the advantage pulls to",
+    "importance": "mean importance ratio of answer tokens: the policy against the weights that drew them",
+    "value_error": "half the squared error of the critic, a token",
     "in_order": "share of the ranked answers, two by two, that the policy's mean log-probabilities put in the given order",
 }
 """What each metric of an objective means."""

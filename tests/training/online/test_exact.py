@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -159,3 +161,60 @@ def test_a_group_without_differences_teaches_nothing_and_can_be_left_out():
         assert len(learnt.units) == units
         losses = made.objective.losses(batch_of(learnt, POLICY))
         assert float(losses.counts.sum()) == 2.0 * units
+
+
+def values_of(rollouts) -> np.ndarray:
+    """Some baseline that depends on prompt and prefix alone."""
+    told = [
+        float(np.sin(3 * prompt[0] + 5 * PREFIXES.index(tuple(answer[:i]))))
+        for prompt, answer in (rollouts.sequences[n] for n in range(len(rollouts)))
+        for i in range(len(answer))
+    ]
+    return np.array(told)
+
+
+@pytest.mark.parametrize("lam", [1.0, 0.6])
+def test_ppo_climbs_reward_less_divergence(lam):
+    """lambda 1: whatever the critic says, the policy gradient. Else the gradient of A by an independent recursion."""
+    groups = groups_of(1)
+    rollouts = rollouts_of(groups, REWARD, POLICY, REFERENCE)
+    rollouts = replace(rollouts, values=values_of(rollouts))
+    made = method(f"ppo?lam={lam}&whiten=false&kl_coef=0.3&mean=constant&divisor=1&value_coef=0")
+    learnt = made.made(rollouts)
+    batch = batch_of(learnt, POLICY, values=torch.zeros(len(rollouts.values), dtype=torch.float64))
+    losses = made.objective.losses(batch)
+    found = gradient((chances(groups, POLICY) * losses.values / losses.counts).sum(), POLICY)
+    if lam == 1.0:
+        close(found, -gradient(value(POLICY, REWARD, REFERENCE, 0.3), POLICY))
+        return
+    total = torch.zeros((), dtype=torch.float64)
+    known, other = POLICY.all_tokens(), REFERENCE.all_tokens()
+    for chance, (p, (y,)) in zip(chances(groups, POLICY).tolist(), groups, strict=True):
+        v = [float(np.sin(3 * (10 + p) + 5 * PREFIXES.index(y[:i]))) for i in range(len(y))] + [0.0]
+        r = (-0.3 * (known[p, y] - other[p, y])).detach().tolist()
+        r[-1] += REWARD[p, y]
+        ahead = 0.0
+        for t in reversed(range(len(y))):
+            ahead = r[t] + v[t + 1] - v[t] + lam * ahead
+            total = total - chance * ahead * known[p, y][t]
+    close(found, gradient(total, POLICY))
+
+
+def test_ppo_s_critic_is_pulled_to_the_returns_within_its_clip():
+    rollouts = rollouts_of(groups_of(1), REWARD, POLICY, REFERENCE)
+    rollouts = replace(rollouts, values=values_of(rollouts))
+    now = torch.tensor(rollouts.values + 0.5, requires_grad=True)
+    for clip in (0.0, 0.2):
+        made = method(f"ppo?lam=1&kl=none&value_coef=1&value_clip={clip}&whiten=false&mean=token")
+        learnt = made.made(rollouts)
+        losses = made.objective.losses(batch_of(learnt, POLICY, values=now))
+        returns = np.repeat(rollouts.reward, rollouts.lengths)
+        errors = (rollouts.values + 0.5 - returns) ** 2
+        if clip:
+            errors = np.maximum(errors, (rollouts.values + clip - returns) ** 2)
+        assert float(losses.metrics["value_error"][0]) == pytest.approx(0.5 * errors.sum(), rel=1e-9)
+        (slope,) = torch.autograd.grad(losses.values.sum(), now, retain_graph=True)
+        free = (rollouts.values + 0.5 - returns) ** 2 >= errors - 1e-12
+        np.testing.assert_allclose(
+            slope.numpy(), np.where(free, rollouts.values + 0.5 - returns, 0.0), atol=1e-9
+        )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from winsome.protocols import Run
 from winsome.records import Prompt, digest
 from winsome.training import parallel
 from winsome.training import start as starts
+from winsome.training.online.critic import Critic, critic
 from winsome.training.online.method import Method
 from winsome.training.online.phases import Phases
 from winsome.training.online.reward import GROUP, Reward
@@ -129,6 +131,12 @@ def trained(
         compute = precision(model, plan)
         trainable = [(name, p) for name, p in model.network.named_parameters() if p.requires_grad]
         task = TextTask(_none_yet(), method.objective, {}, ranks, compute, plan.micro_tokens)
+        values = None
+        if method.critic:
+            judged = critic(origin, ranks, row_tokens=plan.micro_tokens, compute=compute, seed=run.seed)
+            trainable += judged.trainable()
+            task.critic = judged
+            values = partial(known_values, judged)
 
         def forward(network: Any, sequences: Sequences) -> NDArray[float32]:
             return token_logprobs(network, sequences, plan.micro_tokens, compute)
@@ -140,7 +148,7 @@ def trained(
         each, parts, updates_each = _shape(method, plan, drawing, len(asked))
         phases = Phases(
             task, method, asked, _sampler(model, drawing, draws, method, run, folder, origin), rate,
-            lambda sequences: forward(model.network, sequences), of_reference, None, trainable, plan, ranks,
+            lambda sequences: forward(model.network, sequences), of_reference, values, trainable, plan, ranks,
             folder / "rollouts", run.seed, each, parts, updates_each, unended,
         )  # fmt: skip
         progress = Progress(
@@ -175,6 +183,16 @@ def token_logprobs(network: Any, sequences: Sequences, row_tokens: int, compute:
             assert held.tokens is not None
             found.append(held.tokens.float().cpu().numpy())
     return np.concatenate(found)
+
+
+def known_values(judged: Critic, sequences: Sequences) -> NDArray[float32]:
+    """What a critic says before every answer token, flat, without gradient."""
+    import numpy as np
+    import torch
+
+    with torch.no_grad():
+        parts = [judged(sequences[i : i + BLOCK]) for i in range(0, len(sequences), BLOCK)]
+    return np.concatenate([part.cpu().numpy() for part in parts])
 
 
 def _check(method: Method, plan: Plan, drawing: Drawing) -> None:
