@@ -4,7 +4,8 @@
 
 For each seed: five answers of the base to each training prompt, compared two by two by the world's annotator (who errs as
 Bradley-Terry says), the most preferred against the least; then every arm is trained on the same pairs and meets the base on 500 test prompts, both drawn at temperature 1. Two arms
-say what the labels are worth: the same pairs with labels drawn by a coin, and supervised training on the chosen answers. Arms that
+say what the labels are worth: the same pairs with labels drawn by a coin, and supervised training on the chosen answers. Online arms
+answer the same prompts themselves while they learn, rated by the same annotator's labels on all pairs of a prompt's answers. Arms that
 are done are read from the file, so the table can be stopped and resumed at any moment.
 """
 
@@ -13,7 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,6 +31,7 @@ from winsome.matchmaking.session import Session
 from winsome.records import Prompt, Sampling
 from winsome.sandbox.annotators import chance, taste_of
 from winsome.sandbox.worlds import World
+from winsome.training.loops.online import online
 from winsome.training.loops.preference import preference
 from winsome.training.loops.supervised import sft
 from winsome.training.outcome import outcome
@@ -43,12 +46,15 @@ OUT = Path("docs/results/preference-effects.json")
 
 @dataclass(frozen=True)
 class Arm:
-    """An objective with its settings and what it trains on: pairs, pairs with labels drawn by a coin, or chosen answers."""
+    """An objective with its settings and what it trains on: pairs, pairs with labels drawn by a coin, chosen answers, or prompts
+    which it answers itself; then `own` are the trainer's settings and `reward` rates."""
 
     name: str
     objective: str
     rate: float
     data: str = "pairs"
+    own: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    reward: str = f"{WORLD}#annotator"
 
 
 ARMS = (
@@ -60,6 +66,21 @@ ARMS = (
     Arm("sppo", "sppo?beta=0.05", 5e-4),
     Arm("dpo, shuffled labels", "dpo?beta=0.1", 5e-4, "shuffled"),
     Arm("sft on the chosen", "sft", 5e-4, "chosen"),
+    Arm("rloo", "rloo", 5e-4, "prompts", {"draws": 8, "batch": 64}),
+    Arm("grpo", "grpo", 5e-4, "prompts", {"draws": 8, "batch": 64}),
+    Arm("reinforce_pp", "reinforce_pp", 5e-4, "prompts", {"draws": 8, "batch": 64}),
+    Arm("ppo", "ppo", 5e-4, "prompts", {"draws": 8, "batch": 64, "passes": 2}),
+    Arm("online_dpo", "online_dpo", 5e-4, "prompts", {"draws": 8, "batch": 64}),
+    Arm("bon_distill", "bon_distill?n=16", 5e-4, "prompts"),
+    Arm("expert_iteration", "expert_iteration?n=16&rounds=3", 5e-4, "prompts"),
+    Arm(
+        "rloo, rewards by a coin",
+        "rloo",
+        5e-4,
+        "prompts",
+        {"draws": 8, "batch": 64},
+        f"{WORLD}#annotator?flip=0.5",
+    ),
 )
 
 
@@ -131,13 +152,24 @@ def played(
     arm: Arm, base: str, seed: int, work: Path, ledger: str, epochs: float, batch: int, split: str
 ) -> dict[str, Any]:
     """One arm: trained, then compared with the base on test prompts."""
-    files = data_of(base, seed, work, ledger)
-    plan = {"batch": batch, "epochs": epochs, "rate": arm.rate, "schedule": "cosine", "save_every": 50}
+    files = {} if arm.data == "prompts" else data_of(base, seed, work, ledger)
+    plan = {
+        "batch": batch,
+        "epochs": epochs,
+        "rate": arm.rate,
+        "schedule": "cosine",
+        "save_every": 50,
+    } | dict(arm.own)
     began = time.process_time()
     with Ledger.open(ledger) as store:
         session = Session(Door(store), seed, work / "runs")
         start = start_of(base, session)
-        if arm.objective.startswith("sft"):
+        if arm.data == "prompts":
+            prompts = World.of("instruction").prompts(PROMPTS * (seed + 1), "train")[PROMPTS * seed :]
+            name = online(
+                base, prompts, run=session, objective=arm.objective, reward=arm.reward, max_tokens=48, **plan
+            )
+        elif arm.objective.startswith("sft"):
             name = sft(base, files[arm.data], run=session, **plan)
         else:
             name = preference(base, files[arm.data], run=session, objective=arm.objective, **plan)
@@ -159,7 +191,8 @@ def played(
         "seed": seed,
         "rate": arm.rate,
         "epochs": epochs,
-        "batch": batch,
+        "batch": plan["batch"],
+        "draws": arm.own.get("draws", 0),
         "split": split,
         "win_rate": row.estimate,
         "low": row.low,
@@ -184,7 +217,9 @@ def page(rows: list[dict[str, Any]]) -> str:
         "judge, both drawn at temperature 1, 95% interval; KL to the base in nats an answer; tokens an answer after and before; mean",
         "log-ratios to the base of the chosen and of the rejected answers of the pairs, nats, over the last quarter of the updates.",
         "Pairs: five draws of the base a prompt, labelled two by two by the world's annotator (k = 0.25), the most preferred against",
-        "the least. `python -m benchmarks.preference_effects` adds what is missing; this page is written from",
+        "the least; CPU-s of these arms leave out the drawing and labelling of pairs. Online arms answer the same 3,000 prompts while",
+        "they learn, rated by that annotator's labels on all pairs of the answers to a prompt; their CPU-s hold everything.",
+        "`python -m benchmarks.preference_effects` adds what is missing; this page is written from",
         "`preference-effects.json` beside it. A row says on which split of the prompts it was measured: settings are sought on",
         "validation, results stand on test.",
         "",
@@ -195,7 +230,7 @@ def page(rows: list[dict[str, Any]]) -> str:
         f"| {row['arm']} | `{row['objective']}` | {row['seed']} | {row['rate']:g} | {row['epochs']:g} | {row['batch']} "
         f"| {row['n']} {row['split']} | {row['win_rate']:.1f}% | {row['low']:.1f}–{row['high']:.1f}% "
         f"| {row['kl']:.2f} ± {2 * row['kl_error']:.2f} | {row['tokens']:.1f} / {row['start_tokens']:.1f} "
-        f"| {row['ratios'][0]:+.2f} / {row['ratios'][1]:+.2f} | {row['training_cpu_seconds']:.0f} |"
+        f"| {ratios_of(row)} | {row['training_cpu_seconds']:.0f} |"
         for row in sorted(rows, key=lambda row: (row["split"] != "test", row["arm"], row["seed"]))
     ]
     lost = [row for row in rows if row["high"] < 50]
@@ -207,6 +242,13 @@ def page(rows: list[dict[str, Any]]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def ratios_of(row: dict[str, Any]) -> str:
+    """Both log-ratios, or a dash where the objective has no pairs."""
+    if not any(row["ratios"]):
+        return "–"
+    return f"{row['ratios'][0]:+.2f} / {row['ratios'][1]:+.2f}"
 
 
 def main() -> None:
@@ -230,8 +272,9 @@ def main() -> None:
         for arm in ARMS:
             if options.only and arm.name not in options.only:
                 continue
-            chosen = Arm(arm.name, options.objective or arm.objective, options.rate or arm.rate, arm.data)
-            asked = (chosen.name, chosen.objective, seed, chosen.rate, options.epochs, options.batch)
+            chosen = replace(arm, objective=options.objective or arm.objective, rate=options.rate or arm.rate)
+            batch = arm.own.get("batch", options.batch)
+            asked = (chosen.name, chosen.objective, seed, chosen.rate, options.epochs, batch)
             if any(
                 (r["arm"], r["objective"], r["seed"], r["rate"], r["epochs"], r["batch"]) == asked
                 for r in kept
