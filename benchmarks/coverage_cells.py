@@ -10,9 +10,6 @@ from benchmarks.coverage_runs import FORMULAS, Run
 from winsome.standings import plan
 
 ENDLESS = 10**9
-REDRAWN = 5000
-"""Experiments of ratings whose every interval takes 300 fits."""
-
 UNEVEN, EVEN = "1 to 50, one at 20%", "4 each"
 
 
@@ -90,7 +87,7 @@ def cells() -> Iterator[Cell]:
     for kind in ("bootstrap", "bayes"):
         run = runs.ratings("1 each", 600, circular=1.0, interval=kind)
         size = "6 contenders, 600 rows"
-        yield Cell(f"bt, {kind}", "not Bradley-Terry: circular", size, run, REDRAWN)
+        yield Cell(f"bt, {kind}", "not Bradley-Terry: circular", size, run)
 
 
 def _rating_cells() -> Iterator[Cell]:

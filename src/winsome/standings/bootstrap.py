@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats, Ints, counts, sums
 from winsome.standings.laws import normal_tail
 from winsome.standings.sides import ClusterBy, cluster_codes
-from winsome.standings.strengths import fit
+from winsome.standings.strengths import fit_each
 
 LEAST_PRIOR = 1e-3
 """Weight of the tied battle against an average contender that keeps a replicate finite."""
+
+BLOCK = 2_000_000
+"""Numbers that the replicates of a block may draw and sum up, so that memory does not grow with their count."""
+
+
+def _by_cell(draw: NDArray[Any], cell: NDArray[Any], values: Floats, draws: int, cells: int) -> Any:
+    """The sparse matrix [cells, draws] of values that belong to a draw (a cluster, or a kind of row) and a cell (a pair)."""
+    # So many sums are worth the import.
+    from scipy.sparse import csr_array
+
+    return csr_array((values, (cell, draw)), shape=(cells, draws))
+
+
+def _drawn(matrix: Any, often: Floats) -> Floats:
+    """[replicates, K, K] the sums by pair where draws count `often`, [replicates, draws]."""
+    found = np.ascontiguousarray((matrix @ often.T).T)
+    return found.reshape(len(often), math.isqrt(found.shape[1]), -1)
+
+
+def _blocks(replicates: int, numbers: int) -> list[int]:
+    """How many replicates to make at a time, where each takes so many numbers."""
+    most = max(1, BLOCK // numbers)
+    return [min(most, replicates - done) for done in range(0, replicates, most)]
 
 
 def bootstrap_win_rates(
@@ -29,24 +56,27 @@ def bootstrap_win_rates(
     weight = sums(place, scored.weight, len(entry))
     wins = sums(place, scored.weight * scored.share, len(entry))
     entry_cluster, entry_cell = np.divmod(entry, size * size)
+    first, second = (
+        _by_cell(entry_cluster, entry_cell, values, count, size * size) for values in (wins, weight)
+    )
     rng = np.random.default_rng(seed)
-    rates = np.empty((replicates, size))
-    for replicate in range(replicates):
-        drawn = counts(rng.integers(count, size=count), count)[entry_cluster]
-        won = sums(entry_cell, drawn * wins, size * size).reshape(size, size)
-        met = sums(entry_cell, drawn * weight, size * size).reshape(size, size)
-        rates[replicate] = _rates(won, met, baseline)
-    return rates
+    rates: list[Floats] = []
+    for some in _blocks(replicates, count + size * size):
+        draws = rng.integers(count, size=(some, count)) + count * np.arange(some)[:, None]
+        often = counts(draws.ravel(), some * count).reshape(some, count).astype(np.float64)
+        rates.append(_rates(_drawn(first, often), _drawn(second, often), baseline))
+    return np.concatenate(rates)
 
 
 def _rates(won: Floats, met: Floats, baseline: int | None) -> Floats:
-    both = met + met.T
+    """[replicates, K] win rates of sums by ordered pair [replicates, K, K]."""
+    both = met + met.swapaxes(1, 2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        pairwise = (won + (met - won).T) / both
+        pairwise = (won + (met - won).swapaxes(1, 2)) / both
         if baseline is not None:
-            return pairwise[:, baseline]
+            return pairwise[:, :, baseline]
         seen = both > 0
-        return np.where(seen, pairwise, 0.0).sum(1) / seen.sum(1)
+        return np.where(seen, pairwise, 0.0).sum(2) / seen.sum(2)
 
 
 def bootstrap_strengths(
@@ -88,16 +118,20 @@ def bootstrap_strengths(
             sums(place, battles.weight * battles.share, len(entry)),
         )
         often = np.ones(int(cluster.max()) + 1)
-    total = int(often.sum())
-    strengths = np.empty((replicates, size))
-    for replicate in range(replicates):
-        drawn = rng.gamma(often) if bayes else rng.multinomial(total, often / total).astype(np.float64)
-        times = drawn[draw_of]
-        first_won = sums(entry_pair, times * won, size * size).reshape(size, size)
-        second_won = sums(entry_pair, times * (met - won), size * size).reshape(size, size)
-        strength, _ = fit(first_won + second_won.T, max(prior, LEAST_PRIOR), start)
-        strengths[replicate] = strength - strength.mean()
-    return strengths
+    first, second = (
+        _by_cell(draw_of, entry_pair, values, len(often), size * size) for values in (won, met - won)
+    )
+    total, held = int(often.sum()), max(prior, LEAST_PRIOR)
+    strengths: list[Floats] = []
+    for some in _blocks(replicates, len(often) + size * size):
+        drawn = (
+            rng.gamma(often, size=(some, len(often)))
+            if bayes
+            else rng.multinomial(total, often / total, size=some).astype(np.float64)
+        )
+        found = fit_each(_drawn(first, drawn) + _drawn(second, drawn).swapaxes(1, 2), held, start)
+        strengths.append(found - found.mean(1, keepdims=True))
+    return np.concatenate(strengths)
 
 
 def percentile_interval(

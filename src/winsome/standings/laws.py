@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -75,6 +76,7 @@ def student_tails_each(df: Floats, t: Floats) -> Floats:
     return np.array(found, np.float64).reshape(df.shape)
 
 
+@lru_cache(4096)
 def student_quantile(df: float, p: float) -> float:
     """The quantile of Student's law at 1/2 <= p < 1, for df > 0 degrees of freedom: student_tails of it is 2 (1 - p)."""
     tails = 2.0 * (1.0 - p)
@@ -82,24 +84,28 @@ def student_quantile(df: float, p: float) -> float:
         return 0.0
     if tails <= 0.0:
         return math.inf
-    low, high = 0.0, max(2.0, normal_quantile(p))
-    while student_tails(df, high) > tails:
-        low, high = high, 2.0 * high
-        if high > HUGE:
-            return math.inf
     # log t against log of the tails is nearly straight: Newton there, and halving where it would leave the bracket.
-    at = high
-    for _ in range(200):
+    low, high, at = 0.0, math.inf, _near_quantile(df, normal_quantile(p))
+    for _ in range(1000):
         found = student_tails(df, at)
         low, high = (at, high) if found > tails else (low, at)
         density = 2.0 * math.exp(_log_density(df, at))
         step = found * math.log(found / tails) / (density * at) if found > 0.0 and density > 0.0 else math.inf
-        new = at * math.exp(step) if abs(step) < 1.0 else 0.5 * (low + high)
-        new = new if low <= new <= high else 0.5 * (low + high)
-        if abs(new - at) <= 1e-15 * at:
-            return new
-        at = new
+        if abs(step) < 1e-8:
+            # What is left is of the order of its square.
+            return at * math.exp(step)
+        new = at * math.exp(step) if abs(step) < 1.0 else math.inf
+        at = new if low <= new <= high and new < math.inf else min(2.0 * at, 0.5 * (low + high))
+        if at > HUGE:
+            return math.inf
     return at
+
+
+def _near_quantile(df: float, z: float) -> float:
+    """Student's quantile from the normal one, to the order 1 / df^2: Abramowitz and Stegun 26.7.5."""
+    if df < 2.0:
+        return max(2.0, z)
+    return z + (z**3 + z) / (4.0 * df) + (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / (96.0 * df * df)
 
 
 def _log_density(df: float, t: float) -> float:
