@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recipes": UP_TO_SIX,
     "report": UP_TO_SIX,
     "api": UP_TO_SEVEN,
-    "cli": UP_TO_SEVEN | {"api"},
+    "cli": UP_TO_SEVEN | {"api", "server"},
     "server": UP_TO_SEVEN | {"api"},
     "__init__": UP_TO_SEVEN | {"api"},
     "__main__": {"cli"},

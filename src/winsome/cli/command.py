@@ -21,6 +21,7 @@ INTERRUPTED = 130
 EXTRAS = {
     "torch": "local", "transformers": "local", "safetensors": "local", "gguf": "local",
     "accelerate": "train", "peft": "train", "psycopg": "postgres", "ray": "ray", "vllm": "vllm",
+    "fastapi": "server", "uvicorn": "server",
 }  # fmt: skip
 """Package -> the extra that installs it."""
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from winsome.cli import options, output
+from winsome.cli import options, output, people
 from winsome.cli.parsing import Parser, whole_number
 from winsome.errors import BadInput
 
@@ -77,6 +77,7 @@ def add(parser: Parser) -> None:
         choices=("decided",),
         help="ask block after block of prompts until the interval, true at any look, leaves out 50%% (default ask all)",
     )
+    people.add(parser)
     options.sampling(parser)
     options.asking(parser)
     context = parser.add_argument_group("contexts (two contenders)")
@@ -143,6 +144,9 @@ def run(args: Namespace) -> int:
         from winsome.report.terminal import standings_table
 
         output.result().print(standings_table(found.standings))
+        if "people" in found.record:
+            for line in people.lines(found.record["people"]):
+                output.result().print(line)
     _tell_end(found, args)
     if args.open:
         from winsome.cli.browser import show
@@ -173,6 +177,7 @@ def compared(args: Namespace, confirm: Callable[[Estimate], bool]) -> Comparison
         folder=args.folder,
         command=options.typed(args),
         confirm=confirm,
+        people=people.people_of(args),
         **options.asked(args),
     )
 
@@ -244,6 +249,7 @@ def _document(found: Comparison) -> dict[str, Any]:
         "report": str(found.folder / "report.html"),
         "complete": found.complete,
         **{name: found.record[name] for name in names},
+        **({"people": found.record["people"]} if "people" in found.record else {}),
         "standings": found.standings.payload(),
     }
 

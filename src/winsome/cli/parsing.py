@@ -98,3 +98,15 @@ def temperature(text: str) -> float:
     if not 0.0 <= value < 1e6:
         raise argparse.ArgumentTypeError(f'"{text}" is no number from 0 up')
     return value
+
+
+def points(text: str) -> float:
+    """Points of win rate such as 2% (or 2, or 0.02), as a share between 0 and 0.5."""
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = 0.0
+    value = value / 100.0 if text.endswith("%") or value >= 1.0 else value
+    if not 0.0 < value < 0.5:
+        raise argparse.ArgumentTypeError(f'"{text}" is no number of points between 0 and 50, such as 3%')
+    return value

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from winsome.cli import options, output
-from winsome.cli.parsing import Parser, share, whole_number
+from winsome.cli.parsing import Parser, points, share, whole_number
 
 if TYPE_CHECKING:
     from winsome.audit.designs import Design
@@ -17,9 +17,16 @@ EPILOG = "--detect 3% tells a win rate of 53% from 50%; a pilot is a run of two 
 
 def add(parser: Parser) -> None:
     parser.add_argument(
+        "what",
+        nargs="?",
+        choices=("prompts", "labels"),
+        default="prompts",
+        metavar="prompts|labels",
+        help="prompts that a difference needs (default), or people's labels beside a judge's scores",
+    )
+    parser.add_argument(
         "--detect",
         type=_points,
-        required=True,
         metavar="P%",
         help="points of win rate beyond 50, such as 3%%",
     )
@@ -58,6 +65,18 @@ def add(parser: Parser) -> None:
         help="with --pilot and --contender: tell the two apart, both against the run's baseline",
     )
     parser.add_argument("--judge", metavar="NAME", help="who compares, for tokens and money")
+    labels = parser.add_argument_group(
+        "labels (--pilot is a run of people with --assist, or a file of human and synthetic)"
+    )
+    labels.add_argument(
+        "--half-width", type=points, metavar="P%", help="the wanted interval is estimate -+ P points"
+    )
+    labels.add_argument(
+        "--pairs-at-hand",
+        type=whole_number(),
+        metavar="N",
+        help="pairs with a score (default those of the pilot)",
+    )
     options.everywhere(parser)
 
 
@@ -65,6 +84,12 @@ def run(args: Namespace) -> int:
     from winsome.audit.designs import designs, paired_design, pilot_of, pilot_of_verdicts, price_of
     from winsome.errors import BadInput
 
+    if args.what == "labels":
+        from winsome.cli.people import plan_labels
+
+        return plan_labels(args)
+    if args.detect is None:
+        raise BadInput("missing: --detect; give the points of win rate beyond 50, such as --detect 3%")
     if args.rival is not None and (args.pilot is None or args.contender is None):
         raise BadInput(
             "--rival needs --pilot RUN and --contender NAME: their difference is planned from a run"
@@ -140,11 +165,4 @@ def _print(found: list[Design], args: Namespace, pilot: Any) -> None:
 
 
 def _points(text: str) -> float:
-    try:
-        value = float(text.removesuffix("%"))
-    except ValueError:
-        value = 0.0
-    value = value if text.endswith("%") or value >= 1.0 else 100.0 * value
-    if not 0.0 < value < 50.0:
-        raise ArgumentTypeError(f'"{text}" is no number of points between 0 and 50, such as 3%')
-    return value
+    return round(100.0 * points(text), 12)

@@ -16,6 +16,7 @@ KINDS: dict[str, dict[str, str]] = {
         "jury": "winsome.judges.jury:jury",
         "debate": "winsome.judges.debate:debate",
         "cascade": "winsome.judges.cascade:cascade",
+        "human": "winsome.judges.human:human",
         "by_score": "winsome.judges.by_score:by_score",
         "embedded": "winsome.judges.embedded:embedded",
         "exact": "winsome.judges.rules.exact:exact",

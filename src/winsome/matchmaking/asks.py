@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Ask:
-    """One planned ask of the judge: a pairing in one order, asked for the `repeat`th time; `seat_a` is side a's seat."""
+    """One planned ask of the judge: a pairing in one order, asked for the `repeat`th time; `seat_a` is side a's seat.
+
+    weight: how many contests it stands for, where only a random part of them was asked.
+    """
 
     pairing: Pairing
     contest: str
@@ -35,6 +38,7 @@ class Ask:
     served_by: str = ""
     cached: bool = False
     usage: Usage = Usage()
+    weight: float = 1.0
 
 
 @dataclass
@@ -167,6 +171,11 @@ class Plan:
                 "cached": pl.Series([ask.cached for ask in asks], dtype=pl.Boolean),
                 "money": number(ask.usage.money for ask in asks),
                 "seconds": number(ask.usage.seconds for ask in asks),
+                **(
+                    {"weight": number(ask.weight for ask in asks)}
+                    if any(ask.weight != 1.0 for ask in asks)
+                    else {}
+                ),
             }
         )
 
@@ -190,6 +199,7 @@ def battles_frame(asks: pl.DataFrame) -> pl.DataFrame:
         *([_extent(asks).alias("extent")] if asks["extent"].null_count() < asks.height else []),
         pl.col("length_a").fill_null(0).cast(pl.Float64),
         pl.col("length_b").fill_null(0).cast(pl.Float64),
+        *(["weight"] if "weight" in asks.columns else []),
     )
     return frame if frame["category"].null_count() < frame.height else frame.drop("category")
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from winsome import specs
 from winsome.errors import BadInput
+from winsome.judges.human import HUMAN_ID
 from winsome.ledger.store import Ledger
 from winsome.matchmaking import baselines
 from winsome.matchmaking import schedule as schedules
@@ -22,7 +23,8 @@ from winsome.matchmaking.door import Asked, Door
 from winsome.matchmaking.figures import check_figure
 from winsome.matchmaking.judging import Alarms, Judging
 from winsome.matchmaking.loops import finish
-from winsome.matchmaking.preflight import Estimate, estimate, probe, refuse_unknown_prices
+from winsome.matchmaking.people import People, PeopleJudging
+from winsome.matchmaking.preflight import Estimate, Load, estimate, probe, refuse_unknown_prices
 from winsome.matchmaking.progress import Live
 from winsome.matchmaking.rounds import Answering, play
 from winsome.matchmaking.run_folder import now
@@ -60,6 +62,7 @@ def compare(
     command: str = "",
     quiet: bool = False,
     confirm: Callable[[Estimate], bool] | None = None,
+    people: People | None = None,
 ) -> Comparison:
     """The win rates of `contenders` on the prompts of `suite` by `judge`; goes on where an earlier call was stopped.
 
@@ -69,12 +72,13 @@ def compare(
     repeats: asks in each order. limit: the first prompts only. sampling: defaults for contenders whose name does not say.
     stop_when: "decided" asks prompts in blocks, drawn by the seed, until every contender is told from the baseline (or the two from
     each other); the intervals then hold however often one looks. budget: "5usd", "2000calls", "20min"; what it leaves unasked is counted. confirm: asked once with the plan before
-    anything is bought; False ends with BadInput.
+    anything is bought; False ends with BadInput. people: how judge "human" asks them.
     Raises BadInput, Unsupported or Fatal with one line; KeyboardInterrupt after what was bought is kept.
     """
     settings = Settings(
         judge, suite, baseline, schedule, rounds, orders, repeats, limit, sampling or Sampling(), budget, concurrency,
         rpm, tpm, engine, seed, allow_missing, allow_mixed_judge, allow_degenerate, stop_when,
+        people,
     )  # fmt: skip
     with Ledger.open(ledger) as store:
         door = Door(store, Budget.of(budget), concurrency, rpm, tpm)
@@ -87,7 +91,7 @@ def compare(
             quiet,
             confirm,
         )
-        return finish(work, lambda: door.stop("interrupted"))
+        return finish(work, lambda: door.stop("interrupted"), lambda: door.labelling)
 
 
 async def _compare(
@@ -128,14 +132,16 @@ async def compared(
     check_figure(suite.figure, baseline and baseline.label)
     kind = settings.schedule or ("all" if baseline is None else "baseline")
     contests = baseline.contests(len(contenders)) if baseline and kind == "baseline" else None
-    planned = estimate(contenders, judge, plan, kind, settings.rounds, settings.sampling, contests)
+    judging = _judging(session, plan, judge, settings, kind)
+    helped = judging.assist if isinstance(judging, PeopleJudging) else None
+    asked = (judge, plan) if helped is None else (helped.judge, helped.plan)
+    planned = estimate(contenders, *asked, kind, settings.rounds, settings.sampling, contests)
+    if helped is not None:
+        planned = replace(planned, loads=(*planned.loads, Load(judge.name, planned.contests, 0, 0, 0, 0.0)))
     refuse_unknown_prices(session.door.budget, planned)
     if confirm is not None and not confirm(planned):
         raise BadInput("nothing was asked: the plan was not confirmed; --yes goes on without asking")
     missing = [c for c, load in zip(contenders, planned.loads, strict=False) if load.calls]
-    judging = Judging(
-        plan, judge, session.ledger, session.door, Alarms(session.door, settings.allow_degenerate)
-    )
     warnings = await probe([*missing, *(judging.models if missing else ())], suite.prompts)
     judging.probed = bool(missing)
     live = Live(session.door, quiet=quiet)
@@ -207,6 +213,41 @@ def _judge(session: Session, settings: Settings, suite: Suite) -> Judge:
             f"http://host:8000/v1#MODEL"
         )
     return session.open(spec, Judge)
+
+
+def _judging(
+    session: Session, plan: Plan, judge: Judge, settings: Settings, kind: ScheduleName
+) -> Judging | PeopleJudging:
+    """Who asks the judge; people are asked by a page."""
+    alarms = Alarms(session.door, settings.allow_degenerate)
+    if judge.id != HUMAN_ID:
+        if settings.people is not None:
+            raise BadInput(
+                f"judge {judge.name} is no person; --assist and what people are asked need --judge human"
+            )
+        return Judging(plan, judge, session.ledger, session.door, alarms)
+    people = settings.people
+    if people is None:
+        raise BadInput(
+            'judge "human" needs somebody to ask: use winsome compare --judge human, or import a filled-in sheet'
+        )
+    if settings.stop_when is not None or kind not in ("all", "baseline"):
+        raise BadInput(
+            "people label pairs that are drawn beforehand: leave out --stop-when, and --schedule but all and baseline"
+        )
+    if people.assist is None:
+        return PeopleJudging(plan, judge, session.ledger, session.door, people, None)
+    if len(plan.names) != 2:
+        raise BadInput(
+            f"--assist joins a judge with people for two contenders, not {len(plan.names)}; compare them pair by pair"
+        )
+    helper = _judge(session, replace(settings, judge=people.assist), plan.suite)
+    if helper.id == HUMAN_ID:
+        raise BadInput("--assist human: people cannot assist themselves; name a judge such as embedded:judge")
+    orders = settings.orders or (plan.suite.orders if helper.ordered else 1)
+    own = Plan(plan.suite, plan.prompts, plan.names, orders, 1, plan.seed, plan.answers)
+    assist = Judging(own, helper, session.ledger, session.door, alarms)
+    return PeopleJudging(plan, judge, session.ledger, session.door, people, assist)
 
 
 def _required(spec: specs.Spec) -> list[str]:

@@ -18,6 +18,7 @@ from winsome.matchmaking.figures import figure
 from winsome.matchmaking.judge_cards import card_of
 from winsome.matchmaking.judge_errors import with_judge_noise
 from winsome.matchmaking.judging import Judging
+from winsome.matchmaking.people import PeopleJudging
 from winsome.matchmaking.preflight import Estimate
 from winsome.matchmaking.run_folder import FORMAT, now, outcome_counts, reasons, versions, write
 from winsome.matchmaking.schedule import simultaneous
@@ -43,8 +44,10 @@ class Comparison:
 
     @property
     def complete(self) -> bool:
-        counts = self.record["counts"]
-        return not any(counts[outcome] for outcome in ("unparsed", "void", "not asked"))
+        counts, people = self.record["counts"], self.record.get("people")
+        # pairs beyond the drawn ones, or beyond the wanted interval, were never to be labelled
+        planned = ("unparsed", "void") if people and people["enough"] else ("unparsed", "void", "not asked")
+        return not any(counts[outcome] for outcome in planned)
 
     def _repr_html_(self) -> str:
         return self.standings._repr_html_()  # pyright: ignore[reportPrivateUsage]
@@ -56,7 +59,7 @@ class Found:
 
     session: Session
     plan: Plan
-    judging: Judging
+    judging: Judging | PeopleJudging
     contenders: Sequence[Asked]
     baseline: Baselines | None
     settings: Settings
@@ -130,6 +133,8 @@ def concluded(found: Found, seconds: float) -> Comparison:
         "ledger": session.ledger.url,
         "standings": standings.payload(),
     }  # fmt: skip
+    if isinstance(judging, PeopleJudging):
+        record["people"] = judging.told()
     write(folder, record, asks, battles.to_frame())
     session.ledger.put_run(folder.name, record)
     return Comparison(folder, standings, battles, record)

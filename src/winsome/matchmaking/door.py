@@ -34,6 +34,7 @@ class Door:
     """The state that all asks of one run share. Delays are in seconds; `patience` is how long a host may put an ask off.
 
     stopped: why nothing more is asked. halted: whether even a local batch should end, as when interrupted or out of time.
+    labelling: people are being asked, whom one Ctrl-C lets go; what they said so far is then still told.
     """
 
     ledger: Ledger
@@ -46,6 +47,7 @@ class Door:
     longest_delay: float = 30.0
     stopped: str = ""
     halted: bool = False
+    labelling: bool = False
     owner: str = field(default_factory=new_owner)
     limiters: dict[str, Limiter] = field(default_factory=dict[str, Limiter])
     tallies: dict[str, Tally] = field(default_factory=dict[str, Tally])

@@ -12,11 +12,15 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def finish(work: Coroutine[Any, Any, T], interrupt: Callable[[], None] = lambda: None) -> T:
+def finish(
+    work: Coroutine[Any, Any, T],
+    interrupt: Callable[[], None] = lambda: None,
+    ordinary: Callable[[], bool] = lambda: False,
+) -> T:
     """The result of `work`, run on a loop of its own in a thread of its own.
 
     At the first Ctrl-C `interrupt` is called (it should make `work` end soon, keeping what is under way); at the second the work is
-    cancelled. KeyboardInterrupt is raised once the work has ended.
+    cancelled. KeyboardInterrupt is raised once the work has ended, unless one Ctrl-C was its `ordinary` end.
     """
     result: list[T] = []
     error: list[BaseException] = []
@@ -50,7 +54,7 @@ def finish(work: Coroutine[Any, Any, T], interrupt: Callable[[], None] = lambda:
             told = interrupted
             with suppress(RuntimeError):  # the loop has just ended
                 loop.call_soon_threadsafe(interrupt if interrupted == 1 else task.cancel)
-    if interrupted:
+    if interrupted and not (interrupted == 1 and result and ordinary()):
         raise KeyboardInterrupt
     if error:
         raise error[0]

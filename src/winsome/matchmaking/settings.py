@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput
 from winsome.records import Sampling, Suite
+
+if TYPE_CHECKING:
+    from winsome.matchmaking.people import People
 
 Name = str | Path | Mapping[str, Any]
 ScheduleName = Literal["all", "baseline", "swiss", "information"]
@@ -37,6 +40,7 @@ class Settings:
     allow_mixed_judge: bool = False
     allow_degenerate: bool = False
     stop_when: Literal["decided"] | None = None
+    people: People | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("rounds", 0), ("orders", 1), ("repeats", 1), ("limit", 1)):

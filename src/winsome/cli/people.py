@@ -1,0 +1,223 @@
+"""People as judges on the command line: flags of compare, what the labels came to, and winsome plan labels."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from winsome.cli import output
+from winsome.cli.parsing import Parser, points, whole_number
+
+if TYPE_CHECKING:
+    from winsome.matchmaking.people import People
+
+FLAGS = ("assist", "labels", "half_width", "overlap", "host", "port", "expose")
+
+
+def add(parser: Parser) -> None:
+    """The flags of --judge human."""
+    group = parser.add_argument_group("people (--judge human serves a page on which they label pairs)")
+    group.add_argument(
+        "--assist",
+        metavar="NAME",
+        help="a judge that scores every pair, so that fewer labels do (control variates)",
+    )
+    group.add_argument(
+        "--labels", type=whole_number(), metavar="N", help="pairs to be labelled at most (default all)"
+    )
+    group.add_argument(
+        "--half-width",
+        type=points,
+        metavar="P%",
+        help="end once the interval is estimate -+ P points (default: do not)",
+    )
+    group.add_argument(
+        "--overlap",
+        type=_part,
+        metavar="P",
+        help="share of the pairs that every annotator is shown (default 0.2)",
+    )
+    group.add_argument(
+        "--host", metavar="ADDRESS", help="where the page is served (default 127.0.0.1, this machine alone)"
+    )
+    group.add_argument(
+        "--port", type=whole_number(0), metavar="N", help="the page's port, 0 for any (default 8765)"
+    )
+    group.add_argument(
+        "--expose",
+        action="store_true",
+        default=None,
+        help="let other machines ask; the token is still needed",
+    )
+
+
+def people_of(args: Namespace) -> People | None:
+    """How people are asked, as the flags say; None where none of them, nor --judge human, is given."""
+    given = {name: getattr(args, name) for name in FLAGS if getattr(args, name) is not None}
+    if args.judge != "human" and not given:
+        return None
+    from winsome.matchmaking.people import People
+    from winsome.server.annotate import Address, annotate
+
+    place = {
+        "exposed" if name == "expose" else name: given.pop(name)
+        for name in ("host", "port", "expose")
+        if name in given
+    }
+    return People(annotate(Address(**place), tell=output.tell), **given)
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """What people said and what the judge beside them saved; found: the run's record of them."""
+    names = ", ".join(f"{name} {count:,}" for name, count in found["annotators"].items())
+    said = ", ".join(f"{count:,} {word}" for word, count in found["words"].items())
+    yield f"labels: {found['labelled']:,} of {found['pairs']:,} pairs by {names or 'nobody'} ({said or 'none'})"
+    for name in ("alpha", "kappa"):
+        if (one := found[name]) is not None and one["estimate"] is not None:
+            yield f"agreement: {one['coefficient']} {one['estimate']:.2f} ({one['low']:.2f} to {one['high']:.2f}), n = {one['items']}"
+    figure = found["control_variates"]
+    if found["assist"] is None:
+        return
+    if found["unscored"]:
+        yield f"{found['unscored']:,} pairs without a score of {found['assist']} are left out of what follows"
+    if figure is None:
+        yield f"with {found['assist']}: needs 4 labels or more"
+        return
+    n = f"n = {figure['labels']:,}"
+    yield f"win rate of {found['side']} on the pairs that no rule decides:"
+    yield f"  people alone               {_rate(figure['human'])}, {n}"
+    yield f"  people with {found['assist']}: {_rate(figure)}, {n} of {figure['pairs']:,}"
+    yield f"  {found['assist']} alone: {100 * figure['synthetic'][0]:.1f}% (its bias stays, however many pairs)"
+    gain = figure["effective_labels"]
+    worth = "all labels" if gain is None else f"{gain:,.0f} labels of people alone"
+    yield (
+        f"saving: as exact as {worth}, {100 * figure['saving']:.1f}% saved; rho^2 {figure['rho2']:.3f} "
+        f"({figure['rho2_low']:.3f} to {figure['rho2_high']:.3f})"
+    )
+    yield f"labels remaining: {_remaining(found['plan'], found['remaining'])}"
+    for warning in figure["warnings"]:
+        yield f"! {warning}"
+
+
+def _rate(one: Mapping[str, Any]) -> str:
+    return f"{100 * one['estimate']:.1f}% ({100 * one['low']:.1f} to {100 * one['high']:.1f})"
+
+
+def _remaining(plan: Mapping[str, Any], left: int | None) -> str:
+    aim = f"for an interval of -+{100 * plan['half_width']:g} points"
+    if left is None:
+        return f"more than these {plan['pairs']:,} pairs give {aim}; add prompts or widen --half-width"
+    alone = f"{plan['human_only']:,} in all" if plan["human_only"] is not None else "more than there are"
+    return f"{left:,} {aim} ({plan['labels']:,} in all; people alone: {alone})"
+
+
+def plan_labels(args: Namespace) -> int:
+    """winsome plan labels: from a finished run with people and --assist, or a file with columns human and synthetic."""
+    from winsome.errors import BadInput
+    from winsome.standings.label_plan import half_width_of, label_plan
+
+    if args.pilot is None or (args.half_width is None) == (args.detect is None):
+        raise BadInput(
+            "winsome plan labels needs --pilot RUN|FILE, and one of --half-width P% and --detect P%"
+        )
+    pilot = _pilot(args.pilot)
+    width = args.half_width
+    if width is None:
+        width = half_width_of(args.detect / 100.0, power=args.power, level=args.level)
+    pairs = args.pairs_at_hand or pilot["pairs"]
+    plan = label_plan(
+        pilot["variance"], pilot["rho2"], pairs, width,
+        rho2_low=pilot["rho2_low"], rho2_high=pilot["rho2_high"], judges=len(pilot["alpha"]), level=args.level,
+    )  # fmt: skip
+    if args.json:
+        output.emit({"pilot": pilot, "plan": plan.payload()})
+        return 0
+    console = output.result()
+    console.print(
+        f"pilot: {pilot['labels']:,} labels of {pilot['pairs']:,} pairs, rho^2 {pilot['rho2']:.3f} "
+        f"({pilot['rho2_low']:.3f} to {pilot['rho2_high']:.3f}), variance of a label {pilot['variance']:.3f}"
+    )
+    console.print(
+        f"For an interval of -+{100 * width:.3g} points at {100 * args.level:g}% with {pairs:,} pairs:"
+    )
+    if plan.labels is None:
+        console.print(
+            "  more labels than there are pairs; give --pairs-at-hand N with more, or a wider interval"
+        )
+        return 0
+    alone = "more than there are pairs" if plan.human_only is None else f"{plan.human_only:,} labels"
+    console.print(f"  people alone: {alone}")
+    console.print(f"  with the judge: {plan.labels:,} labels and {pairs:,} scores")
+    if plan.saving is not None and plan.saving_low is not None and plan.saving_high is not None:
+        ends = f"{100 * plan.saving_low:.1f} to {100 * plan.saving_high:.1f}"
+        console.print(
+            f"  saving {100 * plan.saving:.1f}% of the labels ({ends} at the ends of rho^2's interval)"
+        )
+    return 0
+
+
+def _pilot(name: str) -> Mapping[str, Any]:
+    """The control-variate figure of a run, or of a file's columns human (empty: no label), synthetic and, if there, cluster."""
+    from winsome.errors import BadInput
+
+    if Path(name).is_file():
+        return _of_file(Path(name))
+    import orjson
+
+    from winsome.api import run_folder
+
+    record = orjson.loads((run_folder(name) / "run.json").read_bytes())
+    found = (record.get("people") or {}).get("control_variates")
+    if found is None:
+        raise BadInput(
+            f"{name}: is no run of people with --assist and 4 labels or more; name such a run, or a file"
+        )
+    return found
+
+
+def _of_file(path: Path) -> Mapping[str, Any]:
+    import numpy as np
+
+    from winsome.errors import BadInput
+    from winsome.ledger.formats.fields import label, wrong
+    from winsome.ledger.formats.reading import read
+    from winsome.standings.columns import Codes
+    from winsome.standings.control_variates import control_variates
+
+    source = read(path)
+    columns: dict[str, list[float]] = {"human": [], "synthetic": []}
+    for place, row in enumerate(source.rows):
+        for column, values in columns.items():
+            value = row.get(column)
+            empty = value is None or value == ""
+            try:
+                values.append(np.nan if empty and column == "human" else float(value))
+            except (TypeError, ValueError):
+                wrong(
+                    source,
+                    place,
+                    f'has no number in "{column}"; give columns human (empty: no label) and synthetic',
+                )
+    y, s = (np.array(columns[name]) for name in ("human", "synthetic"))
+    kept = ~np.isnan(y)
+    if not kept.any():
+        raise BadInput(f"{path.name}: no record has a human label; fill in the column human of a few")
+    clusters: dict[str, Any] = {}
+    if source.rows and "cluster" in source.rows[0]:
+        codes = Codes.of([label(source, place, "cluster") for place in range(len(source.rows))]).values
+        clusters = {"clusters": codes[kept], "clusters_all": codes}
+    return control_variates(y[kept], s[kept], s, **clusters).payload()
+
+
+def _part(text: str) -> float:
+    from argparse import ArgumentTypeError
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise ArgumentTypeError(f'"{text}" is no share from 0 to 1')
+    return value

@@ -1,0 +1,1 @@
+"""What this machine serves: the page on which people label pairs."""
