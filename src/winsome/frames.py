@@ -69,11 +69,13 @@ class Kept:
 
     planned: how many rows were to be made, where that is known before (answers asked for, ratings wanted); the rows made and the
     dropped ones then add up to it. None: every row that came in is kept, is named by a row made from it, or is dropped.
+    facts: what the run's record should say of it, such as thresholds.
     """
 
     frames: dict[str, DataFrame] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     planned: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def schema(frame: str) -> dict[str, Any]:
@@ -170,6 +172,33 @@ def with_scores(frames: Frames, subject: str, aspect: str = "", by: str = "") ->
         values = values.group_by("subject_id").agg(pl.col("value").mean())
         joined = _with_values(table, values, subject)
     return joined
+
+
+def with_sides(frames: Frames, aspect: str = "", by: str = "") -> DataFrame:
+    """The pairs with what is known of their answers: for each side `_text`, `_tokens` (null where unknown), `_value` (null
+    without a score) behind the name `chosen` or `rejected`.
+
+    aspect, by: only scores of this aspect or scorer. Raises BadInput where there are no answers.
+    """
+    import polars as pl
+
+    if "responses" not in frames:
+        raise BadInput("pairs have no answers here; hand the responses on too")
+    answers = (
+        with_scores(frames, "responses", aspect, by)
+        if "scores" in frames
+        else frames["responses"].with_columns(pl.lit(None, pl.Float64).alias("value"))
+    )
+    known = answers.select(
+        "response_id", text_of().alias("text"), pl.col("n_tokens").alias("tokens"), "value"
+    )
+    table = frames["pairs"]
+    for side in ("chosen", "rejected"):
+        named = known.rename({name: f"{side}_{name}" for name in ("text", "tokens", "value")})
+        table = table.join(
+            named, left_on=f"{side}_id", right_on="response_id", how="left", maintain_order="left"
+        )
+    return table
 
 
 def _with_values(table: DataFrame, values: DataFrame, subject: str) -> DataFrame:

@@ -29,6 +29,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "Encoder": ("winsome.models",),
     "Suite": ("winsome.suites", "winsome.sandbox"),
     "Objective": ("winsome.training",),
+    "OnlineMethod": ("winsome.training",),
     "RewardObjective": ("winsome.training",),
     "Trainer": ("winsome.training",),
 }
@@ -37,7 +38,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
 BRIDGES = (("Scorer", "by_score", "scorer"), ("Contender", "pairwise", "model"))
 """How what is no judge judges: role, the kind of judge, and that kind's setting which takes it."""
 
-INJECTED = ("run", "name")
+INJECTED = ("run", "name", "frames")
 """Keyword parameters that the opener fills in: never settings."""
 
 _SECRET = re.compile(r"(?:^|_)(?:key|secret|password|token)$", re.IGNORECASE)

@@ -7,6 +7,10 @@ KINDS: dict[str, dict[str, str]] = {
         "score": "winsome.curate.operators.by_score:score",
         "score_gap": "winsome.curate.operators.score_gap:score_gap",
         "length": "winsome.curate.operators.length:length",
+        "rip": "winsome.curate.operators.rip:rip",
+        "jaccard": "winsome.curate.operators.jaccard:jaccard",
+        "perplexity": "winsome.curate.operators.perplexity:perplexity",
+        "ifd": "winsome.curate.operators.ifd:ifd",
     },
     "Select": {
         "topk": "winsome.curate.selection.topk:topk",

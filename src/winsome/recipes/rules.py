@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from winsome.errors import Unsupported
-from winsome.frames import Kept
+from winsome.frames import Frames, Kept
 from winsome.protocols import Run
 from winsome.recipes.own import Own, own
 from winsome.recipes.schema import Place, keys_of, near
@@ -32,8 +32,8 @@ ROOMS: Mapping[str, str] = {
 
 PLANNED: Mapping[str, tuple[str, ...]] = {
     "Filter": (
-        "rip", "consistency", "format", "language_id", "repetition", "refusal", "overlap", "licence", "parse", "ungrounded",
-        "instag", "prompt_judge", "perplexity", "ifd", "jaccard",
+        "consistency", "format", "language_id", "repetition", "refusal", "overlap", "licence", "parse", "ungrounded",
+        "instag", "prompt_judge",
     ),
     "Select": ("embedding_pairs", "percentile_harmonic", "frequency", "diverse", "route"),
     "Transform": ("keywords", "episodes", "shuffle_guides", "pack", "aggregate"),
@@ -149,13 +149,20 @@ class Rule:
         """The frame that it works on where the recipe does not say."""
         return self.found.trait("ON", "")
 
-    async def __call__(self, frame: DataFrame, run: Run) -> Kept:
-        """What it keeps of `frame`. Own code runs in a process that sees the frame and nothing else of the run."""
+    @property
+    def reads_sides(self) -> bool:
+        """Whether its frame are pairs with the words, lengths and scores of both answers."""
+        return self.found.trait("READS", "") == "sides"
+
+    async def __call__(self, frame: DataFrame, run: Run, frames: Frames | None = None) -> Kept:
+        """What it keeps of `frame`; a rule that has a keyword `frames` gets all that reach the step. Own code runs in a process that sees the frame and nothing else of the run."""
         if self.found.own:
             from winsome.recipes.limited import called
 
             return await called(self.found, {"rows": frame}, self.settings, run.seed)
-        given = {**self.settings, "run": run} if takes_run(self.found.function) else self.settings
+        given = {**self.settings, "run": run} if takes_run(self.found.function) else dict(self.settings)
+        if "frames" in inspect.signature(self.found.function).parameters:
+            given["frames"] = frames or {}
         made = self.found.function(frame, **given)
         return await made if inspect.isawaitable(made) else made
 
