@@ -89,3 +89,14 @@ def test_the_frame_has_the_columns_of_documents():
     assert [c for c in found.columns if not is_gold(c)] == [
         "doc_id", "text", "lang", "class", "source", "licence", "parent_ids",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("share", "coupling"), [(0.3, 0.6), (0.7, 0.0), (0.5, 1.0)])
+def test_programs_and_the_stories_told_after_them_come_at_their_rates(share, coupling):
+    found = documents(World.of("code", program_share=share, coupling=coupling, seed=1), 4000)
+    programs = [document.text for document in found if document.kind == "program"]
+    others = sum(document.kind == "text" for document in found)
+    n = len(programs) + others
+    assert abs(len(programs) / n - share) <= 3 * math.sqrt(share * (1 - share) / n)
+    told = sum("coins" in text for text in programs) / len(programs)
+    assert abs(told - coupling) <= 3 * math.sqrt(coupling * (1 - coupling) / len(programs))

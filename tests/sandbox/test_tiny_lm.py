@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
+import time
 from functools import partial
 from itertools import islice
 from random import Random
@@ -15,6 +19,7 @@ from tests.sandbox.test_members import RUN
 from winsome.errors import BadInput
 from winsome.protocols import Contender
 from winsome.records import Sampling
+from winsome.sandbox.base_recipes import RECIPES, Recipe
 from winsome.sandbox.card import add_measures, measured, world_card
 from winsome.sandbox.demonstrations import demonstrations
 from winsome.sandbox.gold import gold
@@ -22,15 +27,13 @@ from winsome.sandbox.knobs import PRESETS
 from winsome.sandbox.lexicon import words
 from winsome.sandbox.make_bases import (
     IGNORED,
-    RECIPES,
-    Recipe,
     demonstration_examples,
     loss_of,
     processor,
     save,
     train,
 )
-from winsome.sandbox.tiny_lm import CONTEXT, SHAPES, WEIGHTS, folder, made, network
+from winsome.sandbox.tiny_lm import CONTEXT, SHAPES, WEIGHTS, cached, folder, made, network
 from winsome.sandbox.tokenizer import tokenizer, vocabulary
 from winsome.sandbox.worlds import World
 
@@ -127,6 +130,63 @@ def test_a_base_is_made_on_first_use_and_kept(tmp_path, monkeypatch, capsys):
     assert (place / "model.safetensors").stat().st_mtime_ns == written
 
 
+def test_worlds_of_equal_training_texts_share_a_base():
+    """Labels are drawn after training: the base that ships is theirs, too. Another seed is another world."""
+    assert made(World.of("labels"), "0.2M") == made(WORLD, "0.2M") == WEIGHTS / "instruction-0.2M"
+    assert made(World.of("instruction", k=0.7), "0.2M") is not None
+    assert made(World.of("instruction", seed=1), "0.2M") != WEIGHTS / "instruction-0.2M"
+
+
+def test_another_recipe_is_another_base(monkeypatch):
+    before = cached(WORLD, "0.2M")
+    monkeypatch.setitem(RECIPES, "0.2M", BRIEF)
+    assert made(WORLD, "0.2M") != WEIGHTS / "instruction-0.2M"
+    assert cached(WORLD, "0.2M") != before
+
+
+def test_a_grown_base_is_another_where_its_start_is(monkeypatch):
+    before = RECIPES["3M"].id
+    monkeypatch.setitem(RECIPES, RECIPES["3M"].grown, BRIEF)
+    assert RECIPES["3M"].id != before
+
+
+@pytest.mark.slow
+def test_a_killed_making_leaves_nothing_that_stays(tmp_path):
+    """Killed while it learns, writes or measures; the next making removes what is left, and ends like an undisturbed one."""
+    begun = time.monotonic()
+    assert ended(making(tmp_path / "whole")) == 0
+    lasts = time.monotonic() - begun
+    (whole,) = (tmp_path / "whole" / "worlds").iterdir()
+    for moment in (0.3, 0.6, 0.75, 0.9):
+        cache = tmp_path / f"killed-{moment}"
+        process = making(cache)
+        time.sleep(moment * lasts)
+        process.kill()
+        ended(process)
+        assert ended(making(cache)) == 0
+        (again,) = (cache / "worlds").iterdir()
+        assert again.name == whole.name
+        assert (whole / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()
+
+
+def making(cache) -> subprocess.Popen[bytes]:
+    """A process that makes a base by a brief recipe under `cache`."""
+    code = (
+        "from functools import partial; from winsome.sandbox import make_bases as m; from winsome.sandbox.base_recipes import *;"
+        f"RECIPES['0.2M'] = {BRIEF!r}; m.add_measures = partial(m.add_measures, n=30);"
+        "from winsome.sandbox.worlds import World; m.make(World.of('skill'), '0.2M')"
+    )
+    environment = {**os.environ, "WINSOME_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE)
+
+
+def ended(process) -> int:
+    """The exit status; what a process complained of is shown where the test fails."""
+    _, complaint = process.communicate(timeout=200)
+    print(complaint.decode()[-2000:])
+    return process.returncode
+
+
 def test_an_unknown_size_is_refused():
     with pytest.raises(BadInput, match='no size "7B"'):
         folder(WORLD, "7B")
@@ -155,7 +215,7 @@ def test_the_gold_judges_card_is_exact_in_every_preset(preset):
 def test_shipped_bases_are_mediocre_as_their_cards_say(place):
     card = orjson.loads((place / "card.json").read_bytes())
     assert card["base_id"] == WORLD.base_id
-    assert card["recipe"] | {"version": 0} == RECIPES[card["size"]].__dict__ | {"version": 0}
+    assert Recipe(**{k: v for k, v in card["recipe"].items() if k != "version"}) == RECIPES[card["size"]]
     sampled = card["measured"]["sampled"]
     assert 0.3 <= sampled["weighted"] <= 0.6
     assert sum(0.1 <= kind["right"] <= 0.9 for kind in sampled["kinds"].values()) >= 4

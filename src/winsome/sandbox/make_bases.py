@@ -9,50 +9,29 @@ import argparse
 import platform
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from winsome.matchmaking.claims import is_dead, new_owner
 from winsome.sandbox import documents
+from winsome.sandbox.base_recipes import MINUTES, RECIPES, Recipe
 from winsome.sandbox.card import add_measures
 from winsome.sandbox.demonstrations import demonstrations
+from winsome.sandbox.growth import grow
 from winsome.sandbox.lexicon import words
-from winsome.sandbox.tiny_lm import CONTEXT, SHAPES, VERSION, cached, network
+from winsome.sandbox.tiny_lm import CONTEXT, SHAPES, VERSION, cached, folder, network
 from winsome.sandbox.tokenizer import ASSISTANT, END, tokenizer
 from winsome.sandbox.worlds import World
 
 IGNORED = -100
+MAKING = ".making-"
+"""Begins the name of a folder in which a base is being made; the owner follows."""
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one size is trained. Updates of each phase; `batch` examples an update; the rate falls by a cosine to a tenth.
-
-    A share `faulty` of the demonstrations errs: a base that copies their writers knows better than it says, which is what
-    preferences can bring out. From right answers alone it errs only where it cannot do better, and nothing raises it.
-    """
-
-    documents: int
-    demonstrations: int
-    batch: int
-    rate: float
-    warmup: int = 300
-    decay: float = 0.01
-    clip: float = 1.0
-    faulty: float = 0.4
-    seed: int = 0
-
-
-RECIPES: dict[str, Recipe] = {
-    "0.2M": Recipe(documents=600, demonstrations=3400, batch=64, rate=4e-3),
-    "1M": Recipe(documents=600, demonstrations=2000, batch=64, rate=3e-3, faulty=0.3),
-    "3M": Recipe(documents=600, demonstrations=1400, batch=64, rate=2e-3),
-}
 
 Example = tuple[list[int], list[int]]
 """Token ids, and for each the label: itself, or IGNORED where no loss is taken."""
@@ -106,6 +85,19 @@ def loss_of(model: Any, batch: Sequence[Example]) -> Any:
     return torch.nn.functional.cross_entropy(model.lm_head(hidden[kept]), labels[:, 1:][kept])
 
 
+def start(world: World, size: str, recipe: Recipe, vocabulary: int) -> Any:
+    """What training starts from, in float32: random weights, or the smaller base of the same world, grown."""
+    drawn = network(size, vocabulary, recipe.seed)
+    if not recipe.grown:
+        return drawn
+    from transformers import LlamaForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    small = LlamaForCausalLM.from_pretrained(folder(world, recipe.grown)).float()
+    return grow(small, drawn)
+
+
 def train(
     world: World, size: str, recipe: Recipe, say: Callable[[str], None] = lambda _: None
 ) -> tuple[Any, Any, dict[str, Any]]:
@@ -117,7 +109,7 @@ def train(
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     tok = tokenizer(world, CONTEXT)
-    model = network(size, len(tok), recipe.seed).train()
+    model = start(world, size, recipe, len(tok)).train()
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -190,23 +182,36 @@ def save(
 def make(world: World, size: str, recipe: Recipe | None = None, place: Path | None = None) -> Path:
     """The folder of a base trained now and measured, by default under the cache; what it does goes to standard error.
 
-    The folder appears whole or not at all, so a run that is killed leaves nothing that looks finished.
+    The folder appears whole or not at all. What a killed making left is removed by the next one, which starts anew.
     """
+    recipe = recipe or RECIPES[size]
     place = place or cached(world, size)
     _say(
-        f"{world.name}#base?size={size}: made once on this machine, some minutes of one core, and kept in {place}"
+        f"{world.name}#base?size={size}: made once on this machine, about {MINUTES[size]} minutes of one core,"
+        f" and kept in {place}"
     )
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent) as held:
-        scratch = Path(held) / place.name
-        recipe = recipe or RECIPES[size]
+    _sweep(place.parent)
+    scratch = place.parent / (MAKING + new_owner().replace("/", "+"))
+    try:
         save(world, size, recipe, scratch, train(world, size, recipe, _say))
-        card = add_measures(scratch, world)
-        _say(f"right, tasks weighted equally: {card['measured']['greedy']['weighted']}")
+        right = add_measures(scratch, world)["measured"]["sampled"]
+        _say(
+            f"right at temperature 1, tasks weighted equally: {right['weighted']:.1%} (n = {right['prompts']})"
+        )
         if place.exists():
             shutil.rmtree(place)
         scratch.rename(place)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     return place
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what makings left that died before they were done."""
+    for left in folder.glob(f"{MAKING}*"):
+        if is_dead(left.name.removeprefix(MAKING).replace("+", "/")):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def processor() -> str:

@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 from winsome.errors import BadInput
 from winsome.models.fetch import cache_folder
+from winsome.records import digest
+from winsome.sandbox.base_recipes import RECIPES, Recipe
 from winsome.sandbox.worlds import World
 
 Size = Literal["0.2M", "1M", "3M"]
 VERSION = 2
-"""Of how bases are trained: raised when the same world and recipe would give other weights, or the recipes change."""
+"""Of how bases are trained: raised when the same world and recipe would give other weights."""
 CONTEXT = 256
 LONGEST_ANSWER = 48
 """Tokens that an answer of a base may have: more than any right answer of the presets needs."""
@@ -78,21 +80,24 @@ def folder(world: World, size: str) -> Path:
 
 
 def made(world: World, size: str) -> Path | None:
-    """The folder of a base that is there already."""
-    for place in (WEIGHTS / f"{world.preset}-{size}", cached(world, size)):
+    """The folder of a base that is there already, made by today's recipe for a world of equal training texts."""
+    for place in (*sorted(WEIGHTS.glob(f"*-{size}")), cached(world, size)):
         card = place / "card.json"
-        if card.is_file() and _made_for(card) == (world.base_id, VERSION):
+        if card.is_file() and _made_for(card) == (world.base_id, VERSION, RECIPES[size].id):
             return place
     return None
 
 
 def cached(world: World, size: str) -> Path:
-    """Where a base is kept that this machine made."""
-    return cache_folder() / "worlds" / f"{world.preset}-{world.base_id[:12]}-v{VERSION}-{size}"
+    """Where a base is kept that this machine made: named by what it learns from, and how."""
+    key = digest([world.base_id, VERSION, RECIPES[size].id])
+    return cache_folder() / "worlds" / f"{size}-{key[:16]}"
 
 
-def _made_for(card: Path) -> tuple[str, int]:
+def _made_for(card: Path) -> tuple[str, int, str]:
     import orjson
 
     held = orjson.loads(card.read_bytes())
-    return str(held.get("base_id", "")), int(held.get("recipe", {}).get("version", 0))
+    recipe = dict(held["recipe"])
+    version = int(recipe.pop("version"))
+    return str(held["base_id"]), version, Recipe(**recipe).id
