@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger, engine_of
@@ -161,7 +161,7 @@ class _Counter:
         made = {name: table.height for name, table in tables.items()}
         if "prompts" in tables and tables["prompts"].height:
             size = tables["prompts"]["messages"].list.eval(_length()).list.sum().mean()
-            self.tokens_a_prompt = float(size or 0.0) / CHARACTERS_A_TOKEN  # type: ignore[arg-type]
+            self.tokens_a_prompt = (size if isinstance(size, float) else 0.0) / CHARACTERS_A_TOKEN
         if step.limit is not None:
             made = {name: min(n, step.limit) for name, n in made.items()}
         first = next(iter(made))
@@ -184,7 +184,10 @@ class _Counter:
 
     def _opened(self, name: Any) -> Asked | None:
         """The contender of a name; None for one that a step of the recipe makes."""
-        return None if any(True for _ in references(name)) else self.session.open(name, Contender)  # type: ignore[return-value]
+        if any(True for _ in references(name)):
+            return None
+        # the door is what a session opens a contender as
+        return cast("Asked", self.session.open(name, Contender))
 
     def _asked(self, asked: Asked | None, answers: int, long: float) -> Row:
         if asked is None:

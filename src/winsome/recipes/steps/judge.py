@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from winsome.errors import Unsupported
 from winsome.frames import Frames, Kept, prompts_of, responses_of
@@ -42,12 +42,13 @@ async def judge(
     """
     aspect = aspects[0] if aspects else ""
     if output == "score":
-        return await score(frames, by=by, aspect=aspect, n=n, keep=keep, run=run)  # type: ignore[arg-type]
+        return await score(frames, by=cast("Scorer", by), aspect=aspect, n=n, keep=keep, run=run)
+    by = cast("Judge", by)
     prompts = {prompt.id: prompt for prompt in prompts_of(frames["prompts"])}
     groups: dict[str, list[Response]] = {}
     for response in responses_of(frames["responses"]):
         groups.setdefault(response.prompt, []).append(response)
-    orders = 2 if by.ordered and both_orders else 1  # type: ignore[union-attr]
+    orders = 2 if by.ordered and both_orders else 1
     matches = [
         _match(prompts[prompt], pair, order, repeat, run.seed, orders)
         for prompt, answers in groups.items()
@@ -55,7 +56,7 @@ async def judge(
         for order in range(orders)
         for repeat in range(n)
     ]
-    verdicts = await asked(by, matches, run)  # type: ignore[arg-type]
+    verdicts = await asked(by, matches, run)
     shares: dict[str, list[float | None]] = {r.id: [] for answers in groups.values() for r in answers}
     for match in matches:
         verdict = verdicts.get(match.id)
