@@ -34,16 +34,56 @@ UNTRAINED = recipe(
     MATCH,
     "report",
 )
-BASE = "world:instruction#base?size=0.2M"
-TRAINED = recipe(
-    {"load": {"source": "world:instruction?split=train&n=150"}},
-    {"generate": {"by": BASE, "n": 4, "sampling": {"temperature": 1.0, "max_tokens": 32}}},
-    {"score": {"by": NOISY}},
-    {"select": {"rule": "topk", "budget": 1}},
-    {"train": {"from": BASE, "epochs": 2, "rate": 1e-3, "save_every": 5}},
-    {"match": {"a": "@train", "b": BASE, "suite": "world:instruction?split=test&n=150", "judge": GOLD}},
-    "report",
-)
+LOAD_FEW = {"load": {"source": "world:instruction?split=train&n=100"}}
+DRAW = {"generate": {"by": "@base", "n": 4, "sampling": {"temperature": 1.0, "max_tokens": 32}}}
+CHOOSE = {"select": {"rule": "topk", "budget": 1, "frame": "responses"}}
+TRAIN = {"train": {"from": "@base", "epochs": 2, "rate": 1e-3, "batch": 16, "save_every": 3}}
+PLAY = {"b": "@base", "suite": "world:instruction?split=test&n=100", "judge": GOLD}
+TRAINED = {
+    "best of n": (
+        LOAD_FEW,
+        DRAW,
+        {"score": {"by": NOISY}},
+        CHOOSE,
+        TRAIN,
+        {"match": {"a": "@train", **PLAY}},
+    ),
+    "sweep": (
+        LOAD_FEW,
+        DRAW,
+        {"score": {"by": NOISY}},
+        {
+            "sweep": {
+                "arms": {
+                    "best": {"choose.rule": "topk"},
+                    "random": {"choose.rule": "random", "choose.scope": "per_prompt"},
+                    "worst": {"choose.rule": "topk", "choose.worst": True},
+                },
+                "equal": "examples",
+                "baseline": "random",
+                "body": [{"select": {"id": "choose", **CHOOSE["select"]}}, TRAIN],
+            }
+        },
+        {"match": {"a": ["@sweep.0", "@sweep.1", "@sweep.2"], **PLAY}},
+    ),
+    "rounds": (
+        LOAD_FEW,
+        {
+            "loop": {
+                "rounds": 2,
+                "policy": "@base",
+                "body": [
+                    {"generate": {**DRAW["generate"], "by": "@policy"}},
+                    {"score": {"by": NOISY}},
+                    CHOOSE,
+                    {"train": {**TRAIN["train"], "from": "@policy"}},
+                ],
+            }
+        },
+        {"match": {"a": ["@loop.0", "@loop.1"], **PLAY}},
+    ),
+}
+"""The shipped recipes' forms, smaller."""
 
 
 def begin(folder: Path, written: dict[str, Any]) -> subprocess.Popen[bytes]:
@@ -58,7 +98,7 @@ def begin(folder: Path, written: dict[str, Any]) -> subprocess.Popen[bytes]:
 
 
 def end(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    told, complaint = process.communicate(timeout=280)
+    told, complaint = process.communicate(timeout=900)
     assert process.returncode == 0, complaint.decode()[-2000:]
     return orjson.loads(told)
 
@@ -119,13 +159,13 @@ def test_a_run_killed_three_times_ends_as_if_nothing_had_happened(tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
-@pytest.mark.parametrize("seed", [0])
-def test_a_training_run_killed_twenty_times_ends_as_if_nothing_had_happened(
-    tmp_path: Path, seed: int
-) -> None:
-    whole, ended, died_in = killed_and_whole(tmp_path, TRAINED, kills=20, seed=seed)
-    assert len(died_in) >= 3
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("form", TRAINED)
+def test_training_runs_killed_twenty_times_end_as_if_nothing_had_happened(tmp_path: Path, form: str) -> None:
+    """Seven kills in each of the three forms."""
+    written = recipe(*TRAINED[form], "report", names={"base": "world:instruction#base?size=0.2M"})
+    whole, ended, died_in = killed_and_whole(tmp_path, written, kills=7, seed=len(form))
+    assert len(died_in) >= 2
     for killed in ended:
         for name in ("steps", "standings", "responses", "verdicts"):
             assert killed[name] == whole[name], name
