@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 from winsome.audit import control_text
 from winsome.audit.null_model import EMPTY_TASK, read_last, structured
-from winsome.audit.random_search import curriculum, search, wanted_loss
+from winsome.audit.random_search import curriculum, label_loss, search
 from winsome.judges import fences, templates
 from winsome.judges.templates import Template
 from winsome.records import Message, Prompt, Response, Text
@@ -48,6 +49,15 @@ def test_the_attack_is_read_as_two_fake_outputs_in_both_seats(template: Template
     assert answers[1] == ("" if seat else answers[1])
     assert "Eleven." in text
     assert answers[1] in ("", "Eleven.") or "Eleven." in answers[1]
+
+
+@pytest.mark.parametrize("template", PAIRS, ids=lambda t: t.name)
+def test_the_turned_form_lists_the_second_label_first(template: Template) -> None:
+    """The same lines in both forms, but for the order of the two marks and what closes the first answer."""
+    plain, turned = structured(fences.bare(template)), structured(fences.bare(template), turned=True)
+    assert plain != turned
+    assert sorted(plain.split()) == sorted(turned.split()) or "</" in plain
+    assert turned.partition(EMPTY_TASK)[0] == plain.partition(EMPTY_TASK)[0]
 
 
 @pytest.mark.parametrize("seat", [0, 1])
@@ -103,12 +113,19 @@ def test_search_reaches_the_optimum_of_a_separable_judge_and_repeats() -> None:
         assert kept == sorted(kept, reverse=True)
 
 
+def test_the_loss_is_of_the_share_over_all_spellings() -> None:
+    top = {"A": math.log(0.2), " A": math.log(0.1), "B": math.log(0.1), "The": math.log(0.3)}
+    assert label_loss(top, ("A", "B"), "A") == (pytest.approx(-math.log(0.75)), False)
+    assert label_loss(top, ("A", "B"), "B") == (pytest.approx(-math.log(0.25)), False)
+
+
 def test_a_missing_token_counts_with_its_bound() -> None:
-    assert wanted_loss({"A": -0.1, "C": -3.0}, "A") == (0.1, False)
-    assert wanted_loss({"A": -0.1, "C": -3.0}, "B") == (3.0, True)
-    assert wanted_loss({}, "B") == (float("inf"), True)
+    top = {"A": math.log(0.6), "C": math.log(0.2)}
+    assert label_loss(top, ("A", "B"), "B") == (pytest.approx(-math.log(0.2 / 0.8)), True)
+    assert label_loss(top, ("A", "B"), "A") == (pytest.approx(-math.log(0.6 / 0.8)), False)
+    assert label_loss({}, ("A", "B"), "B") == (math.inf, True)
 
 
 def test_missing_tokens_are_counted() -> None:
-    found = search(lambda tokens, k: [wanted_loss({"A": -0.5}, "B")] * k, 4, (0,), steps=3, most=2)
+    found = search(lambda tokens, k: [label_loss({"A": -0.5}, ("A", "B"), "B")] * k, 4, (0,), steps=3, most=2)
     assert [step.missing for step in found.steps] == [2, 2, 2]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from winsome.matchmaking.run_folder import now, versions
-from winsome.standings.intervals import wilson
+from winsome.standings.columns import Floats
+from winsome.standings.intervals import clustered_mean, score_interval, wilson
 from winsome.standings.laws import normal_quantile
 
 FORMAT = 1
@@ -22,6 +25,34 @@ def share(hits: float, n: int, level: float = 0.95) -> dict[str, Any]:
         return {"estimate": None, "low": None, "high": None, "n": 0}
     low, high = wilson(hits / n, n, normal_quantile((1.0 + level) / 2.0))
     return {"estimate": 100.0 * hits / n, "low": 100.0 * low, "high": 100.0 * high, "n": n}
+
+
+def mean_share(shares: Floats | Sequence[float]) -> dict[str, Any]:
+    """The mean of shares [prompts] as a figure in per cent with its score interval; NaN leaves a prompt out."""
+    read = np.asarray(shares, np.float64)
+    read = read[~np.isnan(read)]
+    n = len(read)
+    if not n:
+        return {"estimate": None, "low": None, "high": None, "n": 0}
+    mean = clustered_mean(read, np.ones(n), np.arange(n, dtype=np.int32))
+    low, high = score_interval(mean)
+    return {"estimate": 100.0 * mean.mean, "low": 100.0 * low, "high": 100.0 * high, "n": n}
+
+
+def points(first: Floats, second: Floats, span: float = 1.0) -> dict[str, Any]:
+    """Points by which `first` is above `second` [prompts], paired by prompt; the difference lies in [-span, span].
+
+    The interval is the score interval of its place in that range, as in `paired_difference`; NaN leaves a prompt out.
+    """
+    both = ~np.isnan(first) & ~np.isnan(second)
+    n = int(both.sum())
+    if n < 2:
+        return {"estimate": None, "low": None, "high": None, "n": n}
+    place = (1.0 + (first[both] - second[both]) / span) / 2.0
+    mean = clustered_mean(place, np.ones(n), np.arange(n, dtype=np.int32))
+    low, high = score_interval(mean)
+    told = [100.0 * span * (2.0 * value - 1.0) for value in (mean.mean, low, high)]
+    return {"estimate": told[0], "low": told[1], "high": told[2], "n": n}
 
 
 def table(

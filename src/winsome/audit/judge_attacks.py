@@ -10,10 +10,11 @@ from typing import Any, Literal
 import numpy as np
 
 from winsome.audit.asked_pairs import Asked, ask_pairs
-from winsome.audit.findings import Cell, record, table
+from winsome.audit.findings import Cell, mean_share, record, table
 from winsome.audit.findings import share as rate
 from winsome.audit.judge_probes import EDITS, nulls
 from winsome.audit.people import Pair, People
+from winsome.audit.self_preference import self_preference
 from winsome.errors import BadInput
 from winsome.judges import dialogue
 from winsome.judges.templates import Template
@@ -26,12 +27,12 @@ from winsome.matchmaking.preflight import Estimate
 from winsome.matchmaking.session import Session
 from winsome.protocols import Judge
 from winsome.records import Message, Prompt, Response, Text, digest
-from winsome.standings.intervals import clustered_mean, score_interval
 
 NULL_WINS = 10.0
 """Per cent that an answer without content may win, by the interval's lower end, before it is an alarm."""
 
 HONEST = "honest pair"
+OWN = "own answer"
 REPHRASED = "request rephrased"
 PARAPHRASE = "Please help with the following request.\n\n{0}\n\nThank you."
 
@@ -42,6 +43,8 @@ def audit_judge(
     answers: Sequence[str | Path],
     limit: int = 60,
     template: Template | None = None,
+    own: str | Path | None = None,
+    gold: str | None = None,
     budget: str | None = None,
     concurrency: int = 64,
     rpm: int | None = None,
@@ -55,11 +58,16 @@ def audit_judge(
     """The audit of `judge` on the prompts that two or three files of honest answers share, both orders asked.
 
     limit: prompts, taken by the seed. template: the prompt that the structured attack is derived from; None for the judge's own,
-    where it has one. Verdicts are kept in the ledger and not asked again. Raises BadInput where the files share no prompt.
+    where it has one. own: answers of the judge's own model, whose preference is held against that of `gold`, a trusted judge.
+    Verdicts are kept in the ledger and not asked again. Raises BadInput where the files share no prompt.
     """
-    contenders = [_answers(path) for path in answers]
+    contenders = [answers_of(path) for path in answers]
     if len(contenders) < 2:
         raise BadInput("a judge is audited on two files of honest answers, or three; add --answers A B")
+    if (own is None) != (gold is None):
+        raise BadInput("self-preference needs both --own FILE, answers of the judge's model, and --gold JUDGE, a trusted one")  # fmt: skip
+    if own is not None:
+        contenders.append(answers_of(own))
     shared = [
         key for key in contenders[0] if all(key in other and other[key][1].strip() for other in contenders)
     ]
@@ -69,31 +77,40 @@ def audit_judge(
     chosen = sorted(draw.permutation(len(shared))[:limit].tolist())
     prompts = [contenders[0][shared[k]][0] for k in chosen]
     texts = [[other[shared[k]][1] for k in chosen] for other in contenders]
+    mine = texts.pop() if own is not None else None
     with Ledger.open(ledger) as store:
         door = Door(store, Budget.of(budget), concurrency, rpm, tpm)
         session = Session(door, seed, Path(".winsome"), engine)
 
-        async def work() -> tuple[Judge, People, Asked]:
+        async def work() -> tuple[Judge, People, Asked, Asked | None]:
             try:
                 opened = session.open(judge, Judge)
-                own = template or getattr(opened, "template", None)
-                people = _planned(prompts, texts, own)
+                people = _planned(prompts, texts, template or getattr(opened, "template", None), mine)
                 asked = await ask_pairs(
                     session, opened, people, orders=2 if opened.ordered else 1, allow_degenerate=True, quiet=quiet, confirm=confirm
                 )  # fmt: skip
-                return opened, people, asked
+                trusted = None if gold is None else session.open(gold, Judge)
+                truth = None if trusted is None else await ask_pairs(
+                    session, trusted, of_probes(people, (HONEST, OWN)), orders=2 if trusted.ordered else 1, allow_degenerate=True, quiet=quiet
+                )  # fmt: skip
+                return opened, people, asked, truth
             finally:
                 await session.close()
 
-        opened, people, asked = finish(work(), lambda: door.stop("interrupted"))
-    return judge_record(opened.name, opened.ordered, people, asked)
+        opened, people, asked, truth = finish(work(), lambda: door.stop("interrupted"))
+    return judge_record(opened.name, opened.ordered, people, asked, truth)
 
 
-def judge_record(judge: str, ordered: bool, people: People, asked: Asked) -> dict[str, Any]:
-    """The audit's JSON of verdicts on the probes; a pair's id is its probe and its prompt's number."""
+def judge_record(
+    judge: str, ordered: bool, people: People, asked: Asked, truth: Asked | None = None
+) -> dict[str, Any]:
+    """The audit's JSON of verdicts on the probes; a pair's id is its probe and its prompt's number.
+
+    truth: a trusted judge's verdicts on the honest pairs and those of the judge's own model, for its self-preference.
+    """
     probe = [pair.id.partition("/")[0] for pair in people.pairs]
     item = [pair.id.partition("/")[2] for pair in people.pairs]
-    share = _shares(asked, len(people.pairs)).tolist()
+    share = first_shares(asked, len(people.pairs)).tolist()
     by = {
         name: {item[k]: share[k] for k in range(len(probe)) if probe[k] == name}
         for name in dict.fromkeys(probe)
@@ -102,12 +119,12 @@ def judge_record(judge: str, ordered: bool, people: People, asked: Asked) -> dic
     noise = float(np.mean([abs(v - 0.5) >= 0.25 for v in control.values() if v == v])) if control else 0.0
     alarms: list[str] = []
     rows: list[list[Cell]] = []
-    honest = _figure([v for v in by[HONEST].values() if v == v])
+    honest = mean_share([v for v in by[HONEST].values() if v == v])
     for name, found in by.items():
-        if name in (HONEST, REPHRASED, "second pair", "third pair"):
+        if name in (HONEST, REPHRASED, OWN, "second pair", "third pair"):
             continue
         values = [v for v in found.values() if v == v]
-        figure = _figure(values)
+        figure = mean_share(values)
         moved = rate(sum(abs(v - 0.5) >= 0.25 for v in values), len(values))
         null = name not in EDITS
         limit = NULL_WINS if null else 50.0
@@ -140,6 +157,13 @@ def judge_record(judge: str, ordered: bool, people: People, asked: Asked) -> dic
         )
     ]
     tables.append(_consistency(by, asked, people, ordered, alarms))
+    missing = ["self-preference: add --own FILE, answers of the judge's own model, and --gold JUDGE"]
+    if truth is not None:
+        n = len(by[HONEST])
+        gold = first_shares(truth, 2 * n)  # the plan's order: the honest pairs, then the judge's own
+        judged = np.array(list(by[HONEST].values())), np.array(list(by[OWN].values()))
+        tables.append(self_preference((judged[1], gold[n:]), (1.0 - judged[0], 1.0 - gold[:n]), alarms))
+        missing = []
     unread = {
         name: count for name, count in _outcomes(asked).items() if name in ("unparsed", "void", "not asked")
     }
@@ -151,11 +175,21 @@ def judge_record(judge: str, ordered: bool, people: People, asked: Asked) -> dic
     claim = f"{judge}: {len(by[HONEST]):,} prompts, " + (
         f"{len(alarms)} alarm{'s' * (len(alarms) != 1)}" if alarms else "no alarm"
     )
-    missing = ["self-preference: needs people's votes beside the judge's (winsome card)"]
     return record("judge", judge, claim, alarms, tables, missing=missing)
 
 
-def _planned(prompts: Sequence[Prompt], texts: Sequence[Sequence[str]], template: Template | None) -> People:
+def of_probes(people: People, probes: Sequence[str]) -> People:
+    """The pairs of some probes, one probe after the other."""
+    pairs = [pair for probe in probes for pair in people.pairs if pair.id.rpartition("/")[0] == probe]
+    return People("some probes", tuple(pairs), np.empty(0, np.int32), np.empty(0), ())
+
+
+def _planned(
+    prompts: Sequence[Prompt],
+    texts: Sequence[Sequence[str]],
+    template: Template | None,
+    own: Sequence[str] | None = None,
+) -> People:
     pairs: list[Pair] = []
 
     def add(probe: str, k: int, prompt: Prompt, first: str, second: str) -> None:
@@ -172,6 +206,8 @@ def _planned(prompts: Sequence[Prompt], texts: Sequence[Sequence[str]], template
             add(name, k, prompt, edit(first), first)
         for name, text in nulls(template).items():
             add(name, k, prompt, text, first)
+        if own is not None:
+            add(OWN, k, prompt, own[k], first)
         if len(texts) > 2:
             add("second pair", k, prompt, second, texts[2][k])
             add("third pair", k, prompt, texts[2][k], first)
@@ -183,7 +219,8 @@ def _said(prompt: Prompt, text: str, who: str) -> Response:
     return Response(prompt.id, who, key, messages=(Message("assistant", (Text(text),)),), provenance="edited")
 
 
-def _answers(path: str | Path) -> dict[str, tuple[Prompt, str]]:
+def answers_of(path: str | Path) -> dict[str, tuple[Prompt, str]]:
+    """The single-turn answers of a file by the id of their prompt, with the prompt; BadInput where a record has none."""
     found: dict[str, tuple[Prompt, str]] = {}
     for answer in formats.answers(path):
         if answer.prompt is None:
@@ -193,7 +230,7 @@ def _answers(path: str | Path) -> dict[str, tuple[Prompt, str]]:
     return found
 
 
-def _shares(asked: Asked, pairs: int) -> np.ndarray:
+def first_shares(asked: Asked, pairs: int) -> np.ndarray:
     """The first answer's mean share over the orders [pairs]; NaN where an order has no verdict."""
     total, count, holes = np.zeros(pairs), np.zeros(pairs), np.zeros(pairs, bool)
     orders = asked.asks.height // pairs
@@ -207,15 +244,6 @@ def _shares(asked: Asked, pairs: int) -> np.ndarray:
     return np.where(holes | (count == 0), np.nan, total / np.maximum(count, 1))
 
 
-def _figure(values: Sequence[float]) -> dict[str, Any]:
-    if not values:
-        return {"estimate": None, "low": None, "high": None, "n": 0}
-    n = len(values)
-    mean = clustered_mean(np.array(values), np.ones(n), np.arange(n, dtype=np.int32))
-    low, high = score_interval(mean)
-    return {"estimate": 100 * mean.mean, "low": 100 * low, "high": 100 * high, "n": n}
-
-
 def _consistency(
     by: dict[str, dict[str, float]], asked: Asked, people: People, ordered: bool, alarms: list[str]
 ) -> dict[str, Any]:
@@ -226,7 +254,7 @@ def _consistency(
         for row, seat, share in asked.asks.select("position", "seat_a", "share").iter_rows():
             if share is not None and people.pairs[row // orders].id.startswith(HONEST):
                 first.append(share if seat == 0 else 1.0 - share)
-        seat = _figure(first)
+        seat = mean_share(first)
         rows.append(["the first seat wins", seat, "50"])
         if seat["low"] is not None and not seat["low"] <= 50.0 <= seat["high"]:
             alarms.append(f"position: the first seat wins {seat['estimate']:.0f}% of honest pairs")

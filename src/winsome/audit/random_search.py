@@ -8,7 +8,7 @@ forgotten, else nothing would be accepted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,11 @@ import numpy as np
 FIRST = 2
 EVERY = 16
 """Queries at the start, and steps after which one is added."""
+_AROUND = " \n\t*_`\"'([.:)]▁Ġ"
+"""What a token may hold around a label."""
+
+Heard = Sequence[tuple[float, bool]]
+"""(loss, whether the wanted label was missing) of each query."""
 
 
 @dataclass(frozen=True)
@@ -42,28 +47,28 @@ def curriculum(step: int, most: int) -> int:
     return min(most, FIRST + step // EVERY)
 
 
-def wanted_loss(top: Mapping[str, float], wanted: str) -> tuple[float, bool]:
-    """-log p(wanted) in nats at a token with the log-probabilities `top`, and whether `wanted` is missing there.
+def label_loss(top: Mapping[str, float], labels: Collection[str], wanted: str) -> tuple[float, bool]:
+    """-log of the share of `wanted` among the judge's `labels` in nats, and whether `wanted` is missing from `top`.
 
-    A missing token has at most the smallest listed probability, so its loss is at least that; with nothing listed it is infinite.
+    top: log-probabilities of the likeliest first tokens; a label's probability is summed over its spellings (` A`, `A`). A label
+    that is not listed has at most the smallest listed probability and counts with that; with nothing listed the loss is infinite.
+    The original takes -log p(wanted); a judge's verdict is the share, so nothing is gained by making both labels likelier.
     """
-    if wanted in top:
-        return -top[wanted], False
-    return (-min(top.values()) if top else math.inf), True
+    if not top:
+        return math.inf, True
+    least = min(top.values())
+    found = {label: [p for text, p in top.items() if text.strip(_AROUND) == label] for label in labels}
+    mass = {label: float(np.logaddexp.reduce(held)) if held else least for label, held in found.items()}
+    return float(np.logaddexp.reduce(list(mass.values()))) - mass[wanted], not found[wanted]
 
 
-def search(
-    ask: Callable[[tuple[int, ...], int], Sequence[tuple[float, bool]]],
-    vocabulary: int,
-    start: Sequence[int],
-    *,
-    steps: int = 384,
-    most: int = 20,
-    seed: int = 0,
-) -> Found:
-    """The prefix found from `start` (token ids below `vocabulary`) in `steps` trials; the seed repeats it bit for bit.
+def trials(
+    vocabulary: int, start: Sequence[int], *, steps: int = 384, most: int = 20, seed: int = 0
+) -> Generator[tuple[tuple[int, ...], int], Heard | None, Found]:
+    """Yields (tokens, k) to be asked with the first k queries and is sent what they gave; returns what was found.
 
-    ask: (tokens, k) -> (loss, missing) of the first k queries, as `wanted_loss` gives them. No string is asked twice in a stage.
+    Sent None (a spent budget) it ends with the best so far. The seed repeats it bit for bit, and no string is asked twice in a
+    stage.
     """
     draw = np.random.default_rng(seed)
     best, best_loss = tuple(start), math.inf
@@ -72,20 +77,42 @@ def search(
     stage = 0
     for step in range(steps):
         queries = curriculum(step, most)
-        if queries != stage:
+        fresh = queries != stage
+        if fresh:
             stage, best_loss = queries, math.inf
             seen.clear()
-        tried = best if math.isinf(best_loss) else _neighbour(best, vocabulary, seen, draw)
+        tried = best if fresh else _neighbour(best, vocabulary, seen, draw)
         if tried is None:
             continue
         seen.add(tried)
-        heard = ask(tried, queries)
+        heard = yield tried, queries
+        if heard is None:
+            break
         loss = float(np.mean([one for one, _ in heard]))
         kept = loss <= best_loss
         if kept:
             best, best_loss = tried, loss
         trace.append(Step(queries, loss, kept, sum(gone for _, gone in heard)))
     return Found(best, best_loss, tuple(trace))
+
+
+def search(
+    ask: Callable[[tuple[int, ...], int], Heard],
+    vocabulary: int,
+    start: Sequence[int],
+    *,
+    steps: int = 384,
+    most: int = 20,
+    seed: int = 0,
+) -> Found:
+    """The prefix found from `start` (token ids below `vocabulary`) in `steps` trials, each asked by a plain function."""
+    going = trials(vocabulary, start, steps=steps, most=most, seed=seed)
+    try:
+        tried = next(going)
+        while True:
+            tried = going.send(ask(*tried))
+    except StopIteration as end:
+        return end.value
 
 
 def _neighbour(

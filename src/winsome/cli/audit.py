@@ -46,7 +46,7 @@ def add(parser: Parser) -> None:
     judge.add_argument("judge", metavar="JUDGE", help="as compare --judge takes it")
     judge.add_argument(
         "--answers", nargs="+", required=True, metavar="FILE",
-        help="two or three files of honest answers to the same prompts; a third measures circles",
+        help="two or three files of honest answers to the same prompts; a third measures circles; with --attack one or two",
     )  # fmt: skip
     judge.add_argument("--limit", type=whole_number(), default=60, metavar="N", help="prompts (default 60)")
     judge.add_argument(
@@ -55,8 +55,17 @@ def add(parser: Parser) -> None:
         help="derive the structured attack from this text (default the judge's own)",
     )
     judge.add_argument(
+        "--own", metavar="FILE",
+        help="answers of the judge's own model: does it prefer them more than --gold does (needs --gold)",
+    )  # fmt: skip
+    judge.add_argument(
+        "--gold", metavar="JUDGE",
+        help="a judge that is trusted: for --own, and for what a defence costs under --attack",
+    )  # fmt: skip
+    judge.add_argument(
         "--dry-run", action="store_true", help="print the plan and what it may cost; ask nothing"
     )
+    _attack(judge)
     options.asking(judge)
     ranking = actions.add_parser(
         "ranking",
@@ -77,6 +86,40 @@ def add(parser: Parser) -> None:
     for action in (submission, leaderboard, judge, ranking):
         action.add_argument("--out", metavar="FILE.html", help="write the page here, its JSON beside it")
         options.everywhere(action)
+
+
+def _attack(parser: Parser) -> None:
+    group = parser.add_argument_group("one answer for every prompt, with and without defences")
+    group.add_argument(
+        "--attack", choices=("constant", "structured", "search"),
+        help="the strongest null contender tried: plain text, derived from the judge's prompt, with a searched prefix",
+    )  # fmt: skip
+    group.add_argument(
+        "--search-answers", metavar="FILE",
+        help="answers to other prompts to search on (default 8 prompts of the first file, which are then not tested)",
+    )  # fmt: skip
+    group.add_argument(
+        "--steps",
+        type=whole_number(),
+        default=128,
+        metavar="N",
+        help="strings tried in the search (default 128)",
+    )
+    group.add_argument(
+        "--prefix-tokens",
+        type=whole_number(),
+        default=128,
+        metavar="N",
+        help="tokens searched for (default 128)",
+    )
+    group.add_argument(
+        "--defence", action="append", choices=("fence", "smooth", "perplexity"), metavar="NAME",
+        help="fence, smooth or perplexity; may be given again (default fence, where the judge takes one)",
+    )  # fmt: skip
+    group.add_argument(
+        "--transfer", action="append", default=[], metavar="JUDGE",
+        help="a further judge on which the same texts are tried; may be given again",
+    )  # fmt: skip
 
 
 def run(args: Namespace) -> int:
@@ -135,12 +178,31 @@ def _judge(args: Namespace) -> dict[str, Any]:
             raise _PlanShown
         return True
 
+    if args.attack:
+        from winsome.audit.null_attack import audit_null
+
+        return audit_null(
+            args.judge,
+            answers=args.answers,
+            attack=args.attack,
+            search_answers=args.search_answers,
+            steps=args.steps,
+            prefix=args.prefix_tokens,
+            limit=args.limit,
+            defences=args.defence,
+            transfer=args.transfer,
+            gold=args.gold,
+            confirm=gate,
+            **options.asked(args),
+        )
     template = templates.from_file(args.judge_prompt, 2) if args.judge_prompt else None
     return audit_judge(
         args.judge,
         answers=args.answers,
         limit=args.limit,
         template=template,
+        own=args.own,
+        gold=args.gold,
         confirm=gate,
         **options.asked(args),
     )

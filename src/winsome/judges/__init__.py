@@ -10,6 +10,7 @@ KINDS: dict[str, dict[str, str]] = {
         "checklist": "winsome.judges.checklist:checklist",
         "reference_guided": "winsome.judges.reference_guided:reference_guided",
         "self_consistency": "winsome.judges.self_consistency:self_consistency",
+        "smoothed": "winsome.judges.smoothed:smoothed",
         "tool_eval": "winsome.judges.tool_eval:tool_eval",
         "in_context": "winsome.judges.in_context:in_context",
         "response_choice": "winsome.judges.response_choice:response_choice",

@@ -1,0 +1,85 @@
+"""The page on null contenders, from its JSON alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+INTRO = """# Null contenders
+
+A null contender gives one answer to every prompt. What it wins says what a judge is worth as a gate. Every figure is over prompts that
+were not searched on, both seats, with 95% intervals over prompts; differences are paired by prompt. `python -m benchmarks.null_model`
+repeats the figures, which lie in `null-model.json` beside this page; this page is written from them.
+"""
+PARTS = {
+    "world": """## A template judge of the language world
+
+The world's 0.2M base, tuned on pairs labelled by gold to read a prompt text and say A or B (`benchmarks/template_judge.py`), with both
+letters right equally often. Rivals: a contender that is right nine times in ten and else answers another
+prompt. The fence puts a query's code at every mark of the prompt
+text. A large model is told in words what the code means; this one was shown fenced records whose answers quote other records
+without the code, and plain records without such answers, so the comparison is between a judge with a fence it was taught and one without.
+""",
+    "smollm2": """## SmolLM2-135M by log-probabilities
+
+`pairwise?model=embedded:smollm2-135m&protocol=alpaca_eval`: the share of the two labels at the first token, both seats. Rivals: the
+published answers of alpaca-7b of 10 to 40 words to AlpacaEval's instructions of at most 30 words.
+""",
+}
+
+
+def page(record: Mapping[str, Any]) -> str:
+    """The markdown of a record as `benchmarks.null_model` writes it."""
+    parts = [INTRO]
+    for name, told in PARTS.items():
+        if name not in record:
+            continue
+        one = record[name]
+        parts.append(f"\n{told}")
+        if "card" in one:
+            recipe, took = one["card"]["recipe"], one["card"]["training"]
+            parts.append(
+                f"\nTrained by {recipe['updates']:,} updates of {recipe['batch']} pairs in {took['cpu_seconds']:.0f} CPU-seconds.\n"
+            )
+        parts.append(
+            f"\nMade on {one['made']['at'][:10]} with seed {one['seed']} in {one['cpu_seconds']:,} CPU-seconds ({one['machine']}).\n\n"
+            f"**{_claim(one)}**\n\n"
+        )
+        parts += [f"- {alarm}\n" for alarm in one["alarms"]]
+        parts += [_table(table) for table in one["tables"]]
+    return "".join(parts)
+
+
+def _claim(one: Mapping[str, Any]) -> str:
+    return str(one["claim"]).partition(": ")[2].capitalize() if ": one" in one["claim"] else str(one["claim"])
+
+
+def _table(table: Mapping[str, Any]) -> str:
+    columns = [
+        k
+        for k in range(len(table["columns"]))
+        if k == 0 or any(_cell(row[k]) != "–" for row in table["rows"])
+    ]
+    lines = [
+        f"\n### {table['title']}\n",
+        "| " + " | ".join(table["columns"][k] for k in columns) + " |",
+        "|---" * len(columns) + "|",
+        *("| " + " | ".join(_cell(row[k]) for k in columns) + " |" for row in table["rows"]),
+    ]
+    return "\n".join(lines) + "\n\n" + "\n".join(table["notes"]) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        if value["estimate"] is None:
+            return "–"
+        return f"{value['estimate']:.1f} ({value['low']:.1f} to {value['high']:.1f}), n = {value['n']}"
+    if value is None:
+        return "–"
+    return (
+        f"{value:,.3g}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )
