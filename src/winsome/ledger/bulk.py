@@ -9,19 +9,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain, repeat
-from typing import Any
+from itertools import chain
 
 import orjson
 import polars as pl
 
 from winsome.errors import BadInput
 from winsome.ledger import rows as kept
+from winsome.ledger.bulk_columns import refuse, verdict_columns
 from winsome.ledger.engine import Connection, Engine
 from winsome.ledger.rows import Row
+from winsome.ledger.statements import Fixed
 from winsome.ledger.writer import Writer
 from winsome.records import (
-    OUTCOMES,
     SCORED,
     Prompt,
     Response,
@@ -32,13 +32,14 @@ from winsome.records import (
     user,
 )
 
-WINNERS = {
-    "model_a": 1.0, "a": 1.0, "left": 1.0, "win": 1.0,
-    "model_b": 0.0, "b": 0.0, "right": 0.0, "loss": 0.0,
-    "tie": 0.5, "tie (bothbad)": 0.5, "both_bad": 0.5, "bothbad": 0.5,
-}  # fmt: skip
 SLICE = 50_000
 """Rows turned into Python objects at once."""
+
+NO_MORE_OF_A_MATCH: Mapping[str, Fixed] = {"notes": None, "parents": None}
+NO_MORE_OF_A_VERDICT: Mapping[str, Fixed] = {
+    "places": None, "evidence": None, "served_by": "", "calls": 0, "tokens_in": 0, "tokens_out": 0, "money": 0.0, "seconds": 0.0,
+}  # fmt: skip
+"""What a frame does not tell: equal in all rows, so it is written into the statement and not bound a million times."""
 
 NOT_RECORDED = "words not recorded"
 """The error of a response of which a frame tells only the contender; it is never found as an answer."""
@@ -62,132 +63,29 @@ def import_frame(engine: Engine, writer: Writer, frame: pl.DataFrame, *, judge: 
     """
     if frame.height == 0:
         raise BadInput(f"{name}: no verdicts; give a frame with at least one row")
-    columns = _columns(frame, judge, name)
+    columns = verdict_columns(frame, judge, name)
     prompts, columns = _prompts(columns, name)
     responses, columns = _responses(columns, prompts)
     columns = _hashed(_repeats(columns, name))
     now = time.time()
     matches = columns.unique("match", keep="first", maintain_order=True)
-    tables: dict[str, tuple[int, Iterable[Row]]] = {
-        "prompts": _rows("prompts", prompts.values()),
-        "responses": _rows("responses", responses.values()),
-        "matches": (matches.height, _sliced(matches, _match_rows, now)),
-        "verdicts": (columns.height, _sliced(columns, _verdict_rows, now)),
+    tables: dict[str, tuple[Iterable[Row], Mapping[str, Fixed]]] = {
+        "prompts": (_rows("prompts", prompts.values()), {}),
+        "responses": (_rows("responses", responses.values()), {}),
+        "matches": (_sliced(matches, _match_rows), {**NO_MORE_OF_A_MATCH, "created": now}),
+        "verdicts": (_sliced(columns, _verdict_rows), {**NO_MORE_OF_A_VERDICT, "created": now}),
     }
 
     def work(connection: Connection) -> dict[str, int]:
         new: dict[str, int] = {}
-        for table, (count, rows) in tables.items():
+        for table, (rows, fixed) in tables.items():
             held = f"SELECT count(*) FROM {table}"
             before = engine.rows(connection, held)[0][0]
-            engine.load(connection, table, rows, count)
+            engine.load(connection, table, rows, fixed)
             new[table] = engine.rows(connection, held)[0][0] - before
         return new
 
     return Imported(frame.height, writer.run(None, work))
-
-
-def _columns(frame: pl.DataFrame, judge: str, name: str) -> pl.DataFrame:
-    """The columns that are used, typed, with defaults where the frame has none."""
-    have = set(frame.columns)
-    for column in ("model_a", "model_b"):
-        if column not in have:
-            raise BadInput(
-                f'{name}: no column "{column}" (found: {", ".join(frame.columns)[:80]}); rename the column'
-            )
-    if not have & {"share", "winner"}:
-        raise BadInput(
-            f'{name}: no column "share" or "winner" (found: {", ".join(frame.columns)[:80]}); rename it'
-        )
-    texts = (
-        "model_a",
-        "model_b",
-        "prompt",
-        "prompt_id",
-        "answer_a",
-        "answer_b",
-        "category",
-        "cluster",
-        "judge",
-        "aspect",
-    )
-    typed = dict.fromkeys((*texts, "annotator", "reason", "outcome", "winner"), pl.String)
-    typed |= {"order": pl.Int64, "repeat": pl.Int64, "share": pl.Float64, "extent": pl.Float64}
-    chosen = frame.select([c for c in frame.columns if c in typed])
-    for column in chosen.columns:
-        cast = chosen[column].cast(typed[column], strict=False)
-        _refuse(
-            cast.is_null() & chosen[column].is_not_null(),
-            chosen[column],
-            name,
-            f"is no {_plain(typed[column])}",
-        )
-        chosen = chosen.with_columns(cast)
-    for column in ("model_a", "model_b"):
-        _refuse(
-            chosen[column].is_null() | (chosen[column] == ""),
-            chosen[column],
-            name,
-            "is empty; name the contender",
-        )
-    if "share" not in have:
-        share = chosen["winner"].replace_strict(WINNERS, default=None, return_dtype=pl.Float64)
-        _refuse(
-            share.is_null() & chosen["winner"].is_not_null(),
-            chosen["winner"],
-            name,
-            "is unknown; use model_a, model_b or tie",
-        )
-        chosen = chosen.with_columns(share.alias("share"))
-    chosen = chosen.with_columns(pl.col("share").fill_nan(None))
-    _refuse(
-        ~chosen["share"].is_between(0, 1), chosen["share"], name, "lies outside [0, 1]; give side a's share"
-    )
-    fill: dict[str, Any] = {"aspect": "", "annotator": "", "reason": "", "judge": judge, "order": 0}
-    for column, value in fill.items():
-        given = pl.col(column).fill_null(value) if column in chosen.columns else pl.lit(value)
-        chosen = chosen.with_columns(given.alias(column))
-    missing = [
-        c
-        for c in ("prompt", "prompt_id", "answer_a", "answer_b", "category", "cluster")
-        if c not in chosen.columns
-    ]
-    chosen = chosen.with_columns([pl.lit(None, pl.String).alias(c) for c in missing])
-    if "extent" not in chosen.columns:
-        chosen = chosen.with_columns(pl.lit(None, pl.Float64).alias("extent"))
-    return chosen.with_columns(_outcome(chosen, name), pl.int_range(1, pl.len() + 1).alias("record"))
-
-
-def _outcome(frame: pl.DataFrame, name: str) -> pl.Series:
-    share = pl.col("share")
-    by_share = (
-        pl.when(share.is_null()).then(pl.lit("unparsed"))
-        .when(share > 0.5).then(pl.lit("win"))
-        .when(share < 0.5).then(pl.lit("loss"))
-        .otherwise(pl.lit("tie"))
-    )  # fmt: skip
-    if "outcome" not in frame.columns:
-        return frame.select(by_share.alias("outcome")).to_series()
-    given = frame.select(pl.col("outcome").fill_null(by_share)).to_series()
-    _refuse(
-        ~given.is_in(list(OUTCOMES)), given, name, f"is no outcome; use one of {', '.join(OUTCOMES)}"[:110]
-    )
-    return given
-
-
-def _refuse(bad: pl.Series, values: pl.Series, name: str, problem: str) -> None:
-    bad = bad.fill_null(False)
-    if bad.any():
-        row = bad.arg_max() or 0
-        raise BadInput(
-            f'{name}: record {row + 1}, field "{values.name}": {str(values[row])[:40]!r} {problem}'
-        )
-
-
-def _plain(kind: Any) -> str:
-    return {pl.Float64: "number; give a number", pl.Int64: "whole number; give one"}.get(
-        kind, "text; give text"
-    )
 
 
 def _prompts(columns: pl.DataFrame, name: str) -> tuple[dict[str, Prompt], pl.DataFrame]:
@@ -274,7 +172,7 @@ def _repeats(columns: pl.DataFrame, name: str) -> pl.DataFrame:
     twice = columns.select(
         pl.struct([*alike, "repeat"]).is_duplicated() & ~pl.struct([*alike, "repeat"]).is_first_distinct()
     )
-    _refuse(
+    refuse(
         twice.to_series(),
         columns["repeat"],
         name,
@@ -340,20 +238,18 @@ def _mapped(values: pl.Series, function: Callable[[str], str]) -> pl.Series:
     return values.replace_strict({value: function(value) for value in distinct}, return_dtype=pl.String)
 
 
-def _rows(table: str, records: Iterable[kept.Record]) -> tuple[int, Iterable[Row]]:
+def _rows(table: str, records: Iterable[kept.Record]) -> list[Row]:
     rows: dict[str, list[Row]] = {}
     for record in records:
         kept.add(record, rows)
-    return len(rows[table]), rows[table]
+    return rows[table]
 
 
-def _sliced(
-    columns: pl.DataFrame, rows: Callable[[pl.DataFrame, float], Iterator[Row]], now: float
-) -> Iterator[Row]:
-    return chain.from_iterable(rows(piece, now) for piece in columns.iter_slices(SLICE))
+def _sliced(columns: pl.DataFrame, rows: Callable[[pl.DataFrame], Iterator[Row]]) -> Iterator[Row]:
+    return chain.from_iterable(map(rows, columns.iter_slices(SLICE)))
 
 
-def _match_rows(piece: pl.DataFrame, now: float) -> Iterator[Row]:
+def _match_rows(piece: pl.DataFrame) -> Iterator[Row]:
     side = '{"contender":{},"response":"{}","seat":{}}'
     pieces: list[pl.Expr] = []
     for letter, before in (("a", "["), ("b", ",")):
@@ -377,13 +273,11 @@ def _match_rows(piece: pl.DataFrame, now: float) -> Iterator[Row]:
         cluster.to_list(),
         sides.to_list(),
         [text or None for text in category.to_list()],
-        repeat(None),
-        repeat(None),
-        repeat(now),
+        strict=True,
     )
 
 
-def _verdict_rows(piece: pl.DataFrame, now: float) -> Iterator[Row]:
+def _verdict_rows(piece: pl.DataFrame) -> Iterator[Row]:
     scored = pl.Series(piece["outcome"].is_in(list(SCORED)))
     share = piece.select(pl.when(scored).then("share")).to_series().to_list()
     texts = {value: orjson.dumps((value, 1.0 - value)).decode() for value in set(share) if value is not None}
@@ -394,15 +288,7 @@ def _verdict_rows(piece: pl.DataFrame, now: float) -> Iterator[Row]:
         ),
         share,
         [texts.get(value) for value in share],
-        repeat(None),
         piece["extent"].to_list(),
         piece["reason"].to_list(),
-        repeat(None),
-        repeat(""),
-        repeat(0),
-        repeat(0),
-        repeat(0),
-        repeat(0.0),
-        repeat(0.0),
-        repeat(now),
+        strict=True,
     )

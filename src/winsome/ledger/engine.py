@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from winsome.ledger.rows import Row
+from winsome.ledger.statements import Fixed
 
 Trouble = Literal["busy", "lost", "full", "broken", "bad"]
 """busy: another writer is at it; lost: the server is away; full: no room; broken: the file is damaged; bad: the row."""
@@ -38,8 +39,10 @@ class Engine(Protocol):
         """Write rows by the table's idempotent statement."""
         ...
 
-    def load(self, connection: Connection, table: str, rows: Iterable[Row], count: int) -> None:
-        """Write `count` new rows the quickest way; those already there stay."""
+    def load(
+        self, connection: Connection, table: str, rows: Iterable[Row], fixed: Mapping[str, Fixed]
+    ) -> None:
+        """Write new rows the quickest way; those already there stay. `fixed`: columns, not in `rows`, that are equal in all."""
         ...
 
     def rows(self, connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> list[Row]: ...

@@ -6,7 +6,7 @@ reads the tables by SQL sees these marks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from winsome.errors import BadInput, Unsupported
 from winsome.ledger.engine import Connection, Trouble
 from winsome.ledger.rows import Row
 from winsome.ledger.secrets import masked
-from winsome.ledger.statements import statements
+from winsome.ledger.statements import Fixed, split, statements
 
 try:
     import psycopg
@@ -68,15 +68,23 @@ class Postgres:
         with connection.cursor() as cursor:
             cursor.executemany(self._insert[table], ordered)
 
-    def load(self, connection: Connection, table: str, rows: Iterable[Row], count: int) -> None:
+    def load(
+        self, connection: Connection, table: str, rows: Iterable[Row], fixed: Mapping[str, Fixed]
+    ) -> None:
         """By COPY into a table of the transaction's own, then in one statement into `table`."""
-        statement = statements("postgresql")
+        varied, alike, literals = split(table, fixed)
+        given, all_columns = ", ".join(varied), ", ".join([*varied, *alike])
         with connection.cursor() as cursor:
-            cursor.execute(f"CREATE TEMP TABLE incoming (LIKE {table}) ON COMMIT DROP")
+            cursor.execute(
+                f"CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {given} FROM {table} WITH NO DATA"
+            )
             with cursor.copy("COPY incoming FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(_escaped(row))
-            cursor.execute(f"INSERT INTO {table} SELECT * FROM incoming {statement.conflict[table]}")
+            cursor.execute(
+                f"INSERT INTO {table} ({all_columns}) SELECT {', '.join([*varied, *literals])} FROM incoming "
+                f"{statements('postgresql').conflict[table]}"
+            )
             cursor.execute("DROP TABLE incoming")
             cursor.execute(f"ANALYZE {table}")  # else look-ups are planned for the empty table that it was
 

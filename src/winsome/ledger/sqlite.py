@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import orjson
 from winsome.errors import BadInput
 from winsome.ledger.engine import Trouble
 from winsome.ledger.rows import Row
-from winsome.ledger.statements import statements
+from winsome.ledger.statements import Fixed, split, statements
 
 WAIT = 5.0
 """Seconds that one attempt waits for another process's transaction."""
@@ -72,15 +72,21 @@ class Sqlite:
     def insert(self, connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -> None:
         connection.executemany(self._insert[table], rows)
 
-    def load(self, connection: sqlite3.Connection, table: str, rows: Iterable[Row], count: int) -> None:
-        """Indexes are dropped and built again afterwards where the table holds fewer rows than come.
+    def load(
+        self, connection: sqlite3.Connection, table: str, rows: Iterable[Row], fixed: Mapping[str, Fixed]
+    ) -> None:
+        """Indexes are dropped and built again afterwards where the table is empty.
 
         The unique index goes too, so the caller gives rows that differ; those already there make the rebuild fail, which
         is why a table with rows keeps its indexes.
         """
-        empty = not connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0]
-        if not empty:
-            connection.executemany(self._insert[table], rows)
+        varied, alike, literals = split(table, fixed)
+        insert = (
+            f"INSERT INTO {table} ({', '.join([*varied, *alike])}) "
+            f"VALUES ({', '.join(['?'] * len(varied) + literals)})"
+        )
+        if connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0]:
+            connection.executemany(f"{insert} {statements('sqlite').conflict[table]}", rows)
             return
         indexes = [
             name
@@ -91,8 +97,7 @@ class Sqlite:
         ]
         for name in indexes:
             connection.execute(f"DROP INDEX {name}")
-        plain = self._insert[table].partition(" ON CONFLICT")[0]
-        connection.executemany(plain, rows)
+        connection.executemany(insert, rows)
         for name in indexes:
             connection.execute(statements("sqlite").create_index[name])
 

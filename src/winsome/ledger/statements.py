@@ -14,6 +14,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from winsome.ledger.schema import KEY, METADATA, VERDICTS
 
 Name = Literal["sqlite", "postgresql"]
+Fixed = str | int | float | None
+"""A value that all rows of a bulk import share."""
 REPLACED = ("unparsed", "void")
 """Outcomes that a later verdict with the same id replaces."""
 
@@ -79,3 +81,17 @@ def columns(table: str) -> tuple[str, ...]:
     """The names of a table's columns, quoted where SQL needs it (alike in both dialects)."""
     quoted = _dialect("sqlite").identifier_preparer.quote
     return tuple(quoted(column.name) for column in METADATA.tables[table].columns)
+
+
+def split(table: str, fixed: Mapping[str, Fixed]) -> tuple[list[str], list[str], list[str]]:
+    """The columns of `table` that are not in `fixed`, those that are, and their values as literals of SQL; names quoted."""
+    names = [column.name for column in METADATA.tables[table].columns]
+    by_name = dict(zip(names, columns(table), strict=True))
+    varied = [by_name[name] for name in names if name not in fixed]
+    return varied, [by_name[name] for name in fixed], [_literal(value) for value in fixed.values()]
+
+
+def _literal(value: Fixed) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else repr(value)
