@@ -43,7 +43,7 @@ class Place:
     def line(self, what: str) -> str:
         """`what` with its place, in one line of at most 200 characters: lists of what is known go first."""
         where = f"{self.recipe}: step {self.step}" if self.step else self.recipe
-        whole = f"{where}: {what}"
+        whole = f"{where}: {what.removeprefix(f'{self.step}: ')}"
         if len(whole) > WIDTH and " (known: " in whole:
             whole = whole[: whole.rindex(" (known: ")]
         return whole if len(whole) <= WIDTH else f"{whole[: WIDTH - 3]}..."
