@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from tests.tiny_models import causal
-from winsome.models.cache import PromptCache, SlotCache
+from winsome.models.cache import SlotCache
 from winsome.models.decoder import decoder_of
 from winsome.models.draw import Draw, draw_tokens
+from winsome.models.prefill import PromptCache, row_of
 
 SAME = {
     "grouped heads": {},
@@ -30,26 +31,21 @@ SAME = {
 @pytest.mark.parametrize("config", SAME.values(), ids=SAME)
 @pytest.mark.parametrize("fused", [True, False])
 def test_prompts_and_steps_give_the_modules_logits(config, fused, monkeypatch):
-    monkeypatch.setattr("winsome.models.decoder.FUSED", 1 << 40 if fused else 0)
+    monkeypatch.setattr("winsome.models.decoder.SMALL", 1 << 40 if fused else 0)
     network = causal(**config)
     decoder = decoder_of(network)
     assert decoder is not None
     prompts = [[5, 9, 200], [17] * 40, list(range(60, 90))]
-    flat = torch.tensor([token for prompt in prompts for token in prompt])
-    places = torch.tensor([at for prompt in prompts for at in range(len(prompt))])
+    row = row_of(prompts, (), "cpu")
     with torch.inference_mode():
-        tap = PromptCache([len(prompt) for prompt in prompts], "cpu")
-        states = decoder.states(flat, places, tap.attend)
-        keys, values = tap.kept()
-        slots, start = SlotCache("cpu"), 0
-        for prompt in prompts:
-            end = start + len(prompt)
-            expected = network(torch.tensor([prompt])).logits[0]
-            torch.testing.assert_close(decoder.logits(states[start:end]), expected, atol=1e-4, rtol=1e-4)
-            part = keys[:, :, start:end], values[:, :, start:end]
-            assert slots.admits(1, 120, 1 << 30, part) == 1
-            slots.append(part, 1, 3)
-            start = end
+        cache = PromptCache(row)
+        found = decoder.logits(decoder.states(row.ids, row.positions, cache.attend, row.lasts))
+        for prompt, scores in zip(prompts, found, strict=True):
+            expected = network(torch.tensor([prompt])).logits[0, -1]
+            torch.testing.assert_close(scores, expected, atol=1e-4, rtol=1e-4)
+        slots = SlotCache("cpu")
+        assert slots.admits(120, 0, 1 << 30, cache.kept()) >= 3
+        slots.seat([0, 1, 2], cache.kept(), row.paths, list(row.lengths), 3)
         whole = [list(prompt) for prompt in prompts]
         # Past a multiple of 64 positions, where the slots are read anew.
         for token in range(70):

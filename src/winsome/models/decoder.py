@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from winsome.models.prepack import SMALL, product
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -13,8 +15,8 @@ FAMILIES = frozenset(("llama", "mistral", "qwen2"))
 """Model types whose layers all are: norm, attention with rotary positions, norm, gated SiLU."""
 STATIC = frozenset(("default", "linear", "llama3"))
 """Rotary schemes whose angles depend on the position alone."""
-FUSED = 1 << 23
-"""Networks of fewer parameters have their projections joined in a copy: there the number of operations is the cost."""
+MANY = 128
+"""Rows from which torch's own norm is faster than the fused one."""
 
 Linear = Callable[["Tensor"], "Tensor"]
 Attend = Callable[[int, "Tensor", "Tensor", "Tensor"], "Tensor"]
@@ -51,8 +53,11 @@ class Decoder:
     cos: Tensor
     sin: Tensor
 
-    def states(self, ids: Tensor, positions: Tensor, attend: Attend) -> Tensor:
-        """Last hidden states [n, width] of tokens and their positions, both [n]; call under torch.inference_mode."""
+    def states(self, ids: Tensor, positions: Tensor, attend: Attend, wanted: Tensor | None = None) -> Tensor:
+        """Last hidden states [n, width] of tokens and their positions, both [n]; call under torch.inference_mode.
+
+        `wanted` [k]: only of these tokens, [k, width]; the last layer does no more work on the others than they ask of it.
+        """
         from torch import addcmul
         from torch.nn.functional import embedding, silu
 
@@ -64,6 +69,8 @@ class Decoder:
             plain = mixed[:, :both]
             turned = addcmul(plain * cos, plain.roll(half, -1), sin)
             read = attend(number, turned[:, :heads], turned[:, heads:], mixed[:, both:])
+            if wanted is not None and number + 1 == len(self.layers):
+                read, hidden = read[wanted], hidden[wanted]
             hidden = hidden + layer.out(read)
             gate, passed = layer.widen(_norm(hidden, layer.after, eps))
             hidden = hidden + layer.narrow(silu(gate) * passed)
@@ -93,7 +100,7 @@ def decoder_of(network: Any) -> Decoder | None:
         places = torch.arange(config.max_position_embeddings, device=body.embed_tokens.weight.device)
         cos, sin = rotary(body.embed_tokens.weight[:1], places[None])
         sin = torch.cat((-sin[0, :, : size // 2], sin[0, :, size // 2 :]), 1)
-    fused = sum(p.numel() for p in network.parameters()) < FUSED
+    fused = sum(p.numel() for p in network.parameters()) < SMALL
     return Decoder(
         embedding=body.embed_tokens.weight,
         layers=tuple(_layer(layer, fused) for layer in body.layers),
@@ -109,9 +116,12 @@ def decoder_of(network: Any) -> Decoder | None:
 
 
 def _norm(hidden: Tensor, twice: Tensor, eps: float) -> Tensor:
-    """Root-mean-square norm, as the layer norm of (x, -x), whose mean is 0: one fused operation where rms_norm runs six."""
+    """Root-mean-square norm; of few rows as the layer norm of (x, -x), whose mean is 0: one operation where rms_norm runs six."""
     import torch
 
+    if len(hidden) >= MANY:
+        width = hidden.shape[1]
+        return torch.rms_norm(hidden, (width,), twice[:width], eps)
     both = torch.cat((hidden, -hidden), 1)
     return torch.nn.functional.layer_norm(both, (both.shape[1],), twice, None, eps)[:, : hidden.shape[1]]
 
@@ -149,15 +159,17 @@ def _joined(modules: list[Any], fused: bool) -> Linear:
             return modules[0].forward
         return lambda x: torch.cat([module.forward(x) for module in modules], 1)
     weight = modules[0].weight if len(modules) == 1 else torch.cat([module.weight for module in modules])
+    if "forward" in vars(modules[0]):
+        return product(weight)
     linear = torch.nn.functional.linear
     return lambda x: linear(x, weight)
 
 
 def _plain(modules: list[Any]) -> bool:
-    """Whether all are linear layers with weights of their own (not prepacked) and no bias."""
+    """Whether all are linear layers with their weights at hand and no bias."""
     import torch
 
     return all(
-        type(module) is torch.nn.Linear and module.bias is None and "forward" not in vars(module)
+        type(module) is torch.nn.Linear and module.bias is None and module.weight.numel()
         for module in modules
     )

@@ -1,7 +1,7 @@
 """Answers drawn from local weights: a static key-value cache whose slots are refilled as sequences end.
 
-A prompt is read once for all its draws, several prompts are read in one packed row, and finished sequences leave the batch
-at once, so no step is spent on padding. Every draw has its own stream of uniforms, by (seed, prompt, sample): which
+A prompt is read once for all its draws, several prompts in one row, what they begin with in common once, and finished
+sequences leave the batch at once, so no step is spent on padding. Every draw has its own stream of uniforms, by (seed, prompt, sample): which
 other sequences share the batch changes it only as far as the arithmetic of a larger matrix product rounds differently.
 """
 
@@ -14,20 +14,16 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
-from winsome.models.cache import Kept, PromptCache, SlotCache
+from winsome.models.cache import Kept, SlotCache
 from winsome.models.decoder import decoder_of
 from winsome.models.draw import Draw, draw_tokens, logprobs_of
-from winsome.models.forward import hidden_states, logits
-from winsome.models.packing import Tree, pack
+from winsome.models.forward import logits
+from winsome.models.prefill import PromptCache, fitting, row_of
 from winsome.models.weights import LocalModel, check_plain_attention
 
 if TYPE_CHECKING:
-    from numpy import float32
-    from numpy.typing import NDArray
     from torch import Tensor
 
-PREFILL_TOKENS = 384
-"""Prompts are read ahead until a packed row holds this many tokens."""
 CACHE_BYTES = 2 << 30
 """Key-value memory that the slots may take."""
 
@@ -67,7 +63,7 @@ class Drawn:
 class _Sequence:
     request: Request
     sample: int
-    uniforms: NDArray[float32]
+    uniforms: list[float]
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     top: list[dict[int, float]] = field(default_factory=list)
@@ -76,10 +72,11 @@ class _Sequence:
 
 @dataclass
 class _Read:
-    """A prompt that has been read, waiting for slots: its cache and the logits of its first token."""
+    """A prompt that has been read, waiting for slots: its row's cache, where it stands there, the logits of its first token."""
 
     request: Request
-    cache: Kept
+    row: Kept
+    path: Tensor
     logits: Tensor
     waiting: deque[int]
     seconds: float
@@ -102,102 +99,155 @@ class Sampler:
         self._draw = draw
         self._seed = seed
         self._slots = slots
-        self._pending: deque[Request] = deque()
+        self._pending: list[Request] = []
+        """Sorted when the next row is read, the next one last: neighbours share what they begin with."""
+        self._sorted = True
+        self._before: tuple[Sequence[int], Kept] | None = None
+        """The prompt that was read last."""
         self._read: deque[_Read] = deque()
-        self._active: list[_Sequence] = []
+        self._active: list[_Sequence | None] = []
+        """By slot; None where a sequence has ended."""
+        self._free: list[int] = []
         self._cache = SlotCache(model.device)
         self._decoder = decoder_of(model.network) if model.device == "cpu" else None
+        self._longest = 0
 
     def add(self, request: Request) -> None:
         """Queue a request; its prompt and max_tokens must fit the context (see `room`)."""
-        check_plain_attention(self._model, len(request.ids) + request.max_tokens)
+        size = len(request.ids) + request.max_tokens
+        if size > self._longest:
+            check_plain_attention(self._model, size)
+            self._longest = size
         if request.samples:
             self._pending.append(request)
+            self._sorted = False
 
     def finished(self) -> Iterator[Drawn]:
         """Each draw as it ends, until nothing is queued or active."""
         while self._pending or self._read or self._active:
-            started = time.perf_counter()
             ended = self._fill()
             if self._active and not ended:
                 ended = self._step()
-                share = (time.perf_counter() - started) / max(1, len(self._active) + len(ended))
-                for sequence in self._active:
-                    sequence.seconds += share
             yield from ended
+        self._before = None
 
     def _fill(self) -> list[Drawn]:
         """Seat draws of prompts already read, reading more where slots are free; draws that end at once are given back."""
         import torch
 
         ended: list[Drawn] = []
-        while len(self._active) < self._slots and (self._read or self._pending):
+        while self._taken < self._slots and (self._read or self._pending):
             if not self._read:
                 self._read_prompts()
-            first = len(self._active)
-            waiting = sum(len(request.samples) for request in self._pending)
-            scores: list[Tensor] = []
-            while self._read and (count := self._fitting(self._read[0])):
-                prompt = self._read[0]
-                queued = len(self._active) + sum(len(read.waiting) for read in self._read) + waiting
-                self._cache.append(prompt.cache, count, min(self._slots, queued))
-                scores.append(prompt.logits[None].expand(count, -1))
-                each = prompt.seconds / len(prompt.request.samples)
-                for _ in range(count):
-                    sample = prompt.waiting.popleft()
-                    stream = uniforms(self._seed, prompt.request, sample)
-                    self._active.append(_Sequence(prompt.request, sample, stream, seconds=each))
-                if not prompt.waiting:
-                    self._read.popleft()
-            if not scores:
+            slots, scores = self._seated()
+            if not slots:
                 break
-            with torch.inference_mode():
-                joined = torch.cat(scores)
-            ended += self._take(joined, range(first, len(self._active)))
+            ended += self._take(torch.stack(scores), slots)
+        self._close_up()
         return ended
+
+    @property
+    def _taken(self) -> int:
+        return len(self._active) - len(self._free)
+
+    def _seated(self) -> tuple[list[int], list[Tensor]]:
+        """Slots in which draws of the next row's prompts sit now, as many as fit, and the logits of each one's first token."""
+        import torch
+
+        slots: list[int] = []
+        scores: list[Tensor] = []
+        paths: list[Tensor] = []
+        lengths: list[int] = []
+        row = self._read[0].row
+        while self._read and self._read[0].row is row:
+            prompt = self._read[0]
+            count = min(len(prompt.waiting), self._fitting(prompt))
+            for _ in range(count):
+                slot = self._free.pop() if self._free else len(self._active)
+                sample = prompt.waiting.popleft()
+                stream = uniforms(self._seed, prompt.request, sample)
+                each = prompt.seconds / len(prompt.request.samples)
+                if slot == len(self._active):
+                    self._active.append(None)
+                self._active[slot] = _Sequence(prompt.request, sample, stream, seconds=each)
+                slots.append(slot)
+                scores.append(prompt.logits)
+                paths.append(prompt.path)
+                lengths.append(len(prompt.request.ids))
+            if prompt.waiting:
+                break
+            self._read.popleft()
+        if slots:
+            waiting = sum(len(read.waiting) for read in self._read)
+            waiting += sum(len(request.samples) for request in self._pending)
+            expected = min(self._slots, self._taken + waiting)
+            self._cache.seat(slots, row, torch.stack(paths), lengths, expected)
+        return slots, scores
 
     def _fitting(self, prompt: _Read) -> int:
         """How many of a prompt's draws can be seated now."""
-        count = min(len(prompt.waiting), self._slots - len(self._active))
         positions = len(prompt.request.ids) + prompt.request.max_tokens
-        return self._cache.admits(count, positions, CACHE_BYTES, prompt.cache) if count else 0
+        room = self._cache.admits(positions, self._taken, CACHE_BYTES, prompt.row)
+        return min(room, self._slots - self._taken)
 
     def _read_prompts(self) -> None:
+        """Read the next row of prompts."""
+        import torch
+
+        if not self._sorted:
+            self._pending.sort(key=lambda request: list(request.ids), reverse=True)
+            self._sorted = True
+        started = time.perf_counter()
+        last, kept = self._before or ((), None)
+        count = fitting((request.ids for request in reversed(self._pending)), last)
+        requests = [self._pending.pop() for _ in range(count)]
+        row = row_of([request.ids for request in requests], last, self._model.device)
+        before = None
+        if kept is not None and row.before:
+            before = kept[0][:, :, : row.before], kept[1][:, :, : row.before]
+        cache, decoder = PromptCache(row, before), self._decoder
+        with torch.inference_mode():
+            if decoder is None:
+                hidden = self._model.network.base_model(
+                    input_ids=row.ids[None],
+                    position_ids=row.positions[None],
+                    attention_mask=row.mask(),
+                    past_key_values=cache,
+                    use_cache=True,
+                ).last_hidden_state[0]
+                first = logits(self._model, hidden[row.lasts])
+            else:
+                first = decoder.logits(decoder.states(row.ids, row.positions, cache.attend, row.lasts))
+            whole = cache.kept()
+            path = row.paths[-1, : row.lengths[-1]]
+            self._before = requests[-1].ids, (whole[0][:, :, path], whole[1][:, :, path])
+        each = (time.perf_counter() - started) / sum(row.lengths)
+        for request, path, scores in zip(requests, row.paths, first, strict=True):
+            samples = deque(request.samples)
+            self._read.append(_Read(request, whole, path, scores, samples, each * len(request.ids)))
+
+    def _close_up(self) -> None:
+        """Move the last sequences into the free slots before them."""
+        if not self._free:
+            return
+        count = self._taken
+        holes = (slot for slot in self._free if slot < count)
+        last = (slot for slot in range(count, len(self._active)) if self._active[slot] is not None)
+        moved = list(zip(last, holes, strict=True))
+        for source, target in moved:
+            self._active[target] = self._active[source]
+        del self._active[count:]
+        self._free.clear()
+        self._cache.close(moved, count)
+
+    def _step(self) -> list[Drawn]:
+        """The next token of every active sequence."""
         import torch
 
         started = time.perf_counter()
-        requests = [self._pending.popleft()]
-        size = len(requests[0].ids)
-        wanted = self._slots - len(self._active) - len(requests[0].samples)
-        while (
-            self._pending
-            and (size < PREFILL_TOKENS or wanted > 0)
-            and size + len(self._pending[0].ids) <= 512
-        ):
-            wanted -= len(self._pending[0].samples)
-            size += len(self._pending[0].ids)
-            requests.append(self._pending.popleft())
-        packed = pack([Tree(request.ids) for request in requests], self._model.device, explicit=True)
-        lasts = [end - 1 for _, end in packed.trunks]
-        tap = PromptCache([len(request.ids) for request in requests], self._model.device)
-        decoder = self._decoder
-        with torch.inference_mode():
-            if decoder is None:
-                first = logits(self._model, hidden_states(self._model, packed, tap)[lasts])
-            else:
-                first = decoder.logits(decoder.states(packed.ids[0], packed.positions[0], tap.attend)[lasts])
-            keys, values = tap.kept()
-        each = (time.perf_counter() - started) / size
-        for request, (start, end), scores in zip(requests, packed.trunks, first, strict=True):
-            kept = keys[:, :, start:end], values[:, :, start:end]
-            self._read.append(_Read(request, kept, scores, deque(request.samples), each * len(request.ids)))
-
-    def _step(self) -> list[Drawn]:
-        import torch
-
         decoder, cache = self._decoder, self._cache
         with torch.inference_mode():
-            last = torch.tensor([s.ids[-1] for s in self._active], device=self._model.device)
+            last = torch.tensor([s.ids[-1] for s in self._active if s is not None], device=self._model.device)
             positions = cache.begin()
             if decoder is None:
                 hidden = self._model.network.base_model(
@@ -211,36 +261,35 @@ class Sampler:
             else:
                 scores = decoder.logits(decoder.states(last, positions, cache.attend))
             cache.end()
-        return self._take(scores, range(len(self._active)))
+        return self._take(scores, range(len(self._active)), started)
 
-    def _take(self, scores: Tensor, rows: Sequence[int]) -> list[Drawn]:
-        """Draw one token for each of `rows`; sequences that end leave their slots."""
+    def _take(self, scores: Tensor, slots: Sequence[int], started: float | None = None) -> list[Drawn]:
+        """Draw one token for each of `slots`, whose logits were computed since `started`; sequences that end leave theirs."""
         import torch
 
-        sequences = [self._active[row] for row in rows]
+        sequences = [one for slot in slots if (one := self._active[slot]) is not None]
         uniform = torch.tensor([s.uniforms[len(s.ids)] for s in sequences], device=scores.device)
         with torch.inference_mode():
-            tokens = draw_tokens(scores, uniform, self._draw)
+            drawn = draw_tokens(scores, uniform, self._draw)
+            tokens = drawn.tolist()
             if self._draw.logprobs is not None:
-                for sequence, (own, top) in zip(
-                    sequences, logprobs_of(scores, tokens, self._draw.logprobs), strict=True
-                ):
+                found = logprobs_of(scores, drawn, self._draw.logprobs)
+                for sequence, (own, top) in zip(sequences, found, strict=True):
                     sequence.logprobs.append(own)
                     sequence.top.append(top)
+        share = 0.0 if started is None else (time.perf_counter() - started) / len(sequences)
         ended: list[Drawn] = []
-        for row, token in sorted(zip(rows, tokens.tolist(), strict=True), reverse=True):
-            sequence = self._active[row]
+        for slot, sequence, token in zip(slots, sequences, tokens, strict=True):
             sequence.ids.append(token)
+            sequence.seconds += share
             full = len(sequence.ids) >= sequence.request.max_tokens
             if not (full or self._draw.stop or token in self._ends):
                 continue
-            drawn = self._ended(sequence)
-            if drawn is not None:
-                ended.append(drawn)
-                # The last sequence moves into the hole; rows are visited from the highest, so it is done already.
-                self._active[row] = self._active[-1]
-                self._active.pop()
-                self._cache.drop(row)
+            one = self._ended(sequence)
+            if one is not None:
+                ended.append(one)
+                self._active[slot] = None
+                self._free.append(slot)
         return ended
 
     def _ended(self, sequence: _Sequence) -> Drawn | None:
@@ -281,12 +330,13 @@ class Sampler:
         return sequence.ids[kept], sequence.logprobs[kept] if sequence.logprobs else None
 
 
-def uniforms(seed: int, request: Request, sample: int) -> NDArray[float32]:
-    """The uniforms in [0, 1) that draw a sequence's tokens: [max_tokens], by (seed, request name, sample) alone."""
+def uniforms(seed: int, request: Request, sample: int) -> list[float]:
+    """The uniforms in [0, 1) that draw a sequence's tokens, max_tokens of them, by (seed, request name, sample) alone."""
     import numpy as np
 
     key = blake2b(f"{seed}|{request.name}|{sample}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(int.from_bytes(key))).random(request.max_tokens, np.float32)
+    stream = np.random.Generator(np.random.Philox(int.from_bytes(key)))
+    return stream.random(request.max_tokens, np.float32).tolist()
 
 
 def sample(
