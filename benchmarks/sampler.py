@@ -2,10 +2,12 @@
 
     python -m benchmarks.sampler --case single --rounds 3
 
-Cases: `single` one answer at a time, `equal` 256 prompts and answers of equal length, `short` answers that end at half the cap
-on average (all three on a base of the world instruction); `chat` 16 different prompts and `draws` 16 samples of one prompt on
-SmolLM2-135M. Both sides draw at temperature 1. The peer may use float32 or bfloat16 and, on the tiny base, a static or a growing
-cache, and gets prompts sorted by length in batches; its best rate of all rounds counts, ours is the median. Rounds alternate.
+Cases: `single` one answer at a time, `equal` 256 prompts and answers of equal length, `short` answers so short that prompts are
+most of the work, `uneven` a base made hot, so that its answers end by their own end token anywhere below the cap (these four on
+a base of the world instruction); `chat` 16 different prompts, `draws` 16 samples of one, `talk` the prompts of basics, answered
+until the model ends (these three on SmolLM2-135M). Both sides draw at the same temperature; tokens after an end do not count.
+The peer gets prompts sorted by length and may use float32 or bfloat16, a static or a growing cache, and several sizes of batch:
+one round of all its settings finds the best, which then takes turns with ours. Ratios are of neighbouring runs.
 """
 
 from __future__ import annotations
@@ -14,13 +16,17 @@ import argparse
 import json
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Case:
-    """`prompts` different ones of `length` tokens (0: real ones), `samples` of each, `cap` new tokens; `ends`: answers may end."""
+    """`prompts` different ones of `length` tokens (0: real ones), `samples` of each, `cap` new tokens; `ends`: answers may end.
+
+    `batch` is ours, `peer` are the peer's.
+    """
 
     model: str
     prompts: int
@@ -30,15 +36,20 @@ class Case:
     batch: int
     dtype: str
     ends: bool = False
+    temperature: float = 1.0
+    peer: tuple[int, ...] = ()
 
 
 CASES = {
     "single": Case("1M", 4, 32, 1, 64, 1, "float32"),
     "equal": Case("1M", 256, 64, 1, 64, 256, "bfloat16"),
-    "short": Case("1M", 512, 0, 1, 48, 256, "bfloat16", ends=True),
+    "short": Case("1M", 512, 0, 1, 48, 256, "bfloat16", ends=True, peer=(64, 256, 512)),
+    "uneven": Case("1M", 1024, 0, 1, 96, 256, "bfloat16", ends=True, temperature=3.0, peer=(64, 256, 1024)),
     "chat": Case("smollm2-135m", 16, 128, 1, 64, 16, "bfloat16"),
     "draws": Case("smollm2-135m", 1, 128, 16, 32, 16, "bfloat16"),
+    "talk": Case("smollm2-135m", 36, 0, 1, 256, 16, "bfloat16", ends=True, temperature=0.7, peer=(16, 36)),
 }
+TALK = "Answer in one short sentence."
 
 
 def loaded(case: Case) -> tuple[Any, Any, list[list[int]]]:
@@ -52,6 +63,7 @@ def loaded(case: Case) -> tuple[Any, Any, list[list[int]]]:
     from winsome.models.weights import load
     from winsome.sandbox import tiny_lm
     from winsome.sandbox.worlds import World
+    from winsome.suites.shipped import basics
 
     world = World.of("instruction")
     place = str(folder(case.model) if case.model in PACKAGES else tiny_lm.folder(world, case.model))
@@ -67,11 +79,14 @@ def loaded(case: Case) -> tuple[Any, Any, list[list[int]]]:
     rng = np.random.default_rng(0)
     if case.length:
         return model, peer, [rng.integers(6, 500, case.length).tolist() for _ in range(case.prompts)]
-    return model, peer, [prompt_ids(model, prompt) for prompt in world.prompts(case.prompts)]
+    if case.model not in PACKAGES:
+        return model, peer, [prompt_ids(model, prompt) for prompt in world.prompts(case.prompts)]
+    asked = [replace(prompt, system=TALK) for prompt in basics().prompts[: case.prompts]]
+    return model, peer, [prompt_ids(model, prompt) for prompt in asked]
 
 
 def measure(case: Case, rounds: int) -> dict[str, Any]:
-    """The rates of both sides and their ratio."""
+    """The rates of both sides and the ratio of neighbouring runs."""
     import torch
 
     from winsome.models.draw import Draw
@@ -79,21 +94,22 @@ def measure(case: Case, rounds: int) -> dict[str, Any]:
 
     model, peer, prompts = loaded(case)
     ends = model.ends if case.ends else frozenset[int]()
-    lengths: list[float] = []
+    lengths: list[int] = []
 
     def ours(seed: int) -> float:
         start = time.process_time()
         requests = [Request(str(i), ids, range(case.samples), case.cap) for i, ids in enumerate(prompts)]
-        drawn = list(sample(model, requests, Draw(), seed=seed, slots=case.batch, ends=ends))
-        tokens = sum(one.tokens for one in drawn)
-        lengths.append(tokens / len(drawn))
-        return tokens / (time.process_time() - start)
+        draw = Draw(temperature=case.temperature)
+        drawn = list(sample(model, requests, draw, seed=seed, slots=case.batch, ends=ends))
+        lengths.extend(one.tokens for one in drawn)
+        return sum(one.tokens for one in drawn) / (time.process_time() - start)
 
-    def theirs(seed: int, dtype: Any, cache: str | None) -> float:
+    def theirs(seed: int, arm: tuple[Any, str | None, int]) -> float:
         torch.manual_seed(seed)
+        dtype, cache, batch = arm
         network, order, tokens = peer(dtype), sorted(prompts, key=len), 0
         settings: dict[str, Any] = {"cache_implementation": cache} if cache else {}
-        step = max(1, case.batch // case.samples)
+        step = max(1, batch // case.samples)
         start = time.process_time()
         for first in range(0, len(order), step):
             rows = order[first : first + step]
@@ -106,7 +122,7 @@ def measure(case: Case, rounds: int) -> dict[str, Any]:
                     attention_mask=mask,
                     max_new_tokens=case.cap,
                     do_sample=True,
-                    temperature=1.0,
+                    temperature=case.temperature,
                     top_k=0,
                     top_p=1.0,
                     eos_token_id=sorted(ends) or -1,
@@ -119,27 +135,40 @@ def measure(case: Case, rounds: int) -> dict[str, Any]:
                 tokens += ended[0] + 1 if ended else len(row)
         return tokens / (time.process_time() - start)
 
-    caches = (None,) if model.name == case.model else (None, "static")
-    arms = [(dtype, cache) for dtype in (torch.float32, torch.bfloat16) for cache in caches]
+    # On SmolLM2 float32 and a static cache were slower in every batch, and take minutes.
+    large = model.name == case.model
+    arms = [
+        (dtype, cache, batch)
+        for dtype in ([torch.bfloat16] if large else [torch.float32, torch.bfloat16])
+        for cache in ((None,) if large else (None, "static"))
+        for batch in case.peer or (case.batch,)
+    ]
     ours(0)
-    own: list[float] = []
-    other: dict[str, list[float]] = {}
+    tried = {arm: theirs(0, arm) for arm in arms} if len(arms) > 1 else {}
+    best = max(tried, key=lambda arm: tried[arm]) if tried else arms[0]
+    own = [ours(1)]
+    other: list[float] = []
     for number in range(rounds):
-        own.append(ours(number))
-        for dtype, cache in arms:
-            other.setdefault(f"{str(dtype)[6:]} {cache or 'growing'}", []).append(
-                theirs(number, dtype, cache)
-            )
-        own.append(ours(number + 1000))
-    best = max(max(rates) for rates in other.values())
+        other.append(theirs(number + 1, best))
+        own.append(ours(number + 2))
+    ratios = [(a + b) / 2 / rate for (a, b), rate in zip(pairwise(own), other, strict=True)]
     return {
         "answers": len(prompts) * case.samples,
-        "cap": case.cap,
+        "mean_prompt_tokens": round(statistics.mean(map(len, prompts)), 1),
         "mean_answer_tokens": round(statistics.mean(lengths), 1),
-        "ours": {case.dtype: [round(rate, 1) for rate in own]},
-        "peer": {name: [round(rate, 1) for rate in rates] for name, rates in other.items()},
-        "ratio": round(statistics.median(own) / best, 2),
+        "cap": case.cap,
+        "ours": [round(rate, 1) for rate in own],
+        "peer": [round(rate, 1) for rate in other],
+        "peer_settings": _named(best),
+        "peer_tried": {_named(arm): round(rate, 1) for arm, rate in tried.items()},
+        "ratio": round(statistics.median(ratios), 2),
+        "ratios": [round(ratio, 2) for ratio in ratios],
     }
+
+
+def _named(arm: tuple[Any, str | None, int]) -> str:
+    dtype, cache, batch = arm
+    return f"{str(dtype)[6:]}, {cache or 'growing'} cache, batches of {batch}"
 
 
 def main() -> None:
