@@ -40,7 +40,7 @@ CHOOSE = {"select": {"rule": "topk", "budget": 1, "frame": "responses"}}
 TRAIN = {"train": {"from": "@base", "epochs": 2, "rate": 1e-3, "batch": 16, "save_every": 3}}
 PLAY = {"b": "@base", "suite": "world:instruction?split=test&n=100", "judge": GOLD}
 TRAINED = {
-    "best of n": (
+    "best-of-n": (
         LOAD_FEW,
         DRAW,
         {"score": {"by": NOISY}},
