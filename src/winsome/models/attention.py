@@ -179,16 +179,19 @@ def _make() -> Any:
         """Rows of all queries that share a key's head, [key heads, share * n, d]."""
         return of[:, span].reshape(heads, -1, of.shape[-1])
 
+    def scaled(left: Tensor, right: Tensor, scale: float) -> Tensor:
+        """`scale` times the products of left [h, n, d] and right [h, d, S], rounded once: [h, n, S]."""
+        made = left.new_empty(len(left), left.shape[1], right.shape[2])
+        return torch.baddbmm(made, left, right, beta=0, alpha=scale)
+
     def chances(rows: Tensor, keys: Tensor, piece: Piece, scale: float) -> Tensor:
-        """Softmax of the scores in full precision, [key heads, share * n, S], in the type of the rows."""
-        scores = torch.bmm(rows, keys.transpose(1, 2))
-        scores = scores if scores.dtype == torch.float64 else scores.float()
-        scores.mul_(scale)
+        """Softmax of the scores, [key heads, share * n, S], in the type of the rows (summed in float32 at least)."""
+        scores = scaled(rows, keys.transpose(1, 2), scale)
         n, w = piece.hidden.shape
         scores.view(len(keys), -1, n, keys.shape[1])[..., keys.shape[1] - w :].masked_fill_(
             piece.hidden, -torch.inf
         )
-        return scores.softmax(-1).to(rows.dtype)
+        return scores.softmax(-1)
 
     class ByTrees(torch.autograd.Function):
         @staticmethod
@@ -209,31 +212,29 @@ def _make() -> Any:
                 mixed[:, piece.queries] = torch.bmm(p, gathered(v, piece.keys)).view(len(q), -1, v.shape[-1])
                 if keep:
                     kept.append(p)
-            ctx.save_for_backward(query, key, value, mixed, *kept)
+            ctx.save_for_backward(query, key, value, *kept)
             ctx.settings = (trees, scale)
             return mixed[None]
 
         @staticmethod
         @torch.autograd.function.once_differentiable
         def backward(ctx, above):
-            query, key, value, mixed, *kept = ctx.saved_tensors
+            query, key, value, *kept = ctx.saved_tensors
             trees, scale = ctx.settings
             q, k, v, above = query[0], key[0], value[0], above[0]
             full = torch.float64 if q.dtype == torch.float64 else torch.float32
             of_query = torch.empty_like(q, memory_format=torch.contiguous_format)
             of_key = torch.zeros(k.shape, dtype=full, device=k.device)
             of_value = torch.zeros(v.shape, dtype=full, device=v.device)
-            # The softmax's own term: sum over keys of chance times its gradient.
-            inner = (above.to(full) * mixed.to(full)).sum(-1, keepdim=True)
             for number, piece in enumerate(trees):
                 rows, keys = grouped(q, piece.queries, len(k)), gathered(k, piece.keys)
                 p = kept[number] if kept else chances(rows, keys, piece, scale)
                 pushed = grouped(above, piece.queries, len(k)).contiguous()
-                slopes = torch.bmm(pushed, gathered(v, piece.keys).transpose(1, 2)).to(full)
-                slopes.sub_(grouped(inner, piece.queries, len(k))).mul_(p).mul_(scale)
-                small = slopes.to(q.dtype)
-                of_query[:, piece.queries] = torch.bmm(small, keys).view(len(q), -1, q.shape[-1])
-                for_keys = torch.bmm(small.transpose(1, 2), rows)
+                slopes = torch.bmm(pushed, gathered(v, piece.keys).transpose(1, 2))
+                slopes = torch._softmax_backward_data(slopes, p, -1, p.dtype)
+                made = scaled(slopes, keys, scale)
+                of_query[:, piece.queries] = made.view(len(q), -1, q.shape[-1])
+                for_keys = scaled(slopes.transpose(1, 2), rows, scale)
                 for_values = torch.bmm(p.transpose(1, 2), pushed)
                 at = 0
                 for span in piece.keys:

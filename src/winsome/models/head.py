@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from winsome.models.tables import copied, place
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -132,8 +134,9 @@ def _make() -> Any:
             picked = torch.zeros_like(top)
             pull = torch.zeros(h.shape, dtype=full, device=h.device) if at_once else None
             aim = torch.zeros(h.shape, dtype=full, device=h.device) if at_once else None
+            table = copied(weight, compute)
             for part in blocks(len(h), len(weight)):
-                w = weight[part].detach().to(compute)
+                w = table[part].to(compute)
                 scores = _scaled(scores_of(h, w, bias, part), multiplier, cap)
                 here = ((targets >= part.start) & (targets < part.stop)).nonzero()[:, 0]
                 picked[here] = scores[here, targets[here] - part.start]
@@ -174,10 +177,12 @@ def _make() -> Any:
             h = hidden.to(compute)
             full = total.dtype
             of_hidden = torch.zeros(h.shape, dtype=full, device=h.device)
-            of_weight = torch.empty_like(weight) if ctx.needs_input_grad[1] else None
+            table = copied(weight, compute)
+            held = place(weight) if ctx.needs_input_grad[1] else None
+            of_weight = torch.empty_like(weight) if ctx.needs_input_grad[1] and held is None else None
             of_bias = torch.empty_like(bias) if bias is not None and ctx.needs_input_grad[2] else None
             for part in blocks(len(h), len(weight)):
-                w = weight[part].to(compute)
+                w = table[part].to(compute)
                 scores = _scaled(scores_of(h, w, bias, part), multiplier, cap)
                 slope = None if cap is None else 1.0 - (scores / cap) ** 2
                 pushes = scores.sub_(total[:, None]).exp_().mul_(-above[:, None])
@@ -190,8 +195,10 @@ def _make() -> Any:
                 small = pushes.to(compute)
                 if ctx.needs_input_grad[0]:
                     of_hidden += (small @ w).to(full)
-                if of_weight is not None:
-                    of_weight[part] = (small.T @ h).to(weight.dtype)
+                if held is not None:
+                    held[part].add_(small.T @ h)
+                elif of_weight is not None:
+                    of_weight[part] = small.T @ h
                 if of_bias is not None:
                     # The bias is added before the scalings, like the product.
                     of_bias[part] = pushes.sum(0).to(of_bias.dtype)

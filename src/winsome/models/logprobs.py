@@ -12,6 +12,7 @@ from winsome.models.attention import attend_by_blocks, attend_by_trees, block_ma
 from winsome.models.forward import body_states
 from winsome.models.head import head_of, target_logprobs
 from winsome.models.packing import Packed, Tree, pack, rows
+from winsome.models.tables import looked_up, tables_kept
 from winsome.models.weights import check_attention
 
 if TYPE_CHECKING:
@@ -103,15 +104,16 @@ def logprobs(
 
 
 @contextmanager
-def casts_kept(device: str) -> Iterator[None]:
+def casts_kept(device: str, *, in_place: bool = False) -> Iterator[None]:
     """Within, the bfloat16 copies of weights are made once for all calls of `logprobs`, forward and backward.
 
-    No weight may change within, and no call may be without gradient: its copies would have none either.
+    No weight may change within, and no call may be without gradient: its copies would have none either. `in_place`: gradients
+    of embedding and head are added to `.grad` at once; not where a wrapper (DDP, FSDP) waits for them.
     """
     import torch
 
     # Copies live until the outermost autocast ends, and this one casts nothing itself.
-    with torch.autocast(device, enabled=False):
+    with torch.autocast(device, enabled=False), tables_kept(in_place):
         yield
 
 
@@ -130,9 +132,11 @@ def forwarded(network: Any, trees: Sequence[Tree], device: str) -> tuple[Packed,
         import torch
 
         packed = pack(trees, device, masked=False)
+        words = looked_up(network.get_input_embeddings(), packed.ids)
         # A mask of one entry says that the row needs no other: attention goes by the pieces.
         output = network.base_model(
-            input_ids=packed.ids,
+            input_ids=packed.ids if words is None else None,
+            inputs_embeds=words,
             position_ids=packed.positions,
             attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool),
             use_cache=False,

@@ -17,6 +17,7 @@ import orjson
 
 from winsome.errors import Fatal
 from winsome.models.logprobs import casts_kept
+from winsome.models.processor import keep_freed_memory
 from winsome.training import checkpoints, invariants
 from winsome.training.checkpoints import Checkpoint
 from winsome.training.optimizer import Optimizer
@@ -77,6 +78,7 @@ class Trainer:
     optimizer: Optimizer = field(init=False)
 
     def __post_init__(self) -> None:
+        keep_freed_memory()
         self.optimizer = Optimizer(self.trainable, self.plan)
 
     @property
@@ -151,7 +153,7 @@ class Trainer:
         progress = self.update / self.total
         loss = count = None
         metrics: Sums = {}
-        with casts_kept(self.ranks.accelerator.device.type):
+        with casts_kept(self.ranks.accelerator.device.type, in_place=self.ranks.kind == "one"):
             for number, rows in enumerate(parts):
                 with self.ranks.gradients(last=number == len(parts) - 1):
                     found = self.task.losses(rows, step_sums, progress)
@@ -179,7 +181,8 @@ class Trainer:
             warmup=round(self.plan.warmup * self.total),
             floor=self.plan.floor,
         )
-        watched = self.update < invariants.WATCHED
+        # Answers that are all worth the same have no gradient, and that is no fault.
+        watched = self.update < invariants.WATCHED and (norm > 0.0 or self.source is None)
         before = invariants.snapshot(self.trainable) if watched else {}
         self.optimizer.step(rate)
         if watched:
