@@ -222,7 +222,8 @@ def test_shipped_bases_are_mediocre_as_their_cards_say(place):
     assert len(sampled["kinds"]) == 7
 
 
-def test_shipped_weights_are_small():
+def test_every_size_ships_and_all_are_small():
+    assert {place.name for place in SHIPPED} == {f"instruction-{size}" for size in SHAPES}
     assert sum(file.stat().st_size for file in WEIGHTS.rglob("*") if file.is_file()) < 12_000_000
 
 
