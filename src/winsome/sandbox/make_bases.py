@@ -91,9 +91,7 @@ def start(world: World, size: str, recipe: Recipe, vocabulary: int) -> Any:
     if not recipe.grown:
         return drawn
     from transformers import LlamaForCausalLM
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     small = LlamaForCausalLM.from_pretrained(folder(world, recipe.grown)).float()
     return grow(small, drawn)
 
@@ -190,6 +188,7 @@ def make(world: World, size: str, recipe: Recipe | None = None, place: Path | No
         f"{world.name}#base?size={size}: made once on this machine, about {MINUTES[size]} minutes of one core,"
         f" and kept in {place}"
     )
+    _without_bars()
     place.parent.mkdir(parents=True, exist_ok=True)
     _sweep(place.parent)
     scratch = place.parent / (MAKING + new_owner().replace("/", "+"))
@@ -205,6 +204,13 @@ def make(world: World, size: str, recipe: Recipe | None = None, place: Path | No
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return place
+
+
+def _without_bars() -> None:
+    """Loading and writing tiny weights needs no progress bar between the lines that are said here."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def _sweep(folder: Path) -> None:
