@@ -93,6 +93,7 @@ class PeopleJudging:
             self.door.labelling = True
             async with self.people.serve(board):
                 await self._wait(board)
+                board.closed = True
             self.door.labelling = self.door.closed()
         board.closed = True
         self._fill(board)
@@ -191,8 +192,17 @@ class PeopleJudging:
             "control_variates": None if found is None else found.payload(),
             "plan": None if plan is None else plan.payload(),
             "remaining": None if plan is None or found is None else plan.remaining(found.labels),
-            "drawn": [ask.contest[:12] for ask in board.asks[: board.wanted]],
+            "drawn": self._drawn(),
         }
+
+    def _drawn(self) -> list[dict[str, Any]]:
+        """Every pair in the order drawn, with the mean of its labels and its score, so that the figures can be made again."""
+        human, score, _ = self.columns()
+        assert self.board is not None
+        return [
+            {"contest": ask.contest, "label": None if y != y else y, "score": None if s != s else s}
+            for ask, y, s in zip(self.board.asks, human.tolist(), score.tolist(), strict=True)
+        ]
 
     def label_plan(self, found: ControlVariates | None) -> LabelPlan | None:
         """The labels that the wanted half-width (default `USUAL`) needs, by what the labels so far show."""
