@@ -6,6 +6,7 @@ import inspect
 
 from winsome import specs
 from winsome.training.objective import objective
+from winsome.training.rewards.batch import METRICS as REWARD_METRICS
 from winsome.training.terms import METRICS
 
 HEAD = """# Objectives
@@ -20,6 +21,9 @@ number (of tokens for `sft?mean=token`), once, however it was split into micro-b
 A setting belongs to the name: `winsome train "simpo?beta=2.5&gamma=0.5" ..`. An objective of your own is a function of this
 form, named `package.module:function`, with `NEEDS` beside it.
 """
+REWARD = "RewardObjective"
+REWARD_HEAD = """`winsome train reward --objective NAME`. `s` is what the model gives for a whole dialogue, w the chosen answer, l the rejected one;
+there is no reference. How to train and use them is told in [reward models](../how-to/reward-models.md)."""
 MARKS = ("@ref:", "Minimiser:", "Source:")
 
 
@@ -33,37 +37,52 @@ def page() -> str:
     ]
     for name in names:
         parts += ["", f"## {name}", "", *_section(name)]
+    parts += rewards()
     parts += ["", "## Metrics", "", "| metric | what it is |", "|---|---|"]
     parts += [f"| `{name}` | {_cell(told)} |" for name, told in METRICS.items()]
     return "\n".join(parts) + "\n"
 
 
-def _doc(name: str) -> str:
-    function = specs.factory_of(specs.parse(name), "Objective")
+def rewards() -> list[str]:
+    """The objectives of `winsome train reward`: a table, then each with its settings."""
+    names = sorted(specs.kinds(REWARD))
+    parts = ["", "## Reward models", "", REWARD_HEAD, "", "| name | loss | where both are alike |", "|---|---|---|"]
+    for name in names:
+        loss, start = _equation(name, REWARD), _mark(name, "@ref:", REWARD)
+        parts.append(f"| `{name}` | {_code(loss)} | {_code(start)} |")
+    for name in names:
+        parts += ["", f"### {name}", "", *_section(name, REWARD)]
+    parts += ["", "### Metrics of reward models", "", "| metric | what it is |", "|---|---|"]
+    parts += [f"| `{name}` | {_cell(told)} |" for name, told in REWARD_METRICS.items()]
+    return parts
+
+
+def _doc(name: str, role: str = "Objective") -> str:
+    function = specs.factory_of(specs.parse(name), role)
     return inspect.getdoc(function) or ""
 
 
-def _equation(name: str) -> str:
+def _equation(name: str, role: str = "Objective") -> str:
     """The first line without the name before its colon."""
-    return _doc(name).split("\n")[0].partition(": ")[2].rstrip(".")
+    return _doc(name, role).split("\n")[0].partition(": ")[2].rstrip(".")
 
 
-def _mark(name: str, mark: str) -> str:
+def _mark(name: str, mark: str, role: str = "Objective") -> str:
     """What stands after a mark, up to the next one."""
-    _, _, rest = _doc(name).partition(mark)
+    _, _, rest = _doc(name, role).partition(mark)
     for other in MARKS:
         rest = rest.partition(other)[0]
     return " ".join(rest.split()).rstrip(".")
 
 
-def _section(name: str) -> list[str]:
-    first, _, rest = _doc(name).partition("\n")
+def _section(name: str, role: str = "Objective") -> list[str]:
+    first, _, rest = _doc(name, role).partition("\n")
     text = rest
     for mark in MARKS:
         text = text.partition(mark)[0]
-    function = specs.factory_of(specs.parse(name), "Objective")
+    function = specs.factory_of(specs.parse(name), role)
     assert function is not None
-    needs = objective(name).needs
+    needs = objective(name, role).needs
     reads = [f"roles {', '.join(needs.roles)}"]
     reads += [f"references {', '.join(needs.references)}"] if needs.references else ["no reference"]
     reads += [f"columns {', '.join(needs.columns)}"] if needs.columns else []
@@ -82,9 +101,9 @@ def _section(name: str) -> list[str]:
         "",
         " ".join(text.split()),
         "",
-        f"- Minimiser: {_mark(name, 'Minimiser:')}.",
+        f"- Minimiser: {_mark(name, 'Minimiser:', role)}.",
         f"- Reads: {'; '.join(reads)}.",
-        f"- Source: {_mark(name, 'Source:')}.",
+        f"- Source: {_mark(name, 'Source:', role)}.",
         "",
         "| setting | values | default |",
         "|---|---|---|",

@@ -203,9 +203,9 @@ def test_perplexity_and_difficulty_equal_transformers(tmp_path: Path) -> None:
     after = [loss(Prompt((user(f"q{i}"),)), answer) for i in range(6)]
     empty = loss(Prompt((user(""),)), answer)
     by = hf(str(place), dtype="float32", name="hf")
-    made = asyncio.run(perplexity(with_sides(frames), by=by, budget=3, frames=frames))
+    made = asyncio.run(perplexity(with_sides(frames), model=by, budget=3, frames=frames))
     assert kept(made) == [f"p{i}" for i in sorted(np.argsort(after)[-3:])]
     assert made.facts["lowest"] == pytest.approx(math.exp(sorted(after)[-3]), rel=1e-4)
-    hard = asyncio.run(ifd(with_sides(frames), by=by, budget=2, frames=frames))
+    hard = asyncio.run(ifd(with_sides(frames), model=by, budget=2, frames=frames))
     assert kept(hard) == [f"p{i}" for i in sorted(np.argsort(after)[-2:])]
     assert hard.facts["lowest"] == pytest.approx(sorted(after)[-2] / empty, rel=1e-4)

@@ -20,14 +20,14 @@ ON = "pairs"
 READS = "sides"
 
 
-async def ifd(frame: DataFrame, *, by: Contender, budget: float = 0.5, frames: Frames) -> Kept:
+async def ifd(frame: DataFrame, *, model: Contender, budget: float = 0.5, frames: Frames) -> Kept:
     """The `budget` pairs (below 1: that share) of highest loss(chosen | prompt) / loss(chosen | empty prompt), losses in nats a token.
 
-    by: a contender with weights here, as a rule the one that is trained. Source: Li et al. 2024 (Cherry LLM), eq. 4; a
+    model: a contender with weights here, as a rule the one that is trained. Source: Li et al. 2024 (Cherry LLM), eq. 4; a
     baseline of R.I.P.
     """
     empty = {prompt.id: Prompt((user(""),)) for prompt in prompts_of(frames["prompts"])}
-    after = await chosen_logprobs(frame, frames, by)
-    alone = await chosen_logprobs(frame, frames, by, empty)
+    after = await chosen_logprobs(frame, frames, model)
+    alone = await chosen_logprobs(frame, frames, model, empty)
     values = [a / b if b else math.nan for a, b in zip(after, alone, strict=True)]
     return highest(frame, values, "ifd", budget)

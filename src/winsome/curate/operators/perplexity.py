@@ -23,27 +23,27 @@ ON = "pairs"
 READS = "sides"
 
 
-async def perplexity(frame: DataFrame, *, by: Contender, budget: float = 0.5, frames: Frames) -> Kept:
+async def perplexity(frame: DataFrame, *, model: Contender, budget: float = 0.5, frames: Frames) -> Kept:
     """The `budget` pairs (below 1: that share) whose chosen answer has the highest exp(-mean log-probability a token) after its prompt.
 
-    by: a contender with weights here, as a rule the one that is trained. A baseline of R.I.P.
+    model: a contender with weights here, as a rule the one that is trained. A baseline of R.I.P.
     """
-    values = [math.exp(-value) for value in await chosen_logprobs(frame, frames, by)]
+    values = [math.exp(-value) for value in await chosen_logprobs(frame, frames, model)]
     return highest(frame, values, "perplexity", budget)
 
 
 async def chosen_logprobs(
-    frame: DataFrame, frames: Frames, by: Contender, asked: Mapping[str, Prompt] | None = None
+    frame: DataFrame, frames: Frames, model: Contender, asked: Mapping[str, Prompt] | None = None
 ) -> list[float]:
-    """Mean log-probability a token, under the weights of `by`, of every pair's chosen answer after its prompt, or after what
+    """Mean log-probability a token, under the weights of `model`, of every pair's chosen answer after its prompt, or after what
     `asked` puts in the prompt's place; NaN where it has none. Raises Unsupported for a contender without weights here."""
-    local: Any = getattr(by, "inner", by)
+    local: Any = getattr(model, "inner", model)
     weights = getattr(local, "weights", None)
     if not isinstance(weights, str):
         raise Unsupported(
-            f"{by.name[:80]} has no weights here to score with; name hf:FOLDER or a world's base"
+            f"{model.name[:80]} has no weights here to score with; name hf:FOLDER or a world's base"
         )
-    scorer = LikelihoodScorer(weights, per="token", dtype=local.dtype, name=by.name)
+    scorer = LikelihoodScorer(weights, per="token", dtype=local.dtype, name=model.name)
     prompts = asked or {prompt.id: prompt for prompt in prompts_of(frames["prompts"])}
     table = frames["responses"]
     answers = dict(zip(table["response_id"], responses_of(table), strict=True))

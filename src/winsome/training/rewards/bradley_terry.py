@@ -34,7 +34,7 @@ def bradley_terry(
     pulls ratings towards mean 0, which the first term leaves free.
     @ref: log 2 where both answers are rated alike.
     Minimiser: s = R up to a constant for each prompt, where labels are Bradley-Terry in R.
-    Source: Ouyang et al. 2022, eq. 1; margins: Touvron et al. 2023, eq. 2; centring: Eisenstein et al. 2023, eq. 2.
+    Source: Ouyang et al. 2022, eq. 1; margins: Touvron et al. 2023, eq. 2; centring: Eisenstein et al. 2023 (Helping or Herding).
     """
     chosen, rejected = outputs(batch, "chosen")[:, 0], outputs(batch, "rejected")[:, 0]
     more = center * (chosen + rejected) ** 2 if center else None

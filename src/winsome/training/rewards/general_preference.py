@@ -39,7 +39,7 @@ def general_preference(
     which no rating can. `dim` is even; with 2 the answers stand on one circle.
     @ref: log 2 where both answers have one vector.
     Minimiser: sigmoid(s / temperature) = P(w preferred) where the form can hold it; |s| is at most 1.
-    Source: Zhang et al. 2024 (Beyond Bradley-Terry), eq. 5 to 8, without the gate of the prompt.
+    Source: Zhang et al. 2024 (Beyond Bradley-Terry Models), without the scaling by the prompt.
     """
     positive("temperature", temperature)
     if dim < 2 or dim % 2:

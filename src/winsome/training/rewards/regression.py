@@ -39,7 +39,7 @@ def regression(
     divided by their sum; without them all are alike, which is the mean squared error.
     @ref: depends on the targets.
     Minimiser: the conditional mean of each attribute.
-    Source: Wang et al. 2024 (HelpSteer2), section 4; Wang et al. 2024 (ArmoRM), eq. 1.
+    Source: Wang, Dong et al. 2024 (HelpSteer2); Wang, Xiong et al. 2024 (ArmoRM).
     """
     import torch
 
