@@ -13,13 +13,21 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.audit.arena import Plant, arena
+from collections import Counter
+from typing import get_args
+
+from tests.audit.arena import Family, Plant, arena, with_family
 from winsome.audit.findings import share
+from winsome.audit.variants import chosen_variants
 from winsome.audit.vote_sources import bursts, suspicious_sources
 
 
 def main(arenas: int, votes: int) -> None:
-    """Half of the arenas are honest; the others have one plant of 0.1 to 1%, by 1 to 3,000 accomplices, in bursts or not."""
+    """Half of the arenas are honest; the others have one plant of 0.1 to 1%, by 1 to 3,000 accomplices, in bursts or not.
+
+    Every arena then gets two providers of each kind of family, with 3 to 10 variants.
+    """
+    families, named = Counter[str](), Counter[str]()
     honest, accused, heavy, hits, few, few_hits = 0, 0, 0, 0, 0, 0
     found_share: list[float] = []
     started = time.process_time()
@@ -39,6 +47,15 @@ def main(arenas: int, votes: int) -> None:
         made = arena(seed, votes=votes, sources=votes // 25, plants=(plant,) if planted else ())
         sources = suspicious_sources(made.battles, made.source, made.time)
         stretches = bursts(made.battles, made.time)
+        held, providers = made, dict[str, str]()
+        kinds = [*get_args(Family)] * 2
+        for number, kind in enumerate(kinds):
+            size = int(draw.integers(3, 11))
+            held, family = with_family(held, 1_000 * seed + number, kind, f"maker {number}", size)
+            providers |= family
+        told = {one.provider for one in chosen_variants(held.battles, held.time, providers)}
+        families.update(kinds)
+        named.update(kind for number, kind in enumerate(kinds) if f"maker {number}" in told)
         wrong = {one.who for one in sources} - made.stuffers
         accused += len(wrong)
         heavy += len(wrong & (made.heavy | made.fans))
@@ -58,6 +75,8 @@ def main(arenas: int, votes: int) -> None:
     planted = arenas // 2
     print("honest arenas with any alarm", share(honest, arenas - planted))
     print("sources wrongly accused", accused, "of them heavy voters or fans", heavy)
+    for kind in get_args(Family):
+        print(f"providers named, {kind}:", share(named[kind], families[kind]))
     print("plants found", share(hits, planted), "with 8 aimed votes a source or more", share(few_hits, few))
     print(
         f"sources of a plant found, mean {100 * np.mean(found_share):.0f}%; {time.process_time() - started:.0f} CPU s"

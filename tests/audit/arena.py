@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,3 +91,52 @@ def with_sources(found: Arena) -> Battles:
     return replace(
         found.battles, annotator=Codes(codes.astype(np.int32), tuple(f"s{k}" for k in labels.tolist()))
     )
+
+
+Family = Literal["best of several", "all stay", "one drawn by lot stays", "one after the other"]
+
+
+def with_family(
+    found: Arena, seed: int, kind: Family, provider: str, variants: int = 6
+) -> tuple[Arena, dict[str, str]]:
+    """The arena with a provider's variants of nearly one strength, and contender -> provider.
+
+    "best of several" tries them together and keeps the one that did best there; the other kinds are honest: all stay, one that was
+    drawn before the trial stays, or each gives way to the next. Votes are taken over from others: one side of theirs becomes a variant.
+    """
+    draw = np.random.default_rng(seed)
+    size, battles, time = len(found.battles.names), found.battles, found.time
+    begin, width = draw.uniform(0.15, 0.6), draw.uniform(0.02, 0.1)
+    strength = draw.normal(0.3, 0.6) + draw.normal(0.0, 0.05, variants)
+    step = (1.0 - begin) / variants
+    starts = begin + (
+        step * np.arange(variants) if kind == "one after the other" else draw.uniform(0, 0.02, variants)
+    )
+    ends = starts + step if kind == "one after the other" else np.full(variants, begin + width)
+    a, b, share = battles.a.copy(), battles.b.copy(), battles.share.copy()
+    taken = draw.random(len(time)) < draw.uniform(0.01, 0.03)
+
+    def play(variant: int, low: float, high: float, part: float) -> float:
+        rows = np.flatnonzero(taken & (time >= low) & (time < high) & (draw.random(len(time)) < part))
+        left = draw.random(len(rows)) < 0.5
+        won = draw.random(len(rows)) < 1 / (1 + np.exp(-strength[variant] - draw.normal(0, 0.4, len(rows))))
+        a[rows], b[rows] = np.where(left, size + variant, a[rows]), np.where(left, b[rows], size + variant)
+        share[rows] = np.where(left, won, ~won)
+        taken[rows] = False
+        return float(won.mean()) if len(rows) else 0.0
+
+    scores = [
+        play(k, starts[k], ends[k], 1.0 / (variants - k) if kind != "one after the other" else 1.0)
+        for k in range(variants)
+    ]
+    stays = {
+        "best of several": [int(np.argmax(scores))],
+        "one drawn by lot stays": [int(draw.integers(variants))],
+        "all stay": list(range(variants)),
+        "one after the other": [],
+    }[kind]
+    for number, k in enumerate(stays):
+        play(k, ends[k], 1.1, 1.0 / (len(stays) - number))
+    names = (*battles.names, *(f"{provider}-{k}" for k in range(variants)))
+    made = replace(battles, names=names, a=a, b=b, share=share, outcome=outcome_of(share))
+    return replace(found, battles=made), {f"{provider}-{k}": provider for k in range(variants)}

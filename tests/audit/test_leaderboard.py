@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.audit.arena import Plant, arena, with_sources
+from tests.audit.arena import Plant, arena, with_family, with_sources
 from winsome.audit.leaderboard import leaderboard_record
 from winsome.audit.variants import chosen_variants
 from winsome.audit.vote_drop import flip, ranked, tally
@@ -116,6 +116,16 @@ def test_the_best_of_private_variants_is_reported_and_a_family_that_stays_is_not
     assert (choice.provider, held.names[choice.survivor], len(choice.variants)) == ("try", "try-2", 6)
     # E[max of 6 normals] = 1.2672 (Harter 1961), each from about 600 votes: error 2 / sqrt(600).
     assert choice.inflation == pytest.approx(1.2672 * 2 / np.sqrt(sum(r[3] < 0.36 and "try-2" in r[:2] for r in rows)), rel=0.05)  # fmt: skip
+
+
+def test_variants_are_found_in_an_arena_and_honest_families_are_not() -> None:
+    """Trials of a provider whose length, size and strength the detector never sees; a keeper drawn by lot is the best by chance, 1 in k."""
+    made, providers = arena(31, players=40, votes=120_000, sources=5_000), dict[str, str]()
+    for seed, kind in enumerate(("best of several", "all stay", "one after the other")):
+        made, family = with_family(made, seed, kind, f"maker {seed}")
+        providers |= family
+    found = chosen_variants(made.battles, made.time, providers)
+    assert [(one.provider, len(one.variants)) for one in found] == [("maker 0", 6)]
 
 
 def test_the_command_says_what_it_could_not_look_at(
