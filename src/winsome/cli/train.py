@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from winsome import specs
-from winsome.cli import options, output, train_reward
+from winsome.cli import options, output, train_online, train_reward
 from winsome.cli.parsing import Parser, whole_number
 from winsome.training.plan import Plan
 
@@ -41,7 +41,7 @@ def add(parser: Parser) -> None:
         module, _, attribute = place.partition(":")
         objective = getattr(importlib.import_module(module), attribute)
         about = " ".join((inspect.getdoc(objective) or name).split())
-        made = kinds.add_parser(name, help=_short(about), description=about.replace("%", "%%"), epilog=EPILOG)
+        made = kinds.add_parser(name, help=short(about), description=about.replace("%", "%%"), epilog=EPILOG)
         _flags(made, objective)
     about = "An objective of your own: --objective package.module:function?setting=value"
     own = kinds.add_parser(OWN, help=about, description=f"{about}.", epilog=EPILOG)
@@ -49,10 +49,11 @@ def add(parser: Parser) -> None:
         "--objective", required=True, dest="own", metavar="NAME", help="with NEEDS beside the function"
     )
     _flags(own, None)
+    train_online.add(kinds)
     train_reward.add(kinds)
 
 
-def _short(about: str) -> str:
+def short(about: str) -> str:
     """The first sentence of an objective's docstring, in one line of a table."""
     first = about.partition(". ")[0].partition("; ")[0].replace("%", "%%")
     return first if len(first) <= 90 else f"{first[:88]}.."
@@ -89,18 +90,19 @@ def _flags(parser: Parser, objective: Callable[..., Any] | None) -> None:
             "--last-model", default="", metavar="NAME", help="the last iterate, for objectives that read one"
         )
     flags_of(parser.add_argument_group("training (see the fields of Plan)"), Plan)
+    match_flags(parser, "default: a tenth of the data's prompts, held out of training")
+    options.everywhere(parser)
+
+
+def match_flags(parser: Parser, prompts: str) -> None:
+    """The flags of the match that ends every run."""
     match = parser.add_argument_group("match")
-    match.add_argument(
-        "--suite",
-        metavar="NAME|FILE",
-        help="its prompts (default: a tenth of the data's prompts, held out of training)",
-    )
+    match.add_argument("--suite", metavar="NAME|FILE", help=f"its prompts ({prompts})")
     match.add_argument("--judge", metavar="NAME", help=f"who compares (default the suite's, else {JUDGE})")
     match.add_argument(
         "--limit", type=whole_number(), metavar="N", help="the first N prompts only (default all)"
     )
     match.add_argument("--no-match", action="store_true", help="leave it out")
-    options.everywhere(parser)
 
 
 def flags_of(group: Any, factory: Callable[..., Any], without: Sequence[str] = ()) -> None:
@@ -142,14 +144,19 @@ def run(args: Namespace) -> int:
     from winsome.matchmaking.session import Session
     from winsome.training.start import found as found_start
 
-    objective = _objective(args)
+    online = args.objective in train_online.names()
+    objective = None if online else _objective(args)
     plan = specs.settings_given(Plan, specs.Spec("train", "", _given(args, Plan)))
     with Ledger.open(args.ledger) as ledger:
         session = Session(Door(ledger), args.seed, Path(args.out))
         try:
             start = found_start(args.model, session)
-            examples, prompts = _data(args)
-            name = _trained(args, objective, plan, examples, session)
+            if objective is None:
+                asked, prompts = train_online.prompts_of(args, session)
+                name = train_online.trained(args, asked, args.suite or _own_suite(args.model), session)
+            else:
+                examples, prompts = _data(args)
+                name = _trained(args, objective, plan, examples, session)
         finally:
             finish(session.close())
     place = Path(specs.parse(name).address)
@@ -159,6 +166,8 @@ def run(args: Namespace) -> int:
         _tell_name(args, name, place)
         return 0
     found = _match(args, name, start.name, prompts)
+    if objective is None and (same := train_online.told_same(args, args.suite or _own_suite(args.model))):
+        output.tell(same)
     with Ledger.open(args.ledger) as ledger:
         from winsome.training.outcome import outcome
 
@@ -229,7 +238,7 @@ def _match(args: Namespace, name: str, start: str, prompts: Sequence[Prompt]) ->
     if not suite:
         judge = judge or JUDGE
         version = digest([prompt.id for prompt in prompts])[:8]
-        suite = Suite("held-out", version, prompts, source=str(args.data))
+        suite = Suite("held-out", version, prompts, source=str(getattr(args, "data", args.objective)))
     return winsome.compare(
         name, start, judge=judge, suite=suite, baseline=start, limit=args.limit,
         seed=args.seed, ledger=args.ledger, quiet=args.quiet, command=options.typed(args), allow_degenerate=True,

@@ -5,27 +5,23 @@ A reward is a finite number or a failure with its reason; a failure is never a n
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import math
-import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from winsome import specs
 from winsome.errors import BadInput, Unsupported
-from winsome.ledger.store import Ledger
-from winsome.matchmaking.door import Door
 from winsome.matchmaking.preflight import asked_models
 from winsome.matchmaking.session import Session
 from winsome.matchmaking.verdicts import asked
-from winsome.protocols import Contender, Judge, Run, Scorer
+from winsome.protocols import Contender, Judge, Scorer
 from winsome.records import Match, Prompt, Response, Sampling, Side, assistant, digest
+from winsome.training.online.asking import Asking
 
 GROUP = "group"
 """Against what a judge compares by default: the other answers to the same prompt."""
-T = TypeVar("T")
 Pair = tuple[str, str, str]
 """A prompt's id and two texts in alphabetical order."""
 
@@ -55,21 +51,13 @@ class Reward:
     the contender `against`. What a judge that asks models says is kept in the ledger, so nothing is paid twice.
     """
 
-    def __init__(self, name: str, run: Run, *, against: str = GROUP) -> None:
-        url = getattr(getattr(run, "ledger", None), "url", None)
-        door = getattr(run, "door", None)
-        # A door of its own, because it works on a loop of its own; what may be spent is shared.
-        self._ledger = Ledger.open(url)
-        own = Door(self._ledger) if door is None else Door(
-            self._ledger, door.budget, door.concurrency, door.rpm, door.tpm
-        )  # fmt: skip
-        self._session = Session(own, run.seed, run.folder)
-        self._loop = Loop()
-        self.kind, self._inner = _opened(name, self._session)
+    def __init__(self, name: str, asking: Asking, *, against: str = GROUP) -> None:
+        self._asking = asking
+        self.kind, self._inner = _opened(name, asking.session)
         self.name = self._inner.name
         self.id = digest([self.kind, self._inner.id, against])
         self._against = (
-            None if against == GROUP or self.kind == "score" else self._session.open(against, Contender)
+            None if against == GROUP or self.kind == "score" else asking.session.open(against, Contender)
         )
         self._keeps = self.kind == "wins" and bool(asked_models(self._inner))
 
@@ -78,7 +66,7 @@ class Reward:
         values, failures = [math.nan] * len(drafts), [draft.error for draft in drafts]
         known = [i for i, draft in enumerate(drafts) if not draft.error]
         rate = self._scores if self.kind == "score" else self._wins
-        found = self._loop.run(rate([drafts[i] for i in known])) if known else Rated((), ())
+        found = self._asking.run(rate([drafts[i] for i in known])) if known else Rated((), ())
         for i, value, why in zip(known, found.values, found.failures, strict=True):
             values[i] = value if math.isfinite(value) else math.nan
             failures[i] = why if why or math.isfinite(value) else f"the reward is {value}"
@@ -137,13 +125,13 @@ class Reward:
         """The first text's share of each pair, over both orders where the judge minds them."""
         orders = 2 if self._inner.ordered else 1
         matches = {
-            (key, order): _turned(match, order, self._session.seed, orders)
+            (key, order): _turned(match, order, self._asking.session.seed, orders)
             for key, match in pairs.items()
             for order in range(orders)
         }
         asking = list(matches.values())
         if self._keeps:
-            verdicts = await asked(self._inner, asking, self._session)
+            verdicts = await asked(self._inner, asking, self._asking.session)
         else:
             verdicts = {verdict.match: verdict async for verdict in self._inner.judge(asking)}
         found: dict[Pair, float | None] = {}
@@ -167,35 +155,6 @@ class Reward:
             if response.finish != "failed":
                 said.setdefault(response.prompt, []).append(response.text)
         return [said.get(draft.prompt.id, []) for draft in drafts]
-
-    def close(self) -> None:
-        self._loop.run(self._session.close())
-        self._loop.close()
-        self._ledger.close()
-
-
-class Loop:
-    """An event loop in a thread of its own for as long as a run lasts: connections of judges stay open between phases."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="winsome-reward", daemon=True).start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        while True:
-            try:
-                # A wait without an end could not be interrupted.
-                return future.result(0.5)
-            except TimeoutError:
-                if future.done():
-                    return future.result()
-            except KeyboardInterrupt:
-                future.cancel()
-                raise
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
 
 
 def _opened(name: str, session: Session) -> tuple[Literal["score", "wins"], Any]:

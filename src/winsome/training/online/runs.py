@@ -19,6 +19,7 @@ from winsome.protocols import Run
 from winsome.records import Prompt, digest
 from winsome.training import parallel
 from winsome.training import start as starts
+from winsome.training.online.asking import Asking
 from winsome.training.online.critic import Critic, critic
 from winsome.training.online.method import Method
 from winsome.training.online.phases import Phases
@@ -107,14 +108,15 @@ def trained(
     ranks = parallel.started(plan.parallel, plan.trackers, run.folder)
     say = say if ranks.main else silent
     model = starts.load(origin)
-    asked, dropped = _asked(model, prompts, plan, drawing, source)
+    asked, dropped = _asked(model, prompts, drawing, source)
     say(f"prompts: {len(asked)} of {len(prompts)}" + (f" (too long {dropped})" if dropped else ""))
     fixed = starts.found(reference_model, run) if reference_model else origin
-    rate = Reward(reward, run, against=against)
-    key = _made_for(origin, asked, method, plan, drawing, draws, rate, unended, fixed, run.seed)
-    folder = run.folder / f"{slug(method.objective.name)}-{digest(key)[:12]}"
-    place = folder / "trained"
+    asking = Asking(run)
     try:
+        rate = Reward(reward, asking, against=against)
+        key = _made_for(origin, asked, method, plan, drawing, draws, rate, unended, fixed, run.seed)
+        folder = run.folder / f"{slug(method.objective.name)}-{digest(key)[:12]}"
+        place = folder / "trained"
         if (place / "winsome.json").is_file():
             say(f"trained before: {place}")
             return origin.trained_name(str(place.resolve()))
@@ -147,7 +149,7 @@ def trained(
 
         each, parts, updates_each = _shape(method, plan, drawing, len(asked))
         phases = Phases(
-            task, method, asked, _sampler(model, drawing, draws, method, run, folder, origin), rate,
+            task, method, asked, _sampler(model, drawing, draws, method, run.seed, asking, folder, origin), rate,
             lambda sequences: forward(model.network, sequences), of_reference, values, trainable, plan, ranks,
             folder / "rollouts", run.seed, each, parts, updates_each, unended,
         )  # fmt: skip
@@ -166,7 +168,7 @@ def trained(
             ranks.accelerator.end_training()
         return origin.trained_name(str(place.resolve()))
     finally:
-        rate.close()
+        asking.close()
 
 
 def token_logprobs(network: Any, sequences: Sequences, row_tokens: int, compute: Any) -> NDArray[float32]:
@@ -209,10 +211,10 @@ def _check(method: Method, plan: Plan, drawing: Drawing) -> None:
 
 
 def _asked(
-    model: LocalModel, prompts: Sequence[Prompt], plan: Plan, drawing: Drawing, source: str
+    model: LocalModel, prompts: Sequence[Prompt], drawing: Drawing, source: str
 ) -> tuple[list[Asked], int]:
     """The prompts as ids, each once, and how many leave no room for an answer."""
-    limit = min(model.context, plan.max_length or model.context)
+    limit = model.context
     held = {prompt.id: prompt for prompt in prompts}
     found = [Asked(prompt, tuple(prompt_ids(model, prompt))) for prompt in held.values()]
     kept = [one for one in found if len(one.ids) + min(drawing.max_tokens, limit // 2) <= limit]
@@ -258,24 +260,31 @@ def _shape(method: Method, plan: Plan, drawing: Drawing, n: int) -> tuple[int, i
 
 
 def _sampler(
-    model: LocalModel, drawing: Drawing, draws: int, method: Method, run: Run, folder: Path, origin: Start
+    model: LocalModel,
+    drawing: Drawing,
+    draws: int,
+    method: Method,
+    seed: int,
+    asking: Asking,
+    folder: Path,
+    origin: Start,
 ) -> Sample:
     inner = starts.sampling(model)
     if drawing.sampler == "own":
         return own(
-            inner, draws=draws, max_tokens=drawing.max_tokens, temperature=drawing.temperature, seed=run.seed
+            inner, draws=draws, max_tokens=drawing.max_tokens, temperature=drawing.temperature, seed=seed
         )
     if drawing.sampler == "transformers":
         return by_transformers(
-            inner, draws=draws, max_tokens=drawing.max_tokens, temperature=drawing.temperature, seed=run.seed
+            inner, draws=draws, max_tokens=drawing.max_tokens, temperature=drawing.temperature, seed=seed
         )
 
     def write(place: Path) -> None:
         write_model(place, model.network, model.tokenizer, {"start": origin.name})
 
     return by_contender(
-        drawing.sampler, model, run, write, folder / "policies", draws=draws, max_tokens=drawing.max_tokens,
-        temperature=drawing.temperature, seed=run.seed, told=method.ratios,
+        drawing.sampler, model, asking, write, folder / "policies", draws=draws, max_tokens=drawing.max_tokens,
+        temperature=drawing.temperature, seed=seed, told=method.ratios,
     )  # fmt: skip
 
 

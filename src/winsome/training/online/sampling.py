@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from winsome.errors import BadInput, Unsupported
-from winsome.matchmaking.loops import finish
 from winsome.models.draw import Draw
 from winsome.models.render import text_ids
 from winsome.models.sampler import Request, Sampler
 from winsome.models.weights import LocalModel
-from winsome.protocols import Contender, Run
+from winsome.protocols import Contender
 from winsome.records import Prompt, Response, Sampling
+from winsome.training.online.asking import Asking
 
 POLICY = "{policy}"
 """Stands in a contender's name for the folder of the weights that are to answer."""
@@ -113,7 +113,7 @@ def by_transformers(
 
 
 def by_contender(
-    name: str, model: LocalModel, run: Run, write: Callable[[Path], None], folder: Path, *,
+    name: str, model: LocalModel, asking: Asking, write: Callable[[Path], None], folder: Path, *,
     draws: int, max_tokens: int, temperature: float, seed: int, told: bool,
 ) -> Sample:  # fmt: skip
     """A contender opened anew each phase, its name's {policy} being the folder that `write` fills: vllm:{policy}, http://..
@@ -128,7 +128,7 @@ def by_contender(
     def sample(asked: Sequence[Asked], phase: int) -> list[list[Answer]]:
         place = (folder / f"{phase:06d}").resolve()
         write(place)
-        contender: Any = run.open(name.replace(POLICY, str(place)), Contender)
+        contender: Any = asking.session.open(name.replace(POLICY, str(place)), Contender)
         sampling = Sampling(range(draws), temperature, 1.0, None, max_tokens, seed=seed + phase, logprobs=0)
         found: dict[tuple[str, int], Response] = {}
 
@@ -136,7 +136,7 @@ def by_contender(
             async for response in contender.answer([one.prompt for one in asked], sampling):
                 found[response.prompt, response.sample] = response
 
-        finish(ask())
+        asking.run(ask())
         shutil.rmtree(place, ignore_errors=True)
         return [[_answer(model, found.get((one.prompt.id, k)), told) for k in range(draws)] for one in asked]
 
