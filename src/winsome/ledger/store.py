@@ -8,19 +8,17 @@ with Ledger.open() as ledger:
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from winsome.errors import BadInput, Fatal
 from winsome.ledger import rows as kept
+from winsome.ledger.reads import CHUNK, Reads, batches
 from winsome.ledger.secrets import without_secrets
 from winsome.records import Blob, Match, Prompt, Response, Verdict
 
@@ -29,12 +27,8 @@ if TYPE_CHECKING:
 
     from winsome.ledger.bulk import Imported
     from winsome.ledger.check import Verification
-    from winsome.ledger.engine import Connection, Engine
+    from winsome.ledger.engine import Engine
     from winsome.ledger.lineage import Relative
-
-T = TypeVar("T")
-CHUNK = 2_000
-"""Keys that one read looks up."""
 
 BATCH = 5_000
 """Records that `put_many` commits at once."""
@@ -56,9 +50,7 @@ class Ledger:
 
         self.url = engine.shown
         self._engine = engine
-        self._writer = Writer(engine)
-        self._idle: list[Connection] = []
-        self._lock = threading.Lock()
+        self._writer, self._reads = Writer(engine), Reads(engine)
 
     @staticmethod
     def open(where: str | Path | None = None) -> Ledger:
@@ -76,10 +68,7 @@ class Ledger:
     def close(self) -> None:
         """Commit what is queued and let go of the database; a second call does nothing."""
         self._writer.close()
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._reads.close()
 
     def __enter__(self) -> Ledger:
         return self
@@ -105,7 +94,7 @@ class Ledger:
     def put_many(self, records: Iterable[Prompt | Response | Match | Verdict]) -> int:
         """Keep records in transactions of thousands; how many were given."""
         count = 0
-        for batch in _batches(records, BATCH):
+        for batch in batches(records, BATCH):
             rows: dict[str, list[kept.Row]] = {}
             for record in batch:
                 kept.add(record, rows)
@@ -140,7 +129,7 @@ class Ledger:
 
     def owners(self, keys: Iterable[str]) -> dict[str, str]:
         """Key -> who holds its claim."""
-        return {row[0]: row[1] for row in self._by("claims", "key", keys)}
+        return {row[0]: row[1] for row in self._reads.by("claims", "key", keys)}
 
     async def release(self, keys: Iterable[str] | None, owner: str) -> None:
         """Give up claims that `owner` holds; None: all of them."""
@@ -163,27 +152,27 @@ class Ledger:
 
     def prompts(self, ids: Iterable[str]) -> dict[str, Prompt]:
         """The prompts with these ids; those that are not kept are left out."""
-        return {row[0]: kept.prompt(row) for row in self._by("prompts", "id", ids)}
+        return {row[0]: kept.prompt(row) for row in self._reads.by("prompts", "id", ids)}
 
     def responses(self, ids: Iterable[str]) -> dict[str, Response]:
         """The responses with these ids, failed ones too."""
-        return {row[0]: kept.response(row) for row in self._by("responses", "id", ids)}
+        return {row[0]: kept.response(row) for row in self._reads.by("responses", "id", ids)}
 
     def verdicts(self, ids: Iterable[str]) -> dict[str, Verdict]:
         """The verdicts with these ids."""
-        return {row[0]: kept.verdict(row) for row in self._by("verdicts", "id", ids)}
+        return {row[0]: kept.verdict(row) for row in self._reads.by("verdicts", "id", ids)}
 
     def matches(self, ids: Iterable[str]) -> dict[str, Match]:
         """The matches with these ids, with their prompts and responses. Raises Fatal where one of those is missing."""
         found: dict[str, Match] = {}
-        for chunk in _batches(dict.fromkeys(ids), CHUNK):
+        for chunk in batches(dict.fromkeys(ids), CHUNK):
             found |= self._matches(chunk)
         return found
 
     def answers(self, keys: Iterable[str]) -> dict[str, Response]:
         """Key -> the first answer kept under it; a failed one never counts."""
         found: dict[str, Response] = {}
-        for row in self._by("responses", "key", keys, "AND finish <> 'failed' ORDER BY created"):
+        for row in self._reads.by("responses", "key", keys, "AND finish <> 'failed' ORDER BY created"):
             if row[1] not in found:
                 found[row[1]] = kept.response(row)
         return found
@@ -191,11 +180,7 @@ class Ledger:
     def answered(self, keys: Iterable[str]) -> set[str]:
         """Those of `keys` under which an answer is kept; a failed one never counts."""
         sql = f"SELECT DISTINCT key FROM responses WHERE key {self._engine.among} AND finish <> 'failed'"
-        return {
-            key
-            for chunk in _batches(dict.fromkeys(keys), CHUNK)
-            for (key,) in self._rows(sql, (self._engine.keys(chunk),))
-        }
+        return {key for (key,) in self._reads.among(sql, keys)}
 
     def judged(
         self, judge_id: str, asks: Iterable[tuple[str, int]]
@@ -206,27 +191,28 @@ class Ledger:
         """
         wanted = set(asks)
         found: dict[tuple[str, int], list[tuple[Seats, Verdict]]] = {}
-        columns = ", ".join(f"v.{column}" for column in _columns("verdicts"))
+        from winsome.ledger.statements import columns
+
+        names = ", ".join(f"v.{column}" for column in columns("verdicts"))
         sql = (
-            f"SELECT m.shown, m.repeat, m.sides, {columns} FROM matches m JOIN verdicts v ON v.match = m.id "
+            f"SELECT m.shown, m.repeat, m.sides, {names} FROM matches m JOIN verdicts v ON v.match = m.id "
             f"WHERE m.shown {self._engine.among} AND v.judge_id = ? AND v.outcome NOT IN ('unparsed', 'void') "
             "ORDER BY v.created, v.id"
         )
-        for chunk in _batches(dict.fromkeys(shown for shown, _ in wanted), CHUNK):
-            for shown, repeat, sides, *row in self._rows(sql, (self._engine.keys(chunk), judge_id)):
-                if (shown, repeat) in wanted:
-                    place = kept.seats(kept.sides(sides)), kept.verdict(tuple(row))
-                    found.setdefault((shown, repeat), []).append(place)
+        for shown, repeat, sides, *row in self._reads.among(sql, (shown for shown, _ in wanted), judge_id):
+            if (shown, repeat) in wanted:
+                place = kept.seats(kept.sides(sides)), kept.verdict(tuple(row))
+                found.setdefault((shown, repeat), []).append(place)
         return found
 
     def run(self, id: str) -> dict[str, Any] | None:
         """What is known of a run; None if nothing is."""
-        found = self._rows("SELECT record FROM runs WHERE id = ?", (id,))
+        found = self._reads.rows("SELECT record FROM runs WHERE id = ?", (id,))
         return orjson.loads(found[0][0]) if found else None
 
     def runs(self) -> dict[str, dict[str, Any]]:
         """Every run, oldest first."""
-        found = self._rows("SELECT id, record FROM runs ORDER BY created, id")
+        found = self._reads.rows("SELECT id, record FROM runs ORDER BY created, id")
         return {id: orjson.loads(record) for id, record in found}
 
     def frame(
@@ -235,26 +221,28 @@ class Ledger:
         """A table as columns, all of them or those named, of the rows for which the SQL condition `where` holds."""
         from winsome.ledger import frames
 
-        with self._telling():
+        with self._reads.telling():
             return frames.frame(self._engine, table, columns, where)
 
     def query(self, sql: str) -> pl.DataFrame:
         """What one SELECT statement finds. Raises BadInput for anything that would write."""
         from winsome.ledger import frames
 
-        with self._telling():
+        with self._reads.telling():
             return frames.query(self._engine, sql)
 
     def counts(self) -> dict[str, int]:
         """Table -> rows."""
         tables = ("prompts", "responses", "matches", "verdicts", "runs", "claims", "blobs")
-        return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+        return {table: self._reads.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
 
     def lineage(self, id: str, *, depth: int = 20) -> list[Relative]:
         """Ancestors and descendants of the record `id`, nearest first; see `lineage.walk`."""
         from winsome.ledger import lineage
 
-        return lineage.walk(self._rows, lambda ids: (self._engine.among, self._engine.keys(ids)), id, depth)
+        return lineage.walk(
+            self._reads.rows, lambda ids: (self._engine.among, self._engine.keys(ids)), id, depth
+        )
 
     # Blobs
 
@@ -268,7 +256,7 @@ class Ledger:
         """The bytes of a blob. Raises BadInput if they are not kept."""
         from winsome.ledger import blobs
 
-        return blobs.get(self._rows, self.url, sha256)
+        return blobs.get(self._reads.rows, self.url, sha256)
 
     # Care
 
@@ -276,7 +264,7 @@ class Ledger:
         """Every id recomputed, every reference followed, the file's own checks run; see `check.verify`."""
         from winsome.ledger import check
 
-        with self._telling():
+        with self._reads.telling():
             return check.verify(self._engine)
 
     def vacuum(self, *, orphans: bool = False) -> dict[str, int]:
@@ -286,7 +274,7 @@ class Ledger:
         dropped = dict[str, int]()
         if orphans:
             dropped = self._writer.run(None, lambda connection: check.drop_orphans(self._engine, connection))
-        with self._telling():
+        with self._reads.telling():
             self._engine.compact()
         return dropped
 
@@ -295,7 +283,7 @@ class Ledger:
         from winsome.ledger import merge
 
         if isinstance(other, Ledger):
-            with other._telling():
+            with other._reads.telling():
                 return merge.copy(other._engine, self._engine, self._writer)
         if isinstance(other, Path) or "://" not in other:
             path = Path(other)
@@ -306,20 +294,14 @@ class Ledger:
 
     # Within
 
-    def _by(self, table: str, column: str, values: Iterable[str], more: str = "") -> Iterator[kept.Row]:
-        columns = ", ".join(_columns(table))
-        sql = f"SELECT {columns} FROM {table} WHERE {column} {self._engine.among} {more}"
-        for chunk in _batches(dict.fromkeys(values), CHUNK):
-            yield from self._rows(sql, (self._engine.keys(chunk),))
-
     def _matches(self, ids: Sequence[str]) -> dict[str, Match]:
-        rows = list(self._by("matches", "id", ids))
+        rows = list(self._reads.by("matches", "id", ids))
         sides = {row[0]: kept.sides(row[9]) for row in rows}
         prompts = self.prompts(row[3] for row in rows)
         responses = self.responses(side["response"] for match in sides.values() for side in match)
         notes = {
             id: orjson.loads(text)
-            for id, text in self._by("notes", "id", (row[11] for row in rows if row[11]))
+            for id, text in self._reads.by("notes", "id", (row[11] for row in rows if row[11]))
         }
         try:
             return {row[0]: kept.match(row, prompts, responses, notes) for row in rows}
@@ -327,51 +309,6 @@ class Ledger:
             raise Fatal(
                 f"{self.url}: a match names {error}, which is not kept; run winsome ledger verify"
             ) from None
-
-    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[kept.Row]:
-        """What a query finds; asked again while the server restarts or another process holds the file."""
-        from winsome.ledger.writer import PATIENCE, failure_of
-
-        deadline, pause = time.monotonic() + PATIENCE, 0.02
-        while True:
-            try:
-                with self._reading() as connection:
-                    return self._engine.rows(connection, sql, parameters)
-            except Exception as error:
-                trouble = self._engine.trouble(error)
-                if trouble == "bad":
-                    raise
-                if trouble not in ("busy", "lost") or time.monotonic() > deadline:
-                    raise failure_of(error, trouble, self.url, PATIENCE) from None
-            time.sleep(pause)
-            pause = min(2 * pause, 1.0)
-
-    @contextmanager
-    def _telling(self) -> Generator[None]:
-        """Whatever the database refuses within becomes one line; what is no trouble of the database passes."""
-        from winsome.ledger.writer import failure_of
-
-        try:
-            yield
-        except Exception as error:
-            trouble = self._engine.trouble(error)
-            if trouble == "bad":
-                raise
-            raise failure_of(error, trouble, self.url, 0) from None
-
-    @contextmanager
-    def _reading(self) -> Generator[Connection]:
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = self._engine.reader()
-        try:
-            yield connection
-        except BaseException:
-            connection.close()
-            raise
-        with self._lock:
-            self._idle.append(connection)
 
 
 def engine_of(where: str | Path | None) -> Engine:
@@ -394,15 +331,3 @@ def engine_of(where: str | Path | None) -> Engine:
             f"{path}: its folder cannot be made ({error.strerror}); name another with --ledger"
         ) from None
     return Sqlite(path)
-
-
-def _columns(table: str) -> tuple[str, ...]:
-    from winsome.ledger.statements import columns
-
-    return columns(table)
-
-
-def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(values)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from winsome.ledger.formats.complaints import listed, refuse, shown
 from winsome.ledger.formats.fields import label, measured, number
-from winsome.ledger.formats.flat_lines import FEW, each_distinct, flat_lines
+from winsome.ledger.formats.flat_lines import each_distinct, flat_lines
 from winsome.ledger.formats.reading import (
     BLANK,
     Row,
@@ -49,6 +49,9 @@ RENAMED = {
 }
 TEXTS = ("category", "judge", "annotator", "worker", "aspect", "outcome", "language", "contest")
 NUMBERS = ("share", "weight", "extent", "order", "repeat", "asks")
+FEW = 1000
+"""So many distinct texts among the first 10,000 are few."""
+
 ARENA = ("anony", "conversation_a", "tstamp", "conv_a")
 """Columns of Chatbot Arena's files, in which `judge` is the person who voted."""
 
@@ -151,7 +154,8 @@ def _fast_lines(path: Path, columns: dict[str, str]) -> pl.DataFrame | None:
 
     if head(path).lstrip(BLANK)[:1] == b"[":
         return None
-    frame = flat_lines(path, list(columns))
+    numbers = {name for name, here in columns.items() if _kind(here) == "number" or here == "time"}
+    frame = flat_lines(path, list(columns), numbers)
     if frame is not None:
         return frame
     schema = {name: pl.Float64 if _kind(here) == "number" else pl.String for name, here in columns.items()}
