@@ -83,7 +83,22 @@ def add(parser: Parser) -> None:
     ranking.add_argument(
         "--limit", type=whole_number(), metavar="N", help="the first N pairs only (default all)"
     )
-    for action in (submission, leaderboard, judge, ranking):
+    refusals = actions.add_parser(
+        "refusals",
+        help="votes on answers: what refusals and disclaimers do to a win rate, for people and for a judge",
+        description="Types of answers (normal, disclaimer, ethical and technical refusal, empty) and what each does to the win rate.",
+    )
+    refusals.add_argument(
+        "file", metavar="FILE", help="votes with prompt, answer_a, answer_b, winner, model_a, model_b"
+    )
+    refusals.add_argument(
+        "--pairs", metavar="FILE", help="the table of answers, where votes name pairs by id"
+    )
+    refusals.add_argument(
+        "--judge-verdicts", metavar="FILE", help="a judge's votes on the same pairs, read alike"
+    )
+    refusals.add_argument("--sheet", metavar="FILE.csv", help="write 200 answers here for a person to label")
+    for action in (submission, leaderboard, judge, ranking, refusals):
         action.add_argument("--out", metavar="FILE.html", help="write the page here, its JSON beside it")
         options.everywhere(action)
 
@@ -128,6 +143,7 @@ def run(args: Namespace) -> int:
         "leaderboard": _leaderboard,
         "judge": _judge,
         "ranking": _ranking,
+        "refusals": _refusals,
     }
     try:
         record = actions[args.action](args)
@@ -218,6 +234,14 @@ def _ranking(args: Namespace) -> dict[str, Any]:
         raise BadInput(f"--beta {args.beta}: give numbers above 0, joined by commas") from None
     return audit_ranking(
         args.model, args.reference, pairs=args.pairs, betas=betas, limit=args.limit, seed=args.seed
+    )
+
+
+def _refusals(args: Namespace) -> dict[str, Any]:
+    from winsome.audit.refusals import audit_refusals
+
+    return audit_refusals(
+        args.file, pairs=args.pairs, verdicts=args.judge_verdicts, sheet=args.sheet, seed=args.seed
     )
 
 

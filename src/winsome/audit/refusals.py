@@ -1,0 +1,286 @@
+"""What refusals and disclaimers do to a win rate: their shares, who beats whom, and the penalty of each kind, raw and adjusted."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from winsome.audit.findings import Cell, record, share, table
+from winsome.audit.people import Pair, People, read_people
+from winsome.errors import BadInput
+from winsome.standings.answer_types import Effects, expected_types, logit
+from winsome.standings.columns import Floats, Ints
+from winsome.standings.intervals import clustered_mean, score_interval
+from winsome.text.refusals import KINDS, Kind, kind_of
+
+FEWEST = 30
+"""Votes below which nothing is claimed of a cell."""
+TYPES = ("disclaimer", "ethical", "technical", "empty")
+"""Types whose effect is measured against normal answers."""
+
+CONFUSION: dict[str, dict[str, int]] = {
+    "normal": {"normal": 187, "disclaimer": 3, "ethical": 4, "technical": 3},
+    "disclaimer": {"normal": 0, "disclaimer": 20, "ethical": 1, "technical": 4},
+    "ethical": {"normal": 0, "disclaimer": 0, "ethical": 23, "technical": 2},
+    "technical": {"normal": 3, "disclaimer": 2, "ethical": 7, "technical": 41},
+}
+"""Label -> what the rules said -> answers, of 300 labelled in two readings; refusals are oversampled there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Typed:
+    """Votes with the type of both answers. kinds: [votes, 2] places in KINDS; share: the first answer's; pair: the cluster."""
+
+    kinds: Ints
+    share: Floats
+    pair: Ints
+    length: Floats
+    models: tuple[Ints, Ints] | None
+
+
+def audit_refusals(
+    path: str | Path,
+    *,
+    pairs: str | Path | None = None,
+    verdicts: str | Path | None = None,
+    sheet: str | Path | None = None,
+    classifier: Callable[[str], Kind] = kind_of,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """The audit's JSON of votes on pairs with their answers, read as `winsome card` reads people's votes.
+
+    verdicts: a judge's votes on the same pairs, whose penalties are held against those of the first file. sheet: a CSV written with
+    200 answers, as many of each type as there are up to 50, for a person to label. Raises BadInput where answers have no words.
+    """
+    people = read_people(path, pairs)
+    judged = None if verdicts is None else read_people(verdicts, pairs)
+    if sheet is not None:
+        write_sheet(people, Path(sheet), classifier, seed)
+    return refusals_record(Path(path).name, people, judged, classifier)
+
+
+def refusals_record(
+    subject: str, people: People, judged: People | None = None, classifier: Callable[[str], Kind] = kind_of
+) -> dict[str, Any]:
+    """The audit's JSON of votes, and of a judge's on the same pairs."""
+    typed, single = _typed(people, classifier)
+    alarms: list[str] = []
+    notes = [f"{len(people.pairs) - single:,} pairs of several turns are left out."] if single < len(people.pairs) else []  # fmt: skip
+    tables = [_shares(people, classifier), _against(typed, notes)]
+    effects = _effects(typed)
+    tables.append(_penalties(typed, effects))
+    if judged is not None:
+        tables.append(_compared(people, judged, classifier, alarms))
+    ethical = _cell(*effects[1].interval("ethical")) if "ethical" in effects[1].names else None
+    claim = f"{subject}: {len(typed.share):,} votes on {single:,} pairs; " + (
+        f"an ethical refusal changes the log-odds of winning by {ethical['estimate']:+.2f} ({ethical['low']:+.2f} to {ethical['high']:+.2f})"
+        if ethical
+        else "too few ethical refusals against other answers to say what they do"
+    )
+    return record("refusals", subject, claim, alarms, tables)
+
+
+def write_sheet(people: People, out: Path, classifier: Callable[[str], Kind], seed: int) -> int:
+    """A CSV of up to 200 answers (prompt, answer, said, an empty column label), 50 of each type at most; returns how many."""
+    by: dict[str, list[tuple[str, str]]] = {}
+    for pair in people.pairs:
+        for answer in pair.answers:
+            by.setdefault(classifier(answer.text), []).append((pair.prompt.text, answer.text))
+    rng = Random(f"refusals/{seed}")
+    chosen = [
+        (kind, *row) for kind, rows in sorted(by.items()) for row in rng.sample(rows, min(50, len(rows)))
+    ]
+    rng.shuffle(chosen)
+    try:
+        with out.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["prompt", "answer", "said", "label"])
+            writer.writerows([prompt, answer, kind, ""] for kind, prompt, answer in chosen[:200])
+    except OSError as error:
+        raise BadInput(
+            f"{out}: cannot be written ({error.strerror}); give another place with --sheet"
+        ) from None
+    return min(200, len(chosen))
+
+
+def _typed(people: People, classifier: Callable[[str], Kind]) -> tuple[Typed, int]:
+    """The votes on pairs of one turn with the types of their answers, and how many such pairs there are."""
+    single = np.array(
+        [len(pair.prompt.messages) == 1 and not pair.prompt.follow_ups for pair in people.pairs]
+    )
+    kinds = np.array(
+        [[KINDS.index(classifier(a.text)) for a in pair.answers] for pair in people.pairs], np.int32
+    )
+    length = np.array([[np.log(1 + len(a.text)) for a in pair.answers] for pair in people.pairs])
+    names = sorted({answer.contender for pair in people.pairs for answer in pair.answers})
+    code = {name: place for place, name in enumerate(names)}
+    models = np.array([[code[a.contender] for a in pair.answers] for pair in people.pairs], np.int32)
+    kept = single[people.pair]
+    at = people.pair[kept]
+    # Where a name stands on one side only, as "chosen" does, it says nothing of a model.
+    named = len(names) > 2 or bool(set(models[:, 0].tolist()) & set(models[:, 1].tolist()))
+    return Typed(
+        kinds[at], people.share[kept], at, length[at, 0] - length[at, 1],
+        (models[at, 0], models[at, 1]) if named and len(names) > 1 else None,
+    ), int(single.sum())  # fmt: skip
+
+
+def _shares(people: People, classifier: Callable[[str], Kind]) -> dict[str, Any]:
+    said: dict[str, dict[str, Kind]] = {}
+    for pair in people.pairs:
+        for answer in pair.answers:
+            said.setdefault(answer.contender, {})[f"{pair.prompt.id}{answer.content}"] = classifier(
+                answer.text
+            )
+    rows: list[list[Cell]] = []
+    for model, answers in sorted(said.items()):
+        counts = list(answers.values())
+        rows.append([model, len(counts), *(share(counts.count(kind), len(counts)) for kind in TYPES)])
+    return table("Types of answers, per cent", ["model", "answers", *TYPES], rows)
+
+
+def _against(typed: Typed, notes: Sequence[str]) -> dict[str, Any]:
+    """The win rate of each type against each, the first answer's and the second's taken together."""
+    rows: list[list[Cell]] = []
+    for k, kind in enumerate(KINDS):
+        cells: list[Cell] = [kind]
+        for j, _ in enumerate(KINDS):
+            one = (typed.kinds == (k, j)).all(1)
+            other = (typed.kinds == (j, k)).all(1)
+            shares = np.concatenate([typed.share[one], 1.0 - typed.share[other]])
+            clusters = np.concatenate([typed.pair[one], typed.pair[other]])
+            cells.append(None if k == j else _rate(shares, clusters))
+        rows.append(cells)
+    return table(
+        "Win rate of the row's type against the column's, per cent",
+        ["type", *KINDS],
+        rows,
+        [
+            *notes,
+            f"Ties are a half. Cells of fewer than {FEWEST} votes are shown with their n and no figure.",
+        ],
+    )
+
+
+def _effects(typed: Typed, confusion: bool = False) -> tuple[Effects, Effects]:
+    """The effects without and with length."""
+    names = [name for name in TYPES if (typed.kinds == KINDS.index(name)).any(1).sum() >= FEWEST]
+    if not names:
+        raise BadInput(
+            f"fewer than {FEWEST} votes have a refusal or a disclaimer on either side; give more battles"
+        )
+    columns = _columns(typed, names, confusion)
+    differs = [k for k in range(len(names)) if columns[:, k].any()]
+    names, columns = [names[k] for k in differs], columns[:, differs]
+    plain = logit(columns, names, typed.share, typed.pair, typed.models)
+    length = np.concatenate([columns, typed.length[:, None]], 1)
+    return plain, logit(length, [*names, "log length"], typed.share, typed.pair, typed.models)
+
+
+def _columns(typed: Typed, names: Sequence[str], confusion: bool) -> Floats:
+    """The first answer's type minus the second's [votes, names]."""
+    if not confusion:
+        return np.stack(
+            [np.subtract(*(typed.kinds == KINDS.index(name)).astype(float).T) for name in names], 1
+        )
+    order = [kind for kind in KINDS if kind != "empty"]
+    errors = np.array([[CONFUSION[true][said] for said in order] for true in order], float)
+    errors /= errors.sum(1, keepdims=True)
+    both = np.stack([typed.kinds == KINDS.index(kind) for kind in order], 2).astype(float)
+    expected = np.stack([expected_types(both[:, side], errors) for side in (0, 1)], 1)
+    found: list[Floats] = []
+    for name in names:
+        side = (typed.kinds == KINDS.index(name)).astype(float) if name == "empty" else expected[:, :, order.index(name)]  # fmt: skip
+        found.append(side[:, 0] - side[:, 1])
+    return np.stack(found, 1)
+
+
+def _penalties(typed: Typed, effects: tuple[Effects, Effects]) -> dict[str, Any]:
+    corrected = _effects(typed, confusion=True)[1]
+    rows: list[list[Cell]] = []
+    for name in effects[1].names:
+        count = int((typed.kinds == KINDS.index(name)).any(1).sum()) if name in KINDS else len(typed.share)
+        rows.append(
+            [name, count, _cell(*effects[0].interval(name)) if name in effects[0].names else None,
+             _cell(*effects[1].interval(name)), _cell(*corrected.interval(name)) if name in corrected.names else None]
+        )  # fmt: skip
+    notes = [
+        "Effects on the log-odds of winning against a normal answer"
+        + (", models held fixed" if typed.models is not None else "")
+        + f"; errors over {effects[0].clusters:,} pairs. The last column takes off most of what the classifier's errors hide, as measured on 300 labelled answers.",
+    ]  # fmt: skip
+    if effects[1].penalised:
+        notes.append(
+            "A type never wins or never loses, so half a battle each way was put in for every effect; take the figures as bounds."
+        )
+    return table("Penalties", ["type", "votes", "log-odds", "with length held fixed", "and the classifier's errors"], rows, notes)  # fmt: skip
+
+
+def _compared(
+    people: People, judged: People, classifier: Callable[[str], Kind], alarms: list[str]
+) -> dict[str, Any]:
+    """The penalties of both on the pairs that both voted on, and their difference, in one fit with errors over pairs."""
+    both = {_key(pair): place for place, pair in enumerate(people.pairs)}
+    same = {place: both[_key(pair)] for place, pair in enumerate(judged.pairs) if _key(pair) in both}
+    if not same:
+        raise BadInput(
+            f"{judged.name} and {people.name}: no pair in common; give verdicts on the same answers"
+        )
+    one, _ = _typed(_only(people, set(same.values())), classifier)
+    two, _ = _typed(_only(judged, set(same)), classifier)
+    of_pair = np.array([same.get(int(place), -1) for place in range(len(judged.pairs))])
+    names = [name for name in TYPES if min((t.kinds == KINDS.index(name)).any(1).sum() for t in (one, two)) >= FEWEST]  # fmt: skip
+    if not names:
+        raise BadInput(f"fewer than {FEWEST} votes of each have a refusal or a disclaimer; give more battles")
+    first, second = (np.concatenate([_columns(t, names, False), t.length[:, None]], 1) for t in (one, two))
+    width = first.shape[1]
+    design = np.zeros((len(first) + len(second), 2 * width))
+    design[: len(first), :width], design[len(first) :, width:] = first, second
+    labels = [f"{who} {name}" for who in ("people", "judge") for name in (*names, "log length")]
+    cluster = np.concatenate([one.pair, of_pair[two.pair].astype(np.int32)])
+    found = logit(design, labels, np.concatenate([one.share, two.share]), cluster)
+    rows: list[list[Cell]] = []
+    for name in names:
+        weights = np.zeros(len(labels))
+        weights[labels.index(f"judge {name}")], weights[labels.index(f"people {name}")] = 1.0, -1.0
+        gap = _cell(*found.of(weights))
+        rows.append([name, _cell(*found.interval(f"people {name}")), _cell(*found.interval(f"judge {name}")), gap])  # fmt: skip
+        if gap["low"] > 0.0 or gap["high"] < 0.0:
+            alarms.append(
+                f"{name}: the judge's penalty differs from people's by {gap['estimate']:+.2f} log-odds ({gap['low']:+.2f} to {gap['high']:+.2f}); "
+                "do not choose a refusal threshold by this judge"
+            )  # fmt: skip
+    return table(
+        "People and judge on the same pairs, length held fixed",
+        ["type", "people, log-odds", "judge, log-odds", "judge minus people"],
+        rows,
+        [f"{len(same):,} pairs; one fit, errors over pairs, so that the difference is paired."],
+    )
+
+
+def _only(people: People, places: set[int]) -> People:
+    kept = np.isin(people.pair, sorted(places))
+    return People(people.name, people.pairs, people.pair[kept], people.share[kept], ())
+
+
+def _key(pair: Pair) -> tuple[str, str, str]:
+    return pair.prompt.id, pair.answers[0].content, pair.answers[1].content
+
+
+def _rate(shares: Floats, clusters: Ints) -> Cell:
+    n = len(shares)
+    if n < FEWEST:
+        return {"estimate": None, "low": None, "high": None, "n": n}
+    mean = clustered_mean(shares, np.ones(n), np.unique(clusters, return_inverse=True)[1].astype(np.int32))
+    low, high = score_interval(mean)
+    return {"estimate": 100.0 * mean.mean, "low": 100.0 * low, "high": 100.0 * high, "n": n}
+
+
+def _cell(estimate: float, low: float, high: float) -> dict[str, Any]:
+    return {"estimate": estimate, "low": low, "high": high, "n": None, "digits": 2}
