@@ -13,10 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.cli.typed import typed
 from tests.server.served import Served, answers
+from winsome.report.document import schema
 
 Start = Callable[..., Served]
 
@@ -54,6 +56,11 @@ def test_a_run_is_labelled_and_told(tmp_path: Path, start: Start) -> None:
     assert (figure["labels"], figure["pairs"]) == (32, 40)
     assert people["side"] == "recorded:a.jsonl"
     assert people["plan"] is not None
+    report = tmp_path / found["report"]
+    jsonschema.validate(
+        json.loads(report.with_suffix(".json").read_text()), schema(), cls=jsonschema.Draft202012Validator
+    )
+    assert "labels: 32 of 40 pairs by ann 32" in report.read_text()
     again = typed("compare", "a.jsonl", "b.jsonl", "--judge", "human", "--labels", "32", cwd=tmp_path)
     assert again.code == 0
     assert "labels: 32 of 40 pairs by ann 32" in again.out

@@ -145,7 +145,9 @@ def run(args: Namespace) -> int:
 
         output.result().print(standings_table(found.standings))
         if "people" in found.record:
-            for line in people.lines(found.record["people"]):
+            from winsome.report.people import lines
+
+            for line in lines(found.record["people"]):
                 output.result().print(line)
     _tell_end(found, args)
     if args.open:

@@ -46,6 +46,7 @@ def of_run(run: Finished) -> dict[str, Any]:
         "dropped": list(record.get("dropped", ())),
         "warnings": list(dict.fromkeys([*record.get("warnings", ()), *standings.get("warnings", ())])),
         "notes": list(record.get("notes", ())),
+        **({"people": _people(record["people"])} if "people" in record else {}),
         "run": {
             name: record.get(name)
             for name in (
@@ -72,6 +73,11 @@ def schema() -> dict[str, Any]:
 def _counts(record: Mapping[str, Any]) -> dict[str, Any]:
     outcomes = {outcome: int(record["counts"].get(outcome, 0)) for outcome in OUTCOMES}
     return {"contests": record["contests"], "asks": record.get("asks"), "outcomes": outcomes}
+
+
+def _people(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What people said, without the pairs one by one; those are in run.json."""
+    return {name: value for name, value in found.items() if name != "drawn"}
 
 
 def _card(run: Finished) -> Mapping[str, Any] | None:

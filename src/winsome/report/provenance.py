@@ -7,6 +7,7 @@ from typing import Any
 
 from winsome.report.card import section
 from winsome.report.markup import Markup, el, join, name
+from winsome.report.people import lines
 from winsome.report.tables import Document, cell, how, per_cent, row, span, table, th
 
 
@@ -23,6 +24,10 @@ def judge(document: Document) -> Markup:
             class_="note",
         )
     )
+    if "people" in document:
+        known = el(
+            "ul", (el("li", name(line.strip())) for line in lines(document["people"])), class_="plainlist"
+        )
     return join(
         el("p", name(about.get("label") or about["name"]), class_="lede"),
         el("p", el("code", about["name"]), class_="note")
