@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 VERSION = 1
 DEFAULTS = Sampling(temperature=0.7, top_p=1.0, max_tokens=512, seed=0)
 """Where neither the name nor the caller says."""
-BATCH = 256
+BATCH = 1024
+"""Draws in one call: their slots are refilled until the last ones, so a call should hold many times as many."""
 
 
 def embedded(
@@ -77,6 +78,13 @@ class _Dialogue:
     turns: list[Message] = field(default_factory=list[Message])
     usage: Usage = Usage()
     cut: bool = False
+
+    def take(self, drawn: Drawn) -> None:
+        """The next turn's answer."""
+        prefix = "" if self.turns else self.prompt.prefix
+        self.turns.append(assistant(prefix + drawn.text))
+        self.usage += Usage(1, len(drawn.request.ids), drawn.tokens, 0.0, drawn.seconds)
+        self.cut |= drawn.finish == "length"
 
     def longer(self) -> Prompt:
         """The dialogue so far, ending with the follow-up that is to be answered next."""
@@ -126,10 +134,11 @@ class LocalContender:
         Raises Unsupported before the first answer where the model has no chat template.
         """
         answers = await asyncio.to_thread(self._answers, list(prompts), sampling)
-        while (response := await asyncio.to_thread(next, answers, None)) is not None:
-            yield response
+        while (ended := await asyncio.to_thread(next, answers, None)) is not None:
+            for response in ended:
+                yield response
 
-    def _answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[Response]:
+    def _answers(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[list[Response]]:
         from winsome.models.draw import Draw
         from winsome.models.sampler import Sampler
 
@@ -157,54 +166,62 @@ class LocalContender:
         prompts: Sequence[Prompt],
         sampling: Sampling,
         max_tokens: int,
-    ) -> Iterator[Response]:
+    ) -> Iterator[list[Response]]:
         dialogues: dict[tuple[str, int], _Dialogue] = {}
         places: dict[str, Prompt] = {prompt.id: prompt for prompt in prompts}
-        # Longest answers are not known, longest prompts are: reading them first keeps the last packed rows full.
+        failed: list[Response] = []
         for prompt in places.values():
             for sample in sampling.samples:
                 dialogues[prompt.id, sample] = _Dialogue(prompt, sample)
             try:
                 sampler.add(self._request(model, prompt, 0, sampling.samples, max_tokens))
             except WinsomeError as error:
-                for sample in sampling.samples:
-                    yield self._failed(dialogues.pop((prompt.id, sample)), sampling, str(error))
-        finished = sampler.finished()
+                failed += [
+                    self._failed(dialogues.pop((prompt.id, k)), sampling, str(error))
+                    for k in sampling.samples
+                ]
+        if failed:
+            yield failed
+        steps = sampler.steps()
         while True:
             with model.lock:
-                drawn = next(finished, None)
-            if drawn is None:
+                ended = next(steps, None)
+            if ended is None:
                 return
-            prompt_id = drawn.request.name.partition("/")[0]
-            dialogue = dialogues[prompt_id, drawn.sample]
-            prefix = dialogue.prompt.prefix if not dialogue.turns else ""
-            dialogue.turns.append(assistant(prefix + drawn.text))
-            dialogue.usage += Usage(1, len(drawn.request.ids), drawn.tokens, 0.0, drawn.seconds)
-            dialogue.cut |= drawn.finish == "length"
-            turn = len(dialogue.turns)
-            if turn <= len(dialogue.prompt.follow_ups):
+            responses: list[Response] = []
+            for drawn in ended:
+                prompt_id = drawn.request.name.partition("/")[0]
+                dialogue = dialogues[prompt_id, drawn.sample]
+                dialogue.take(drawn)
+                turn = len(dialogue.turns)
+                if turn > len(dialogue.prompt.follow_ups):
+                    responses.append(self._response(model, dialogue, sampling, drawn))
+                    del dialogues[prompt_id, drawn.sample]
+                    continue
                 try:
                     sampler.add(
                         self._request(model, dialogue.longer(), turn, (drawn.sample,), max_tokens, prompt_id)
                     )
                 except WinsomeError as error:
-                    yield self._failed(
-                        dialogues.pop((prompt_id, drawn.sample)), sampling, f"turn {turn + 1}: {error}"
-                    )
-                continue
-            del dialogues[prompt_id, drawn.sample]
-            yield Response(
-                prompt=prompt_id,
-                contender=self.name,
-                key=response_key(prompt_id, self.id, sampling, drawn.sample),
-                sample=drawn.sample,
-                messages=tuple(dialogue.turns),
-                finish="length" if dialogue.cut else "stop",
-                usage=dialogue.usage,
-                served_by=f"{self.weights} {self.dtype}",
-                fingerprint=self._digest[:16],
-                tokens=_tokens(model, drawn) if drawn.logprobs else None,
-            )
+                    del dialogues[prompt_id, drawn.sample]
+                    responses.append(self._failed(dialogue, sampling, f"turn {turn + 1}: {error}"))
+            if responses:
+                yield responses
+
+    def _response(self, model: LocalModel, dialogue: _Dialogue, sampling: Sampling, last: Drawn) -> Response:
+        prompt_id = dialogue.prompt.id
+        return Response(
+            prompt=prompt_id,
+            contender=self.name,
+            key=response_key(prompt_id, self.id, sampling, dialogue.sample),
+            sample=dialogue.sample,
+            messages=tuple(dialogue.turns),
+            finish="length" if dialogue.cut else "stop",
+            usage=dialogue.usage,
+            served_by=f"{self.weights} {self.dtype}",
+            fingerprint=self._digest[:16],
+            tokens=_tokens(model, last) if last.logprobs else None,
+        )
 
     def _request(
         self,

@@ -124,11 +124,17 @@ class Sampler:
 
     def finished(self) -> Iterator[Drawn]:
         """Each draw as it ends, until nothing is queued or active."""
+        for ended in self.steps():
+            yield from ended
+
+    def steps(self) -> Iterator[list[Drawn]]:
+        """The same, those that end with one token together."""
         while self._pending or self._read or self._active:
             ended = self._fill()
             if self._active and not ended:
                 ended = self._step()
-            yield from ended
+            if ended:
+                yield ended
         self._before = None
 
     def _fill(self) -> list[Drawn]:
