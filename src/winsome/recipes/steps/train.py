@@ -27,10 +27,13 @@ CONTENDER = True
 POLICIES = ("reference_model", "last_model")
 """Settings of trainers that name a contender."""
 
+ONLINE = "online"
+"""The trainer that answers prompts itself."""
 LEARNT = {
     "pairs": ("prompts", "responses", "pairs"),
     "responses": ("prompts", "responses"),
     "ranked": ("prompts", "responses", "scores"),
+    "prompts": ("prompts",),
 }
 """What is learnt -> the frames that a trainer then gets."""
 
@@ -40,16 +43,17 @@ async def train(
     *,
     kind: Rule,
     from_: Contender,
-    data: Literal["pairs", "responses", "ranked"] | None = None,
+    data: Literal["pairs", "responses", "ranked", "prompts"] | None = None,
     run: Session,
 ) -> Made:
     """The checkpoint that the trainer `kind` makes of the contender `from` and the frames that reach it, as a contender's name.
 
-    data: what is learnt: pairs, responses as they stand, or all answers of a prompt ranked by their scores (default pairs where there
-    are any, else responses). Every other key is one of the trainer's own settings. A training that was cut off goes on from its last
+    data: what is learnt: pairs, responses as they stand, all answers of a prompt ranked by their scores, or prompts alone, which
+    online training answers itself (default: prompts for online, pairs where there are any, else responses). Every other key is one of the trainer's own settings. A training that was cut off goes on from its last
     checkpoint.
     """
-    wanted = LEARNT[data or ("pairs" if "pairs" in frames else "responses")]
+    own = "prompts" if kind.name == ONLINE else "pairs" if "pairs" in frames else "responses"
+    wanted = LEARNT[data or own]
     missing = [name for name in wanted if name not in frames]
     if missing:
         raise BadInput(f"train: no {missing[0]} reach this step; put a step that makes them before")
@@ -76,7 +80,12 @@ def identity(settings: dict[str, Any], run: Session) -> Any:
 
     rule: Rule = settings["kind"]
     named = [rule.settings[key] for key in POLICIES if rule.settings.get(key)]
-    return [TRAINER, *(run.open(name, Contender).id for name in named)]
+    found = [TRAINER, *(run.open(name, Contender).id for name in named)]
+    if rule.name == ONLINE:
+        from winsome.training.online.reward import opened
+
+        found.append(opened(rule.settings["reward"], run)[1].id)
+    return found
 
 
 async def _beside(run: Session, work: Callable[[], str]) -> str:

@@ -14,9 +14,8 @@ from typing import Any, Literal
 from winsome import specs
 from winsome.errors import BadInput, Unsupported
 from winsome.matchmaking.preflight import asked_models
-from winsome.matchmaking.session import Session
 from winsome.matchmaking.verdicts import asked
-from winsome.protocols import Contender, Judge, Scorer
+from winsome.protocols import Contender, Judge, Run, Scorer
 from winsome.records import Match, Prompt, Response, Sampling, Side, assistant, digest
 from winsome.training.online.asking import Asking
 
@@ -53,7 +52,7 @@ class Reward:
 
     def __init__(self, name: str, asking: Asking, *, against: str = GROUP) -> None:
         self._asking = asking
-        self.kind, self._inner = _opened(name, asking.session)
+        self.kind, self._inner = opened(name, asking.session)
         self.name = self._inner.name
         self.id = digest([self.kind, self._inner.id, against])
         self._against = (
@@ -157,17 +156,17 @@ class Reward:
         return [said.get(draft.prompt.id, []) for draft in drafts]
 
 
-def _opened(name: str, session: Session) -> tuple[Literal["score", "wins"], Any]:
+def opened(name: str, run: Run) -> tuple[Literal["score", "wins"], Any]:
     """The scorer that a name opens, else the judge."""
     spec = specs.parse(name)
     if specs.factory_of(spec, "Scorer") is not None:
         try:
-            return "score", session.open(name, Scorer)
+            return "score", run.open(name, Scorer)
         except (BadInput, Unsupported):
             # Own code fits any role until it is made; it may be a judge.
             if "." not in spec.kind or "://" in spec.kind:
                 raise
-    judge = session.open(name, Judge)
+    judge = run.open(name, Judge)
     if 2 not in judge.sides:
         raise Unsupported(f'reward "{name[:60]}": rates {judge.sides} answers at a time; give a judge of two')
     return "wins", judge
