@@ -86,10 +86,19 @@ class LLM:
         return SamplingParams(temperature=0.6, top_k=20)
 
     def get_tokenizer(self) -> Any:
-        def apply_chat_template(messages: Any, tokenize: bool, return_dict: bool) -> list[int]:
+        def apply_chat_template(
+            conversation: Any,
+            tools: list[Any] | None = None,
+            add_generation_prompt: bool = False,
+            continue_final_message: bool = False,
+            tokenize: bool = True,
+            return_dict: bool = True,
+        ) -> list[int]:
             assert tokenize
             assert not return_dict
-            return [0] * sum(len(m["content"].split()) + 2 for m in messages)
+            assert add_generation_prompt != continue_final_message
+            words = sum(len(m["content"].split()) + 2 for m in conversation)
+            return [0] * (words + sum(len(str(tool).split()) for tool in tools or ()))
 
         return SimpleNamespace(apply_chat_template=apply_chat_template)
 
@@ -262,6 +271,14 @@ async def test_a_prompt_longer_than_the_window_fails_alone(installed: ModuleType
     assert found[long.id].finish == "failed"
     assert found[long.id].error == f"context window: 82 tokens do not fit into {WINDOW}"
     assert found[short.id].finish == "stop"
+
+
+async def test_tools_and_a_begun_answer_count_towards_the_window(installed: ModuleType) -> None:
+    tool = {"type": "function", "function": {"name": "f", "description": "word " * 80}}
+    heavy, begun = Prompt((user("say a"),), tools=(tool,)), Prompt((user("say b"),), prefix="word " * 80)
+    found = await answers(adapter.vllm("m", name="vllm:m"), [heavy, begun], Sampling())
+    assert [response.finish for response in found] == ["failed", "failed"]
+    assert not LOADED[0].calls
 
 
 async def test_an_aborted_answer_is_a_failed_one(installed: ModuleType) -> None:

@@ -88,6 +88,13 @@ class _Dialogue:
         """The words that the next answer must begin with: the prompt's prefix begins the first one."""
         return "" if self.turns else self.prompt.prefix
 
+    @property
+    def sent(self) -> list[dict[str, Any]]:
+        """The messages with the answer's begun words."""
+        return (
+            [*self.messages, {"role": "assistant", "content": self.prefix}] if self.prefix else self.messages
+        )
+
 
 class Engine:
     """A Contender over one vLLM engine, started by its first question and asked from a thread of its own."""
@@ -142,13 +149,9 @@ class Engine:
         fitting = [dialogue for dialogue in group if self._fits(llm, dialogue)]
         if not fitting:
             return
-        sent = [
-            [*d.messages, {"role": "assistant", "content": d.prefix}] if d.prefix else d.messages
-            for d in fitting
-        ]
         began = time.perf_counter()
         outputs = llm.chat(
-            sent,
+            [dialogue.sent for dialogue in fitting],
             _parameters(llm, fitting, sampling),
             use_tqdm=False,
             add_generation_prompt=not fitting[0].prefix,
@@ -177,12 +180,19 @@ class Engine:
     def _fits(self, llm: Any, dialogue: _Dialogue) -> bool:
         """False, and failed, where the dialogue leaves no room for an answer: vLLM would refuse the whole call for it."""
         window = llm.llm_engine.model_config.max_model_len
+        sent, tools = dialogue.sent, [dict(tool) for tool in dialogue.prompt.tools]
         # no token is shorter than a byte; 16 a message are more than templates add
-        if sum(len(str(m["content"]).encode()) + 16 for m in dialogue.messages) < window:
+        if not tools and sum(len(str(m["content"]).encode()) + 16 for m in sent) < window:
             return True
-        length = len(
-            llm.get_tokenizer().apply_chat_template(dialogue.messages, tokenize=True, return_dict=False)
+        ids = llm.get_tokenizer().apply_chat_template(
+            sent,
+            tools=tools or None,
+            add_generation_prompt=not dialogue.prefix,
+            continue_final_message=bool(dialogue.prefix),
+            tokenize=True,
+            return_dict=False,
         )
+        length = len(ids)
         if length < window:
             return True
         dialogue.error = f"context window: {length} tokens do not fit into {window}"
