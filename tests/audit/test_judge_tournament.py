@@ -180,3 +180,32 @@ def test_the_cascade_of_two_recorded_judges(shared_data: Path, tmp_path: Path) -
     assert found["chosen"]["sent"] == 1.0
     with pytest.raises(BadInput, match="no two numbers"):
         measured_cascade("a", "b", gold="x", costs="cheap")
+
+
+@pytest.mark.slow
+def test_the_embedded_judge_in_a_jury_and_before_gpt_4_against_the_crowd(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    """The jury of three with kappa and intervals, and the cascade's curve with the chosen point, on the first pairs of the crowd."""
+    folder = shared_data / "llmfao"
+    own: dict[str, Any] = {"cluster": "pair", "ledger": tmp_path / "l.sqlite", "quiet": True, "limit": 60}
+    files = [str(folder / f"{judge}_votes.csv") for judge in ("gpt4", "gpt3")]
+    about: dict[str, Any] = {"gold": folder / "crowd_votes.csv", "pairs": folder / "pairs.parquet"}
+    found = tournament(["embedded:judge", *files], **about, **own)
+    names = {row["judge"] for row in found["judges"]}
+    assert {"embedded:judge", "gpt4_votes.csv", "gpt3_votes.csv"} <= names
+    assert {f"jury of 3 by {pool}" for pool in ("majority", "mean", "weighted")} <= names
+    for row in found["judges"]:
+        for part in ("all", "sided"):
+            for figure in ("agreement", "kappa"):
+                one = row[part][figure]
+                assert one["low"] <= one["estimate"] <= one["high"], (row["judge"], part, figure)
+    curve = measured_cascade("embedded:judge", files[0], costs="0,1", **about, **own)
+    sent = [point["sent"] for point in curve["curve"]]
+    assert (sent[0], sent[-1]) == (0.0, 1.0)
+    assert sent == sorted(sent)
+    assert [point["cost"] for point in curve["curve"]] == pytest.approx(sent)
+    chosen = curve["chosen"]
+    assert chosen["loss_high"] <= 0.02
+    cheaper = [point for point in curve["curve"] if point["cost"] < chosen["cost"]]
+    assert all(point["loss_high"] > 0.02 for point in cheaper)

@@ -66,6 +66,7 @@ class Board:
     history: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     held: dict[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    speaking: asyncio.Lock = field(default_factory=asyncio.Lock)
     closed: bool = False
 
     def __post_init__(self) -> None:
@@ -133,23 +134,25 @@ class Board:
         """Keep a label; back when it is on disk. One word more on the same pair takes the place of the last."""
         if label not in LABELS:
             raise BadInput(f'label "{label[:40]}" is unknown; give one of {", ".join(LABELS)}')
-        before = self.said[place].get(annotator)
-        if before is not None and before.label == label:
-            return  # sent again because its answer was lost
-        await self._keep(annotator, place, label, LABELS[label])
-        self.history.setdefault(annotator, []).append(place)
-        self.held.pop(annotator, None)
+        async with self.speaking:
+            before = self.said[place].get(annotator)
+            if before is not None and before.label == label:
+                return  # sent again because its answer was lost
+            await self._keep(annotator, place, label, LABELS[label])
+            self.history.setdefault(annotator, []).append(place)
+            self.held.pop(annotator, None)
         self.changed.set()
 
     async def undo(self, annotator: str) -> int | None:
         """Take back the annotator's last label; the place, which is shown again, or None where there is none."""
-        history = self.history.get(annotator, [])
-        if not history:
-            return None
-        place = history[-1]
-        await self._keep(annotator, place, None, None)
-        history.pop()
-        self.held[annotator] = (place, time.monotonic())
+        async with self.speaking:
+            history = self.history.get(annotator, [])
+            if not history:
+                return None
+            place = history[-1]
+            await self._keep(annotator, place, None, None)
+            history.pop()
+            self.held[annotator] = (place, time.monotonic())
         self.changed.set()
         return place
 
