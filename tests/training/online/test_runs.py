@@ -170,7 +170,9 @@ class Failing:
 
 
 def test_failed_rewards_are_kept_out_and_counted(folder):
-    place = trained(folder, {"reward": "tests.training.online.test_runs:Failing", "batch": 10}, runs="failing")
+    place = trained(
+        folder, {"reward": "tests.training.online.test_runs:Failing", "batch": 10}, runs="failing"
+    )
     log = log_of(place)
     assert sum(row["failed"] for row in log) > 0
     for file, row in zip(sorted((place.parent / "rollouts").glob("*.npz")), log, strict=True):
