@@ -116,7 +116,7 @@ import importlib.abc
 
 class Only(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "transformers", "safetensors", "gguf", "psycopg", "ray", "vllm", "mkdocs", "pytest"}:
+        if name.partition(".")[0] in {"torch", "transformers", "safetensors", "gguf", "psycopg", "ray", "vllm", "fastapi", "uvicorn", "mkdocs", "pytest"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Only())

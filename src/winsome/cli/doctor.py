@@ -21,6 +21,7 @@ OPTIONAL = {
     "psycopg": "ledgers in PostgreSQL: pip install winsome[postgres]",
     "ray": "many machines: pip install winsome[ray]",
     "vllm": "vllm: contenders: pip install winsome[vllm]",
+    "fastapi": "people label pairs on a page: pip install winsome[server]",
 }
 """Module -> what it is for and how it comes."""
 
