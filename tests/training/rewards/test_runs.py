@@ -204,6 +204,20 @@ def test_held_out_figures_are_those_of_the_ratings(folder, made) -> None:
     assert normal == pytest.approx((first[0] - found["mean"]) / found["spread"], abs=1e-5)
 
 
+@pytest.mark.parametrize("objective", ["bradley_terry", "general_preference"])
+def test_a_held_out_pair_that_does_not_fit_is_counted(folder, objective) -> None:
+    write(
+        folder / "apart.jsonl",
+        [*rows(5), {"id": "long", "prompt": "p", "chosen": "x" * 600, "rejected": "y"}],
+    )
+    name = trained(
+        folder, {"objective": objective, "updates": 4, "held_out": str(folder / "apart.jsonl")}, runs="apart"
+    )
+    found = record_of(name)["held_out"]
+    assert (found["pairs"], found["unread"]) == (5, 1)
+    assert record_of(name)["data"]["counts"]["kept"] == 40
+
+
 def test_several_attributes_are_rated_and_add_up(folder) -> None:
     name = trained(
         folder, {"objective": "regression?attributes=[helpful,brief]&attribute_weights=[3,1]", "epochs": 6}, data="attributes.jsonl"
@@ -331,6 +345,16 @@ def test_a_model_that_rates_everything_alike_is_refused_in_training_and_in_use(f
     said = [("say 1", f"yes {i}") for i in range(9)]
     with pytest.raises(BadInput, match="rates all 9 answers 0; is its head trained"):
         rated(folder, f"reward_model:{flat_place}?dtype=float32", said)
+
+
+def test_an_adapter_is_no_start(folder) -> None:
+    from tests.training.small_run import trained as policy
+
+    place = policy(folder, {"adapter": "lora", "lora_rank": 2, "updates": 2}, runs="policy")
+    with pytest.raises(
+        BadInput, match="is an adapter, which takes no new head; make it whole by winsome merge"
+    ):
+        trained(folder, {"start": f"hf:{place}?dtype=float32"}, runs="adapter-start")
 
 
 def test_a_causal_model_is_no_reward_model(folder) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from winsome.errors import BadInput, Fatal
 from winsome.matchmaking.loops import finish
 from winsome.protocols import Judge, Run, Scorer
-from winsome.records import Match, Prompt, Response, Side, assistant, digest
+from winsome.records import Match, Prompt, Response, Side, Verdict, assistant, digest
 from winsome.training.examples import Examples
 from winsome.training.rewards.regression import shares
 
@@ -33,7 +33,8 @@ class RewardOutcome:
     above_longer: accuracy less that of the longer answer, paired. log_loss in nats (a coin has 0.6931), slope: the factor on
     rating differences that would make them log-odds (1 is calibrated), calibration_error: mean distance of chance and share
     over ten bins; null for ratings that are no log-odds. correlation: Pearson's, of rating and target over `answers`, null
-    without targets. mean, spread: of the ratings of all answers, null where there are none but comparisons.
+    without targets. unread: further pairs of which an answer does not fit the model's context. mean, spread: of the ratings of all
+    answers, null where there are none but comparisons.
     """
 
     pairs: int
@@ -49,6 +50,7 @@ class RewardOutcome:
     slope: float | None
     calibration_error: float | None
     correlation: float | None
+    unread: int
     mean: float | None
     spread: float | None
 
@@ -96,13 +98,15 @@ def measured(name: str, objective: Objective, held: Examples, run: Run) -> Rewar
     sides, pairs, targets = _units(held, objective)
     if not sides:
         raise BadInput(f"{held.source}: nothing is held out; give more prompts, or a file with --held-out")
-    compares = objective.name.startswith("general_preference")
-    if compares:
-        gaps = _compared(name, sides, pairs, run)
+    if objective.name.startswith("general_preference"):
         ratings = None
+        gaps = _compared(name, sides, pairs, run)
     else:
         ratings = _ratings(name, sides, run)
         gaps = np.array([ratings[a] - ratings[b] for a, b in pairs])
+    read = np.isfinite(gaps)
+    unread = int((~read).sum())
+    pairs, gaps = [pair for pair, held_ in zip(pairs, read, strict=True) if held_], gaps[read]
     lengths = np.array([len(answer.text) for _, answer in sides])
     longer = np.array([np.sign(lengths[a] - lengths[b]) for a, b in pairs], dtype=float)
     asked = [sides[a][0].id for a, _ in pairs]
@@ -110,8 +114,11 @@ def measured(name: str, objective: Objective, held: Examples, run: Run) -> Rewar
     right, by_length = (np.sign(gaps) + 1) / 2, (longer + 1) / 2
     logodds = pairs and objective.name.partition("?")[0] != "regression"
     correlation = None
-    if targets is not None and ratings is not None and np.ptp(targets) > 0:
-        correlation = float(np.corrcoef(ratings, targets)[0, 1])
+    if ratings is not None:
+        rated = np.isfinite(ratings)
+        if targets is not None and np.ptp(targets[rated]) > 0:
+            correlation = float(np.corrcoef(ratings[rated], targets[rated])[0, 1])
+        ratings = ratings[rated]
     low, high = _interval((right - by_length + 1) / 2, cluster) if pairs else (0.0, 0.0)
     return RewardOutcome(
         pairs=len(pairs),
@@ -127,6 +134,7 @@ def measured(name: str, objective: Objective, held: Examples, run: Run) -> Rewar
         slope=_slope(gaps) if logodds else None,
         calibration_error=calibration_error(gaps) if logodds else None,
         correlation=correlation,
+        unread=unread,
         mean=None if ratings is None else float(ratings.mean()),
         spread=None if ratings is None else float(ratings.std(ddof=1)) if len(ratings) > 1 else 0.0,
     )
@@ -174,16 +182,23 @@ def _ratings(name: str, sides: Sequence[Said], run: Run) -> NDArray[float64]:
     scorer: Any = run.open(name, Scorer)
     found = finish(scorer.score([prompt for prompt, _ in sides], [answer for _, answer in sides]))
     values = np.array(found.values)
-    if not np.isfinite(values).all():
-        bad = int((~np.isfinite(values)).argmax())
+    _check_finite(name, list(found.reasons.values()), bool(np.isfinite(values).any()))
+    seen = values[np.isfinite(values)]
+    if np.ptp(seen) <= SAME * (1.0 + np.abs(seen).max()):
         raise Fatal(
-            f"{name[:80]}: held-out answer {bad + 1} has no rating ({found.reasons.get(bad, 'not finite')})"
-        )
-    if np.ptp(values) <= SAME * (1.0 + np.abs(values).max()):
-        raise Fatal(
-            f"{name[:80]}: rates all {len(values)} held-out answers {values[0]:.4g}; raise --rate or --epochs, or mend the data"
+            f"{name[:80]}: rates all {len(seen)} held-out answers {seen[0]:.4g}; raise --rate or --epochs, or mend the data"
         )
     return values
+
+
+def _check_finite(name: str, reasons: Sequence[str], any_read: bool) -> None:
+    """Raises Fatal where the model breaks down, or reads nothing of what is held out."""
+    broken = next((reason for reason in reasons if "not finite" in reason), None)
+    if broken is not None or not any_read:
+        why = broken or next(iter(reasons), "nothing was read")
+        raise Fatal(
+            f"{name[:80]}: gives no rating of held-out answers ({why[:60]}); lower --rate or mend the data"
+        )
 
 
 def _compared(
@@ -198,16 +213,18 @@ def _compared(
         for a, b in pairs
     ]
 
-    async def heard() -> dict[str, float]:
-        return {v.match: v.scores[0] async for v in judge.judge(matches) if v.scores}
+    async def heard() -> dict[str, Verdict]:
+        return {verdict.match: verdict async for verdict in judge.judge(matches)}
 
     found = finish(heard())
-    chances = np.array([found.get(match.id, math.nan) for match in matches])
-    if not np.isfinite(chances).all():
-        raise Fatal(f"{name[:80]}: a held-out pair has no verdict; does it fit the model's context?")
-    if (np.abs(chances - 0.5) <= SAME).all():
-        raise Fatal(f"{name[:80]}: finds all {len(pairs)} held-out pairs equal; raise --rate or --epochs")
-    return np.log(chances) - np.log1p(-chances)
+    said = [found[match.id] for match in matches]
+    chances = np.array([one.scores[0] if one.scores else math.nan for one in said])
+    seen = chances[np.isfinite(chances)]
+    _check_finite(name, [one.reason for one in said if not one.scores], len(seen) > 0)
+    if (np.abs(seen - 0.5) <= SAME).all():
+        raise Fatal(f"{name[:80]}: finds all {len(seen)} held-out pairs equal; raise --rate or --epochs")
+    held = chances.clip(1e-12, 1.0 - 1e-12)
+    return np.log(held) - np.log1p(-held)
 
 
 def _interval(share: NDArray[float64], cluster: Any) -> tuple[float, float]:

@@ -86,7 +86,8 @@ def trained(
     made = _Made(origin, objective, outputs_of(objective), plan, run.seed)
     model = made.bare()
     with ranks.accelerator.main_process_first():
-        data, apart = (_data(model, part, plan) for part in (examples, held))
+        data = _data(model, examples, plan)
+        apart = _data(model, held, plan) if plan.evaluate_every else None
     for line in data.lines():
         say(line)
     key = made_for(origin, data, objective, plan, {}, run.seed) | {"version": f"{VERSION}, reward"}
@@ -154,10 +155,10 @@ def _check_targets(columns: Mapping[str, Any], objective: Objective, source: str
 
 
 def _looks(
-    task: RewardTask, apart: Tokenised, plan: Plan, ranks: Ranks
+    task: RewardTask, apart: Tokenised | None, plan: Plan, ranks: Ranks
 ) -> list[tuple[int, Callable[[int], Mapping[str, float]]]]:
     """Loss and metrics on what is held out, every `evaluate_every` updates."""
-    if not plan.evaluate_every:
+    if apart is None:
         return []
     if ranks.world > 1:
         raise Unsupported("looks at held-out pairs need one process; leave out --evaluate-every")

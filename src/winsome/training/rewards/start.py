@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from winsome.errors import BadInput
 from winsome.models.fetch import PACKAGES, folder
 from winsome.models.render import dialogue_ids
-from winsome.models.weights import LocalModel, absent
+from winsome.models.weights import LocalModel, absent, adapter_base
 from winsome.records import Prompt, Response, assistant, user
 from winsome.training.objective import Objective
 from winsome.training.start import Start, without_dropout
@@ -24,7 +24,7 @@ SETTINGS = "winsome_reward"
 def load(start: Start, objective: Objective, outputs: int, seed: int) -> LocalModel:
     """The start's body in float32 with `outputs` outputs, dropout off. A new head is drawn by `seed`, as transformers would.
 
-    Raises BadInput where the start is a reward model with other outputs, or has fewer embeddings than its tokenizer has tokens.
+    Raises BadInput where the start is an adapter, a reward model with other outputs, or has fewer embeddings than its tokenizer has tokens.
     """
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -32,6 +32,10 @@ def load(start: Start, objective: Objective, outputs: int, seed: int) -> LocalMo
 
     logging.disable_progress_bar()
     place = str(folder(start.weights)) if start.weights in PACKAGES else start.weights
+    if adapter_base(place) is not None:
+        raise BadInput(
+            f"{start.name}: is an adapter, which takes no new head; make it whole by winsome merge"
+        )
     rates = _rates(place)
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # a new head is what is asked for
