@@ -24,7 +24,10 @@ form, named `package.module:function`, with `NEEDS` beside it.
 REWARD = "RewardObjective"
 REWARD_HEAD = """`winsome train reward --objective NAME`. `s` is what the model gives for a whole dialogue, w the chosen answer, l the rejected one;
 there is no reference. How to train and use them is told in [reward models](../how-to/reward-models.md)."""
-MARKS = ("@ref:", "Minimiser:", "Source:")
+ONLINE = "OnlineMethod"
+ONLINE_HEAD = """`winsome train NAME --prompts .. --reward ..`. A is the advantage of an answer or token, rho the importance ratio of the policy to the
+weights that drew, R a reward. How to train with them is told in [train online](../how-to/train-online.md)."""
+MARKS = ("@ref:", "@start:", "Minimiser:", "Source:")
 
 
 def page() -> str:
@@ -37,16 +40,66 @@ def page() -> str:
     ]
     for name in names:
         parts += ["", f"## {name}", "", *_section(name)]
+    parts += online()
     parts += rewards()
     parts += ["", "## Metrics", "", "| metric | what it is |", "|---|---|"]
     parts += [f"| `{name}` | {_cell(told)} |" for name, told in METRICS.items()]
     return "\n".join(parts) + "\n"
 
 
+def online() -> list[str]:
+    """The methods that learn from the policy's own answers: a table, then each with its settings."""
+    names = sorted(specs.kinds(ONLINE))
+    parts = ["", "## Online methods", "", ONLINE_HEAD, "", "| name | loss | at the start |", "|---|---|---|"]
+    for name in names:
+        loss, start = _equation(name, ONLINE), _mark(name, "@start:", ONLINE)
+        parts.append(f"| `{name}` | {_code(loss)} | {_code(start)} |")
+    for name in names:
+        first, _, rest = _doc(name, ONLINE).partition("\n")
+        function = specs.factory_of(specs.parse(name), ONLINE)
+        assert function is not None
+        parts += [
+            "",
+            f"### {name}",
+            "",
+            f"```text\n{first}\n```",
+            "",
+            " ".join(_before_marks(rest).split()),
+            "",
+        ]
+        if minimiser := _mark(name, "Minimiser:", ONLINE):
+            parts.append(f"- Minimiser: {minimiser}.")
+        parts += [
+            f"- Source: {_mark(name, 'Source:', ONLINE)}.",
+            "",
+            "| setting | values | default |",
+            "|---|---|---|",
+        ]
+        parts += [
+            f"| `{key}` | {_cell(setting.annotation)} | `{setting.default}` |"
+            for key, setting in specs.settings_of(function).items()
+        ]
+    return parts
+
+
+def _before_marks(text: str) -> str:
+    for mark in MARKS:
+        text = text.partition(mark)[0]
+    return text
+
+
 def rewards() -> list[str]:
     """The objectives of `winsome train reward`: a table, then each with its settings."""
     names = sorted(specs.kinds(REWARD))
-    parts = ["", "## Reward models", "", REWARD_HEAD, "", "| name | loss | where both are alike |", "|---|---|---|"]
+    parts = [
+        "",
+        "## Reward models",
+        "",
+        REWARD_HEAD,
+        "",
+        "| name | loss | where both are alike |",
+        "|---|---|---|",
+    ]
     for name in names:
         loss, start = _equation(name, REWARD), _mark(name, "@ref:", REWARD)
         parts.append(f"| `{name}` | {_code(loss)} | {_code(start)} |")

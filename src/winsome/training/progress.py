@@ -13,7 +13,7 @@ import orjson
 
 LINE_EVERY = 10.0
 """Seconds between lines."""
-SHOWN = ("loss", "accuracy", "gap", "logprob", "kl")
+SHOWN = ("loss", "accuracy", "gap", "reward", "dead_groups", "failed", "logprob", "kl")
 
 
 @dataclass
