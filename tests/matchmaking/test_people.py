@@ -237,6 +237,15 @@ def test_the_last_word_of_each_holds_and_history_stays(folder: Path) -> None:
     ]
 
 
+def test_people_see_a_pair_once_whatever_the_judge_is_asked(folder: Path) -> None:
+    files(10)
+    found = run(People(labelling(longer), assist=ASSIST), orders=2, repeats=2)
+    assert found.record["people"]["annotators"] == {"ann": 10}
+    with Ledger.open("l.sqlite") as ledger:
+        asked = ledger.query("SELECT judge, count(*) FROM verdicts GROUP BY 1").rows()
+    assert dict(asked) == {HUMAN: 10, ASSIST: 40}
+
+
 def test_names_of_annotators() -> None:
     assert named("  Ann   B ") == "Ann B"
     for wrong in ("", " ", "a" * 61, "a\u202eb", None, 3):

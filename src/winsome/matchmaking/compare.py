@@ -127,8 +127,11 @@ async def compared(
             contender.inner.align(suite.prompts)  # type: ignore[attr-defined]
     judge = _judge(session, settings, suite)
     baseline = _baseline(settings, suite, contenders)
-    orders = settings.orders or (suite.orders if judge.ordered else 1)
-    plan = Plan(suite, suite.prompts, [c.name for c in contenders], orders, settings.repeats, settings.seed)
+    # people see a pair once, whatever a judge beside them is asked
+    once = judge.id == HUMAN_ID
+    orders = 1 if once else settings.orders or (suite.orders if judge.ordered else 1)
+    repeats = 1 if once else settings.repeats
+    plan = Plan(suite, suite.prompts, [c.name for c in contenders], orders, repeats, settings.seed)
     check_figure(suite.figure, baseline and baseline.label)
     kind = settings.schedule or ("all" if baseline is None else "baseline")
     contests = baseline.contests(len(contenders)) if baseline and kind == "baseline" else None
@@ -245,7 +248,7 @@ def _judging(
     if helper.id == HUMAN_ID:
         raise BadInput("--assist human: people cannot assist themselves; name a judge such as embedded:judge")
     orders = settings.orders or (plan.suite.orders if helper.ordered else 1)
-    own = Plan(plan.suite, plan.prompts, plan.names, orders, 1, plan.seed, plan.answers)
+    own = Plan(plan.suite, plan.prompts, plan.names, orders, settings.repeats, plan.seed, plan.answers)
     assist = Judging(own, helper, session.ledger, session.door, alarms)
     return PeopleJudging(plan, judge, session.ledger, session.door, people, assist)
 
