@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from winsome.errors import BadInput, Fatal
+from winsome.recipes.given import is_mapping
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -67,7 +68,8 @@ class Product:
     @property
     def contender(self) -> str | None:
         """The last of the contenders; None where the step made none."""
-        return next(reversed(self.contenders.values()), None)
+        made = list(self.contenders.values())
+        return made[-1] if made else None
 
 
 def file_digest(path: Path) -> str:
@@ -106,9 +108,9 @@ def found(folder: Path) -> dict[str, Any] | None:
         return None
     except (OSError, orjson.JSONDecodeError):
         raise BadInput(f"{path}: cannot be read; remove its folder, the step then runs again") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
+    if not is_mapping(record) or record.get("format") != FORMAT:
         raise BadInput(f"{path}: is of another format; remove its folder, the step then runs again")
-    return record
+    return dict(record)
 
 
 def stored(folder: Path, record: Mapping[str, Any]) -> dict[str, Stored]:

@@ -14,6 +14,7 @@ from winsome.frames import Frames, Kept, ancestors
 from winsome.matchmaking.session import Session
 from winsome.recipes import cache
 from winsome.recipes.cache import Product, Stored
+from winsome.recipes.given import is_listed, is_mapping
 from winsome.recipes.laws import lawful
 from winsome.recipes.made import Made, Unfinished, carried, headed, joined, parted, summed
 from winsome.recipes.plan import ENTRY, Planned, no_roles
@@ -298,9 +299,9 @@ def fixed(value: Any) -> Any:
         return value.full_name
     if hasattr(value, "id") and hasattr(value, "name"):
         return value.id
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {str(name): fixed(v) for name, v in value.items()}
-    if isinstance(value, tuple | list):
+    if is_listed(value):
         return [fixed(v) for v in value]
     return fixed(vars(value)) if hasattr(value, "__dataclass_fields__") else value
 

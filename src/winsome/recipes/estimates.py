@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from winsome.matchmaking.door import Asked, Door
 from winsome.matchmaking.preflight import ANSWER_TOKENS, CHARACTERS_A_TOKEN, load_of
 from winsome.matchmaking.session import Session
 from winsome.protocols import Contender
+from winsome.recipes.given import is_listed
 from winsome.recipes.plan import ENTRY, Planned, planned
 from winsome.recipes.read import Recipe
 from winsome.recipes.references import references, with_names
@@ -130,7 +131,7 @@ class _Counter:
                 last = after[body[-1].id]
             return {**frames, **last}
         row, made = self._row(step, frames)
-        self.rows.append(Row(**{**vars(row), "step": f"{path}{step.id}"}))
+        self.rows.append(replace(row, step=f"{path}{step.id}"))
         after = {**frames, **made}
         if step.limit is not None:
             after |= {name: min(n, step.limit) for name, n in made.items() if not step.reads}
@@ -170,17 +171,16 @@ class _Counter:
     def _generate(
         self, step: Planned, given: Mapping[str, Any], frames: Mapping[str, int]
     ) -> tuple[Row, dict[str, int]]:
-        names = given["by"] if isinstance(given["by"], list | tuple) else [given["by"]]
+        names = given["by"] if is_listed(given["by"]) else [given["by"]]
         prompts = min(frames.get("prompts", 0), step.limit or frames.get("prompts", 0))
         answers = prompts * int(given.get("n", 1))
-        long = float((given.get("sampling") or {}).get("max_tokens") or ANSWER_TOKENS)
+        long = _longest(given) or ANSWER_TOKENS
         self.tokens_an_answer = long
         rows = [self._asked(self._opened(name), answers, long) for name in names]
         whole = with_total("", "", rows, ()).rows[-1]
         n = answers * len(names)
-        return Row(**{**vars(whole), "makes": "responses", "rows": n}), {
-            "responses": n + frames.get("responses", 0)
-        }
+        after = {"responses": n + frames.get("responses", 0)}
+        return replace(whole, makes="responses", rows=n), after
 
     def _opened(self, name: Any) -> Asked | None:
         """The contender of a name; None for one that a step of the recipe makes."""
@@ -232,13 +232,17 @@ class _Counter:
             else frames.get("prompts", 0)
         )
         prompts = min(prompts, int(given.get("prompts") or prompts))
-        names = given["a"] if isinstance(given["a"], list | tuple) else [given["a"]]
-        long = float(
-            (given.get("sampling") or {}).get("max_tokens") or self.tokens_an_answer or ANSWER_TOKENS
-        )
+        names = given["a"] if is_listed(given["a"]) else [given["a"]]
+        long = _longest(given) or self.tokens_an_answer or ANSWER_TOKENS
         rows = [self._asked(self._opened(name), prompts, long) for name in (*names, given["b"])]
         whole = with_total("", "", rows, ()).rows[-1]
-        return Row(**{**vars(whole), "makes": "contests", "rows": prompts * len(names)}), {}
+        return replace(whole, makes="contests", rows=prompts * len(names)), {}
+
+
+def _longest(given: Mapping[str, Any]) -> float:
+    """The tokens that answers may have; 0 where a step does not say."""
+    drawing: Mapping[str, Any] = given.get("sampling") or {}
+    return float(drawing.get("max_tokens") or 0)
 
 
 def _chosen(step: Planned, frames: Mapping[str, int]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from winsome.errors import BadInput
 from winsome.frames import COLUMNS, Frames, Kept, id_of, is_gold, settled
@@ -28,7 +28,7 @@ NAMED_BY: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 def lawful(
-    inputs: Frames, primary: str | None, kept: Kept, anew: Collection[str] = ()
+    inputs: Frames, primary: str | None, kept: Kept | Any, anew: Collection[str] = ()
 ) -> dict[str, DataFrame]:
     """The frames that a step made, typed and in order, or BadInput for the first law that they break.
 
@@ -51,7 +51,7 @@ def lawful(
     return made
 
 
-def _typed(name: str, table: DataFrame) -> DataFrame:
+def _typed(name: str, table: Any) -> DataFrame:
     import polars as pl
 
     if name not in COLUMNS:
@@ -88,7 +88,7 @@ def _ids(name: str, table: DataFrame) -> None:
         )
 
 
-def _counts(dropped: Mapping[str, int]) -> None:
+def _counts(dropped: Mapping[str, Any]) -> None:
     for reason, count in dropped.items():
         if not isinstance(count, int) or count < 0 or not str(reason).strip():
             raise BadInput(f'dropped {count!r} rows as "{reason}"; give a reason and a whole number from 0')

@@ -78,7 +78,8 @@ def _called(ask: Mapping[str, Any], frames: Mapping[str, pl.DataFrame], run: Own
         made = asyncio.run(made)
     if not isinstance(made, Kept):
         raise TypeError(f"gave back {type(made).__name__}; give winsome.frames.Kept(frames, dropped)")
-    for table in made.frames.values():
+    tables: Mapping[str, object] = made.frames
+    for table in tables.values():
         if not isinstance(table, pl.DataFrame):
             raise TypeError(f"a frame is {type(table).__name__}; give a Polars DataFrame")
     return made

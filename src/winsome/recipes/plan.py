@@ -9,6 +9,7 @@ from typing import Any
 from winsome.errors import Unsupported, WinsomeError
 from winsome.frames import COLUMNS
 from winsome.recipes import rules
+from winsome.recipes.given import is_mapping
 from winsome.recipes.order import in_order
 from winsome.recipes.read import COMMON, Recipe, Written
 from winsome.recipes.references import references, with_names
@@ -204,6 +205,8 @@ def _source(name: str, names: Mapping[str, str], scope: Scope, place: Place) -> 
 
 def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
     """The step with its body planned, once its values, names, files, frames and columns are found to be right."""
+    from winsome.recipes.steps.match import identities
+
     place = step.place
     if step.found.trait("BUILT", True) is False:
         raise Unsupported(f"{place.recipe}: step {step.id}: {step.kind} steps are not built yet")
@@ -233,6 +236,13 @@ def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
         for key, setting in known.items():
             _check_words(key, setting, given[key], there, place)
         _check_raters(step, settings, scope, run)
+        if step.kind == "train" and isinstance(rated := settings.get("reward"), str):
+            rated = with_names(rated, recipe.names)
+            # A reward that an earlier step trains is not there yet.
+            if not any(True for _ in references(rated)):
+                from winsome.training.online.reward import opened
+
+                scope.raters[step.id] = identities(opened(rated, run)[1])
     if step.for_each is not None and not step.plays:
         _check_column("for_each", step.for_each, there, place)
     missing = [frame for frame in step.reads if frame not in there]
@@ -278,7 +288,7 @@ def put(keys: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, A
     """`keys` with the value at `path` changed; what it goes through is made a mapping."""
     first, *rest = path
     held = keys.get(first)
-    return {**keys, first: put(held if isinstance(held, Mapping) else {}, rest, value) if rest else value}
+    return {**keys, first: put(held if is_mapping(held) else {}, rest, value) if rest else value}
 
 
 def _check_raters(step: Planned, settings: Mapping[str, Any], scope: Scope, run: Any) -> None:
@@ -305,7 +315,9 @@ def _as_role(setting: Setting, roles: Mapping[str, str]) -> Setting:
 def frames_at(step: Planned, scope: Scope) -> set[str]:
     """The names of the frames that reach a step."""
     return (
-        set().union(*(scope.frames.get(source, set()) for source in step.sources)) if step.sources else set()
+        set[str]().union(*(scope.frames.get(source, set()) for source in step.sources))
+        if step.sources
+        else set()
     )
 
 

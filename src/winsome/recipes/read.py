@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from winsome.errors import BadInput
+from winsome.recipes.given import is_listed, is_mapping
 from winsome.recipes.schema import Place, check_keys, near
 from winsome.records import digest
 
@@ -64,10 +65,11 @@ def read(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] | Mappin
     Raises BadInput naming file and key for what is no recipe, of a newer version, or changed where nothing is.
     """
     place, text = _found(recipe)
-    whole = _parsed(text, place) if isinstance(text, str) else _copied(text)
+    written = _parsed(text, place) if isinstance(text, str) else _copied(text)
     here = Place(place)
-    if not isinstance(whole, dict) or "steps" not in whole:
+    if not is_mapping(written) or "steps" not in written:
         raise here.bad("no recipe: write winsome: 1, name: and steps: at the top")
+    whole = dict[str, Any](written)
     version = whole.get("winsome")
     if not isinstance(version, int) or isinstance(version, bool):
         raise here.bad("its version is missing; write winsome: 1 as the first line")
@@ -82,10 +84,10 @@ def read(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] | Mappin
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
         raise here.bad(f"seed: {seed} is no whole number from 0")
     names = whole.get("names") or {}
-    if not isinstance(names, Mapping) or not all(isinstance(value, str) for value in names.values()):
+    if not is_mapping(names) or not all(isinstance(value, str) for value in names.values()):
         raise here.bad("names: holds no texts; write names: {base: a-name, judge: another}")
     paper = whole.get("paper") or {}
-    if not isinstance(paper, Mapping):
+    if not is_mapping(paper):
         raise here.bad("paper: holds no keys; write paper: {parameters: 8e9, ..}")
     name = str(whole.get("name") or Path(place).stem)
     return Recipe(name, place, steps, seed, str(whole.get("about") or ""), dict(names), dict(paper), whole)
@@ -95,7 +97,7 @@ def shipped() -> dict[str, str]:
     """Name -> one line about each recipe that ships."""
     import yaml
 
-    found = {}
+    found: dict[str, str] = {}
     for entry in sorted(files("winsome.recipes").joinpath("shipped").iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".yaml"):
             whole = yaml.safe_load(entry.read_text("utf-8"))
@@ -146,7 +148,7 @@ def _copied(whole: Mapping[str, Any]) -> Any:
 
 
 def _steps(written: Any, here: Place, taken: set[str] | None = None) -> tuple[Written, ...]:
-    if not isinstance(written, list) or not written:
+    if not is_listed(written) or not written:
         raise here.bad("steps: holds no list; write one step a line, as in - load: {source: basics}")
     taken = set() if taken is None else taken
     return tuple(_step(entry, number, here, taken) for number, entry in enumerate(written, 1))
@@ -155,11 +157,11 @@ def _steps(written: Any, here: Place, taken: set[str] | None = None) -> tuple[Wr
 def _step(entry: Any, number: int, here: Place, taken: set[str]) -> Written:
     if isinstance(entry, str):
         entry = {entry: {}}
-    if not isinstance(entry, Mapping) or len(entry) != 1:
+    if not is_mapping(entry) or len(entry) != 1:
         raise here.bad(f"step {number} is not of the form kind: {{keys}}; write one kind a step")
-    kind, keys = next(iter(entry.items()))
-    keys = {} if keys is None else keys
-    if not isinstance(keys, Mapping):
+    kind, given = next(iter(entry.items()))
+    keys: Any = {} if given is None else given
+    if not is_mapping(keys):
         raise here.bad(f"step {number} ({kind}): its keys are no mapping; write {kind}: {{key: value}}")
     if not all(isinstance(key, str) for key in keys):
         raise here.bad(f"step {number} ({kind}): a key is no text; quote it")
@@ -212,13 +214,12 @@ def _change(whole: dict[str, Any], steps: tuple[Written, ...], dotted: str, valu
 
 def _raw(written: list[Any], id: str, taken: set[str]) -> dict[str, Any]:
     """The keys of the step `id`, as they stand in the recipe, to be changed; {} where it is not among `written`."""
-    for number, entry in enumerate(written):
-        if isinstance(entry, str):
-            written[number] = entry = {entry: {}}
-        kind, keys = next(iter(entry.items()))
-        if keys is None:
-            keys = entry[kind] = {}
-        flat = {key: held for key, held in keys.items() if key != "body"}
+    for number, given in enumerate(written):
+        entry: dict[str, Any] = {given: {}} if isinstance(given, str) else given
+        kind, held = next(iter(entry.items()))
+        keys: dict[str, Any] = {} if held is None else held
+        written[number], entry[kind] = entry, keys
+        flat = {key: value for key, value in keys.items() if key != "body"}
         if _step({kind: flat}, number, Place(""), taken).id == id:
             return keys
         if "body" in keys and (found := _raw(keys["body"], id, taken)):
@@ -229,6 +230,6 @@ def _raw(written: list[Any], id: str, taken: set[str]) -> dict[str, Any]:
 def _put(keys: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for key in path[:-1]:
         inner = keys.get(key)
-        keys[key] = inner = dict(inner) if isinstance(inner, Mapping) else {}
+        keys[key] = inner = dict(inner) if is_mapping(inner) else {}
         keys = inner
     keys[path[-1]] = value

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from winsome.recipes.given import is_listed, is_mapping
+
 REFERENCE = re.compile(r"(?<![^(=\[,])@([A-Za-z_][\w-]*(?:\.\d+)?)(?=$|[)\],&?])")
 """@id within a name: the contender that a step made, or one of the recipe's `names`."""
 
@@ -14,10 +16,10 @@ def references(value: Any) -> Iterator[str]:
     """The @names within a setting, however deep."""
     if isinstance(value, str):
         yield from REFERENCE.findall(value)
-    elif isinstance(value, Mapping):
+    elif is_mapping(value):
         for inner in value.values():
             yield from references(inner)
-    elif isinstance(value, list | tuple):
+    elif is_listed(value):
         for inner in value:
             yield from references(inner)
 
@@ -36,8 +38,8 @@ def with_names(value: Any, names: Mapping[str, str]) -> Any:
             return name if bracketed or not re.search(r"[?&,\[\]]", name) else f"({name})"
 
         return REFERENCE.sub(put, value)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {key: with_names(inner, names) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
+    if is_listed(value):
         return [with_names(inner, names) for inner in value]
     return value

@@ -13,6 +13,7 @@ from winsome import protocols, records, specs
 from winsome.errors import BadInput, WinsomeError
 from winsome.names import split
 from winsome.recipes.blocks import BLOCKS
+from winsome.recipes.given import is_listed, is_mapping
 from winsome.specs import Setting, settings_of
 
 NAMED = ("Contender", "Judge", "Scorer", "Encoder", "Suite")
@@ -119,10 +120,10 @@ def _one(value: Any, option: str, key: str, place: Place, open: Open) -> Any:
     inner = option.partition("[")[2].removesuffix("]")
     if option.startswith(("tuple[", "Sequence[", "list[")):
         kind = Setting(key, inner.removesuffix(",..."), inspect.Parameter.empty)
-        items = value if isinstance(value, list | tuple) else [value]
+        items = value if is_listed(value) else [value]
         return tuple(value_of(item, kind, place, open) for item in items)
     if option.startswith(("dict[", "Mapping[")):
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             raise _Other
         kind = Setting(key, inner.partition(",")[2], inspect.Parameter.empty)
         return {str(name): value_of(item, kind, place, open) for name, item in value.items()}
@@ -130,7 +131,7 @@ def _one(value: Any, option: str, key: str, place: Place, open: Open) -> Any:
 
 
 def _block(value: Any, option: str, key: str, place: Place, open: Open) -> Any:
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         raise _Other
     known = keys_of(BLOCKS[option])
     check_keys(value, known, place, f"key of {key}")

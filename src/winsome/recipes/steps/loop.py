@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.protocols import Contender
 from winsome.recipes.cache import Product, Stored
+from winsome.recipes.given import is_listed
 from winsome.recipes.schema import Place
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ async def loop(
 
     frames, now = dict(incoming), policy.name
     iterates: dict[str, str] = {}
+    last: Mapping[str, Stored] = {}
     for number, body in enumerate(step.variants.values()):
         begin = now if reset_policy_to == "last" else policy.name
         here = replace(
@@ -62,16 +64,17 @@ async def loop(
         iterates[f"round {number + 1}"] = now
         last = own[-1].frames
         frames = {**incoming, **{name: last[name] for name in carry if name in last}}
-    contenders = iterates if keep_iterates else {f"round {rounds}": now}
+    contenders: dict[str, str] = iterates if keep_iterates else {f"round {rounds}": now}
     return Product({**incoming, **last}, contenders, {"rounds": rounds})
 
 
 def variants(settings: Mapping[str, Any], place: Place) -> dict[str, dict[str, Any]]:
     """Round -> what of the body is changed in it; BadInput where the schedule does not fit."""
-    rounds, schedule = settings["rounds"], settings.get("schedule") or {}
+    rounds: Any = settings["rounds"]
+    schedule: Mapping[str, Any] = settings.get("schedule") or {}
     if not isinstance(rounds, int) or rounds < 1:
         raise place.bad(f"rounds: {rounds} does nothing; give 1 or more")
     for key, values in schedule.items():
-        if not isinstance(values, list) or len(values) != rounds:
+        if not is_listed(values) or len(values) != rounds:
             raise place.bad(f"schedule: {key} needs a list of {rounds} values, one a round")
     return {str(n + 1): {key: values[n] for key, values in schedule.items()} for n in range(rounds)}

@@ -14,6 +14,7 @@ from winsome.frames import prompts_of
 from winsome.protocols import Contender, Judge
 from winsome.recipes.blocks import Drawing
 from winsome.recipes.cache import Product, Stored
+from winsome.recipes.given import is_listed
 from winsome.recipes.steps.generate import drawn
 from winsome.records import Suite
 
@@ -145,7 +146,7 @@ def identities(thing: Any) -> set[str]:
             found |= identities(inner)
     for part in ("members", "judges", "models"):
         inner = getattr(thing, part, ())
-        if isinstance(inner, list | tuple):
+        if is_listed(inner):
             found |= set().union(*(identities(one) for one in inner if hasattr(one, "id")))
     return found
 
@@ -157,7 +158,7 @@ def refuse_selectors(
     judge, suite = settings.get("judge"), settings.get("suite")
     if judge is None and suite is not None and getattr(suite, "judge", None):
         judge = session.open(suite.judge, Judge)
-    if settings.get("allow_same_judge") or not hasattr(judge, "id"):
+    if settings.get("allow_same_judge") or judge is None or not hasattr(judge, "id"):
         return
     own = identities(judge)
     for rater, known in raters.items():

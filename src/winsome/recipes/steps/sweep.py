@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput
 from winsome.recipes.cache import Product, Stored
+from winsome.recipes.given import is_listed, is_mapping
 from winsome.recipes.schema import Place, near
 
 if TYPE_CHECKING:
@@ -70,12 +71,12 @@ async def sweep(
 def variants(settings: Mapping[str, Any], place: Place) -> dict[str, dict[str, Any]]:
     """Arm -> what of the body is changed in it; BadInput where there are none, or a baseline is no arm."""
     arms = settings["arms"]
-    if not isinstance(arms, Mapping) or not arms:
+    if not is_mapping(arms) or not arms:
         raise place.bad("arms: names no value; write arms: {step.key: [first, second]}")
-    if all(isinstance(value, Mapping) for value in arms.values()):
+    if all(is_mapping(value) for value in arms.values()):
         made = {str(name): dict(value) for name, value in arms.items()}
     else:
-        if not all(isinstance(values, list) and values for values in arms.values()):
+        if not all(is_listed(values) and values for values in arms.values()):
             raise place.bad("arms: give every key a list of values, or every arm a name and its changes")
         made = {}
         for values in itertools.product(*arms.values()):
