@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,21 @@ def test_tensorboard_holds_each_updates_loss(folder):
     held.Reload()
     losses = [event.value for event in held.Scalars("loss")]
     assert losses == pytest.approx([row["loss"] for row in read(place.parent / "log.jsonl")], rel=1e-6)
+
+
+def test_wandb_is_offline_and_lies_in_the_runs_folder(folder, monkeypatch):
+    pytest.importorskip("wandb", reason="wandb is not installed")
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    place = trained(folder, {"trackers": ("wandb",), "epochs": 1}, runs="wandb")
+    (file,) = (place.parent / "wandb").glob("offline-run-*/run-*.wandb")
+    assert file.stat().st_size > 0
+
+
+def test_mlflow_holds_each_updates_loss_in_the_runs_folder(folder, monkeypatch):
+    pytest.importorskip("mlflow", reason="mlflow is not installed")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    place = trained(folder, {"trackers": ("mlflow",), "epochs": 1}, runs="mlflow")
+    with sqlite3.connect(place.parent / "mlflow.db") as store:
+        losses = store.execute("select value from metrics where key = 'loss' order by step").fetchall()
+    log = read(place.parent / "log.jsonl")
+    assert [loss for (loss,) in losses] == pytest.approx([row["loss"] for row in log], rel=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -187,11 +188,20 @@ def _stored(
 
 
 def tracked(ranks: Ranks, plan: Plan, folder: Path) -> Callable[[Mapping[str, float], int], None] | None:
+    """Hands figures to the plan's trackers, which keep them in the run's folder unless the environment names a server."""
     if not plan.trackers:
         return None
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     ranks.accelerator.project_configuration.logging_dir = str(folder)
+    if "mlflow" in plan.trackers and "MLFLOW_TRACKING_URI" not in os.environ:
+        import mlflow
+
+        mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
     settings = {k: str(v) if isinstance(v, tuple) else v for k, v in asdict(plan).items()}
-    ranks.accelerator.init_trackers("winsome", config=settings)
+    ranks.accelerator.init_trackers(
+        "winsome", config=settings, init_kwargs={"wandb": {"dir": str(folder)}, "mlflow": {}}
+    )
     return lambda figures, update: ranks.accelerator.log(dict(figures), step=update)
 
 
