@@ -1,0 +1,53 @@
+"""The farm's recipe is right before it runs, trains on nothing gold, and its ranks are what they are said to be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.alpaca_farm import METHODS, correlation, page, spearman
+from winsome.recipes.estimates import estimate_here
+from winsome.recipes.read import read
+from winsome.recipes.run import checked
+
+RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
+
+
+def test_the_recipe_is_right_before_it_runs(here: Path) -> None:
+    steps = checked("071-alpaca-farm")
+    assert steps
+    assert estimate_here(read("071-alpaca-farm")).rows[-1].calls > 0
+    for step in steps:
+        if step.kind != "match":
+            assert "#gold" not in json.dumps([dict(step.given), dict(step.rule_given)], default=str)
+
+
+def test_ranks_are_spearman_s() -> None:
+    """1 - 6 sum d^2 / (n (n^2 - 1)) without ties; with ties the correlation of mean ranks, by hand."""
+    assert spearman(np.array([1.0, 2, 3, 4, 5]), np.array([2.0, 1, 4, 3, 5])) == pytest.approx(
+        1 - 6 * 4 / 120
+    )
+    assert spearman(np.array([1.0, 2, 2, 4]), np.array([1.0, 2, 3, 4])) == pytest.approx(
+        4.5 / (4.5 * 5) ** 0.5
+    )
+
+
+def test_redrawn_prompts_say_how_sure_a_ranking_is() -> None:
+    """Six methods far apart keep their order in every redraw; six alike do not, and their interval holds 0."""
+    rng = np.random.default_rng(0)
+    apart = np.clip(np.linspace(0.1, 0.9, 6)[:, None] + rng.normal(0, 0.1, (6, 200)), 0, 1)
+    sure = correlation(apart, np.clip(apart + rng.normal(0, 0.05, apart.shape), 0, 1), 0)
+    assert sure["spearman"] == pytest.approx(1.0)
+    assert sure["low"] > 0.9
+    alike = correlation(rng.random((6, 200)), rng.random((6, 200)), 0)
+    assert alike["low"] < 0.0 < alike["high"]
+    assert sure["methods"] == len(METHODS) + 1
+
+
+@pytest.mark.skipif(not (RESULTS / "alpaca-farm.json").is_file(), reason="the farm has not been run yet")
+def test_the_page_is_written_from_its_figures() -> None:
+    rows = json.loads((RESULTS / "alpaca-farm.json").read_text("utf-8"))
+    assert (RESULTS / "alpaca-farm.md").read_text("utf-8") == page(rows)
