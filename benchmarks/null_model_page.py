@@ -46,7 +46,7 @@ def page(record: Mapping[str, Any]) -> str:
             f"**{_claim(one)}**\n\n"
         )
         parts += [f"- {alarm}\n" for alarm in one["alarms"]]
-        parts += [_table(table) for table in one["tables"]]
+        parts += [table_of(table) for table in one["tables"]]
     return "".join(parts)
 
 
@@ -54,7 +54,7 @@ def _claim(one: Mapping[str, Any]) -> str:
     return str(one["claim"]).partition(": ")[2].capitalize() if ": one" in one["claim"] else str(one["claim"])
 
 
-def _table(table: Mapping[str, Any]) -> str:
+def table_of(table: Mapping[str, Any]) -> str:
     columns = [
         k
         for k in range(len(table["columns"]))
@@ -71,9 +71,12 @@ def _table(table: Mapping[str, Any]) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, Mapping):
+        n = "" if value["n"] is None else f"n = {value['n']:,}"
         if value["estimate"] is None:
-            return "–"
-        return f"{value['estimate']:.1f} ({value['low']:.1f} to {value['high']:.1f}), n = {value['n']}"
+            return n or "–"
+        digits = value.get("digits", 1)
+        told = f"{value['estimate']:.{digits}f} ({value['low']:.{digits}f} to {value['high']:.{digits}f})"
+        return f"{told}, {n}" if n else told
     if value is None:
         return "–"
     return (

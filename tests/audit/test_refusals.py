@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from winsome.audit.refusals import CONFUSION, audit_refusals
+from winsome.audit.refusals import audit_refusals, true_types
 from winsome.cli import main
+from winsome.errors import BadInput
+from winsome.text.refusals import Kind, kind_of
 
 WORDS = {
     "normal": "Here is how it is done, step by step.",
@@ -31,7 +33,9 @@ def votes(path: Path, win: dict[str, float], n: int = 1500, seed: int = 0) -> st
             models = pairs.sample(["m", "n", "o"], 2)
             strength = [win[kind] / (1.0 - win[kind]) for kind in kinds]
             first = luck.random() < strength[0] / sum(strength)
-            writer.writerow([f"Request {k}", f"{WORDS[kinds[0]]} {k}", f"{WORDS[kinds[1]]} {k}.", "A" if first else "B", "p", *models])  # fmt: skip
+            # words after the opening, so that length says little of the type
+            more = ["so it goes " * pairs.randrange(20) for _ in range(2)]
+            writer.writerow([f"Request {k}", f"{WORDS[kinds[0]]} {k} {more[0]}", f"{WORDS[kinds[1]]} {k}. {more[1]}", "A" if first else "B", "p", *models])  # fmt: skip
     return str(path)
 
 
@@ -93,8 +97,37 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert "\n" not in line
 
 
-def test_the_confusion_is_that_of_the_labelled_answers() -> None:
-    """Rows count labels and columns what the rules said; the labels' own counts are in the shipped table."""
-    with (Path(__file__).parents[1] / "text" / "refusal_labels.csv").open(newline="") as file:
-        labels = [row["label"] for row in csv.DictReader(file)]
-    assert {kind: sum(row.values()) for kind, row in CONFUSION.items()} == {kind: labels.count(kind) for kind in CONFUSION}  # fmt: skip
+def test_a_persons_labels_take_off_what_wrong_types_hide(tmp_path: Path) -> None:
+    """A quarter of the ethical refusals are said to be normal and as many normal answers ethical; a sheet tells their shares."""
+    file = votes(tmp_path / "v.csv", {"normal": 0.5, "ethical": 0.1, "technical": 0.25}, n=6000)
+
+    def wrong(text: str) -> Kind:
+        kind = kind_of(text)
+        draw = Random(text).random()
+        if kind == "ethical" and draw < 0.25:
+            return "normal"
+        return "ethical" if kind == "normal" and draw < 0.05 else kind
+
+    sheet = tmp_path / "sheet.csv"
+    # of 1,000 answers 700 are normal and 200 ethical: 150 + 35 are said to be ethical, 665 + 50 normal
+    told = {
+        ("ethical", "ethical"): 150,
+        ("ethical", "normal"): 35,
+        ("normal", "normal"): 665,
+        ("normal", "ethical"): 50,
+    }
+    with sheet.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["prompt", "answer", "said", "label"])
+        writer.writerows(["", "", *pair] for pair, count in told.items() for _ in range(count))
+    row = cells(audit_refusals(file, labels=sheet, classifier=wrong), "Penalties")["ethical"]
+    assert row[2]["low"] > -2.197
+    # the mean type in place of the type is exact in a linear model; of the shrinking in log-odds it takes off most
+    assert abs(row[3]["estimate"] + 2.197) < 0.5 * abs(row[2]["estimate"] + 2.197)
+
+
+def test_a_sheet_with_an_unknown_label_is_refused(tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("prompt,answer,said,label\nx,y,normal,maybe\n")
+    with pytest.raises(BadInput, match=r"line 2 has .*maybe.*write one of normal"):
+        true_types(sheet)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from winsome.errors import BadInput
-from winsome.standings.answer_types import expected_types, least_squares, logit
+from winsome.standings.answer_types import least_squares, logit
 
 GAMMA = np.array([-1.6, -0.7])
 DELTA = 0.4
@@ -86,34 +86,6 @@ def test_least_squares_is_the_textbook_fit() -> None:
     assert found.values == pytest.approx([theirs.intercept, theirs.slope], abs=1e-12)
     # The sandwich with every row its own cluster is White's, equal to the textbook's error to first order.
     assert np.sqrt(found.covariance[1, 1]) == pytest.approx(theirs.stderr, rel=0.1)
-
-
-def test_a_classifiers_errors_shrink_the_effect_and_are_mostly_taken_off() -> None:
-    types, differences, share, cluster, models = drawn(4, 20_000, shorter=0.0)
-    confusion = np.array([[0.9865, 0.0135, 0.0], [0.15, 0.85, 0.0], [0.0, 0.0, 1.0]])
-    draw = np.random.default_rng(5)
-    said = (draw.random(types.shape)[:, :, None] > confusion.cumsum(1)[types]).sum(2)
-    right = (types == 1)[said == 1].mean()
-    assert right == pytest.approx(0.9, abs=0.02)
-    dummies = np.stack([said == k for k in range(3)], 2).astype(float)
-
-    def effect(of: np.ndarray) -> tuple[float, float, float]:
-        columns = np.stack([of[:, 0, k] - of[:, 1, k] for k in (1, 2)] + [differences[:, 2]], 1)
-        return logit(columns, NAMES, share, cluster, (models[0], models[1])).interval("ethical")
-
-    raw, corrected = effect(dummies), effect(np.stack([expected_types(dummies[:, side], confusion) for side in (0, 1)], 1))  # fmt: skip
-    assert raw[1] > GAMMA[0]
-    # The mean type in place of the type is exact for a linear model; of the shrinking in log-odds it takes off most.
-    assert abs(corrected[0] - GAMMA[0]) < 0.6 * abs(raw[0] - GAMMA[0])
-
-
-def test_the_true_shares_of_types_are_found_again() -> None:
-    confusion = np.array([[0.9, 0.1], [0.2, 0.8]])
-    # Of 1,000 answers 300 are of the second type: 0.1 * 700 + 0.8 * 300 = 310 are said to be.
-    said = np.repeat(np.eye(2), [690, 310], 0)
-    expected = expected_types(said, confusion)
-    assert expected[-1] == pytest.approx([70 / 310, 240 / 310])
-    assert expected.sum(0) == pytest.approx([700, 300])
 
 
 def test_a_type_that_never_wins_is_bounded_and_said_to_be() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from winsome.audit.findings import Cell, record, share, table
 from winsome.audit.people import Pair, People, read_people
 from winsome.errors import BadInput
-from winsome.standings.answer_types import Effects, expected_types, logit
+from winsome.standings.answer_types import Effects, logit
 from winsome.standings.columns import Floats, Ints
 from winsome.standings.intervals import clustered_mean, score_interval
 from winsome.text.refusals import KINDS, Kind, kind_of
@@ -24,22 +24,14 @@ FEWEST = 30
 TYPES = ("disclaimer", "ethical", "technical", "empty")
 """Types whose effect is measured against normal answers."""
 
-CONFUSION: dict[str, dict[str, int]] = {
-    "normal": {"normal": 187, "disclaimer": 3, "ethical": 4, "technical": 3},
-    "disclaimer": {"normal": 0, "disclaimer": 20, "ethical": 1, "technical": 4},
-    "ethical": {"normal": 0, "disclaimer": 0, "ethical": 23, "technical": 2},
-    "technical": {"normal": 3, "disclaimer": 2, "ethical": 7, "technical": 41},
-}
-"""Label -> what the rules said -> answers, of 300 labelled in two readings; refusals are oversampled there."""
-
 
 @dataclass(frozen=True, eq=False)
 class Typed:
-    """Votes with the type of both answers. kinds: [votes, 2] places in KINDS; share: the first answer's; pair: the cluster."""
+    """Votes with the type of both answers. kinds: [votes, 2] places in KINDS; share: the first answer's; prompt: the cluster."""
 
     kinds: Ints
     share: Floats
-    pair: Ints
+    prompt: Ints
     length: Floats
     models: tuple[Ints, Ints] | None
 
@@ -50,31 +42,39 @@ def audit_refusals(
     pairs: str | Path | None = None,
     verdicts: str | Path | None = None,
     sheet: str | Path | None = None,
+    labels: str | Path | None = None,
     classifier: Callable[[str], Kind] = kind_of,
     seed: int = 0,
 ) -> dict[str, Any]:
     """The audit's JSON of votes on pairs with their answers, read as `winsome card` reads people's votes.
 
     verdicts: a judge's votes on the same pairs, whose penalties are held against those of the first file. sheet: a CSV written with
-    200 answers, as many of each type as there are up to 50, for a person to label. Raises BadInput where answers have no words.
+    200 answers, as many of each type as there are up to 50, for a person to label; labels: that sheet filled in, by which the classifier's errors are
+    taken off. Raises BadInput where answers have no words.
     """
     people = read_people(path, pairs)
     judged = None if verdicts is None else read_people(verdicts, pairs)
     if sheet is not None:
         write_sheet(people, Path(sheet), classifier, seed)
-    return refusals_record(Path(path).name, people, judged, classifier)
+    return refusals_record(
+        Path(path).name, people, judged, classifier, None if labels is None else true_types(labels)
+    )
 
 
 def refusals_record(
-    subject: str, people: People, judged: People | None = None, classifier: Callable[[str], Kind] = kind_of
+    subject: str,
+    people: People,
+    judged: People | None = None,
+    classifier: Callable[[str], Kind] = kind_of,
+    true: Floats | None = None,
 ) -> dict[str, Any]:
-    """The audit's JSON of votes, and of a judge's on the same pairs."""
+    """The audit's JSON of votes, and of a judge's on the same pairs. true: P(type | what the classifier says), as `true_types` reads it."""
     typed, single = _typed(people, classifier)
     alarms: list[str] = []
     notes = [f"{len(people.pairs) - single:,} pairs of several turns are left out."] if single < len(people.pairs) else []  # fmt: skip
     tables = [_shares(people, classifier), _against(typed, notes)]
     effects = _effects(typed)
-    tables.append(_penalties(typed, effects))
+    tables.append(_penalties(typed, effects, None if true is None else _effects(typed, true)[1]))
     if judged is not None:
         tables.append(_compared(people, judged, classifier, alarms))
     ethical = _cell(*effects[1].interval("ethical")) if "ethical" in effects[1].names else None
@@ -109,8 +109,30 @@ def write_sheet(people: People, out: Path, classifier: Callable[[str], Kind], se
     return min(200, len(chosen))
 
 
-def _typed(people: People, classifier: Callable[[str], Kind]) -> tuple[Typed, int]:
-    """The votes on pairs of one turn with the types of their answers, and how many such pairs there are."""
+def true_types(path: str | Path) -> Floats:
+    """[said, true] shares of a sheet that a person filled in, rows in the order of KINDS; a type without rows is taken at its word."""
+    counts = np.zeros((len(KINDS), len(KINDS)))
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            for number, row in enumerate(csv.DictReader(file), 2):
+                said_, label = row.get("said", ""), (row.get("label") or "").strip()
+                if said_ not in KINDS or (label and label not in KINDS):
+                    raise BadInput(f"{path}: line {number} has said={said_!r}, label={label!r}; write one of {', '.join(KINDS)}")  # fmt: skip
+                if label:
+                    counts[KINDS.index(said_), KINDS.index(label)] += 1
+    except OSError as error:
+        raise BadInput(
+            f"{path}: cannot be read ({error.strerror}); give the sheet that --sheet wrote"
+        ) from None
+    empty = counts.sum(1) == 0
+    counts[empty] = np.eye(len(KINDS))[empty]
+    return counts / counts.sum(1, keepdims=True)
+
+
+def _typed(
+    people: People, classifier: Callable[[str], Kind], known: dict[str, int] | None = None
+) -> tuple[Typed, int]:
+    """The votes on pairs of one turn with the types of their answers, and how many such pairs there are. known: codes of prompts."""
     single = np.array(
         [len(pair.prompt.messages) == 1 and not pair.prompt.follow_ups for pair in people.pairs]
     )
@@ -123,10 +145,12 @@ def _typed(people: People, classifier: Callable[[str], Kind]) -> tuple[Typed, in
     models = np.array([[code[a.contender] for a in pair.answers] for pair in people.pairs], np.int32)
     kept = single[people.pair]
     at = people.pair[kept]
+    ids = {} if known is None else known
+    prompt = np.array([ids.setdefault(pair.prompt.id, len(ids)) for pair in people.pairs], np.int32)
     # Where a name stands on one side only, as "chosen" does, it says nothing of a model.
     named = len(names) > 2 or bool(set(models[:, 0].tolist()) & set(models[:, 1].tolist()))
     return Typed(
-        kinds[at], people.share[kept], at, length[at, 0] - length[at, 1],
+        kinds[at], people.share[kept], prompt[at], length[at, 0] - length[at, 1],
         (models[at, 0], models[at, 1]) if named and len(names) > 1 else None,
     ), int(single.sum())  # fmt: skip
 
@@ -154,7 +178,7 @@ def _against(typed: Typed, notes: Sequence[str]) -> dict[str, Any]:
             one = (typed.kinds == (k, j)).all(1)
             other = (typed.kinds == (j, k)).all(1)
             shares = np.concatenate([typed.share[one], 1.0 - typed.share[other]])
-            clusters = np.concatenate([typed.pair[one], typed.pair[other]])
+            clusters = np.concatenate([typed.prompt[one], typed.prompt[other]])
             cells.append(None if k == j else _rate(shares, clusters))
         rows.append(cells)
     return table(
@@ -168,83 +192,70 @@ def _against(typed: Typed, notes: Sequence[str]) -> dict[str, Any]:
     )
 
 
-def _effects(typed: Typed, confusion: bool = False) -> tuple[Effects, Effects]:
-    """The effects without and with length."""
+def _effects(typed: Typed, true: Floats | None = None) -> tuple[Effects, Effects]:
+    """The effects without and with length; with `true` of each answer's mean type instead of what was said of it."""
     names = [name for name in TYPES if (typed.kinds == KINDS.index(name)).any(1).sum() >= FEWEST]
     if not names:
         raise BadInput(
             f"fewer than {FEWEST} votes have a refusal or a disclaimer on either side; give more battles"
         )
-    columns = _columns(typed, names, confusion)
+    columns = _columns(typed, names, true)
     differs = [k for k in range(len(names)) if columns[:, k].any()]
     names, columns = [names[k] for k in differs], columns[:, differs]
-    plain = logit(columns, names, typed.share, typed.pair, typed.models)
+    plain = logit(columns, names, typed.share, typed.prompt, typed.models)
     length = np.concatenate([columns, typed.length[:, None]], 1)
-    return plain, logit(length, [*names, "log length"], typed.share, typed.pair, typed.models)
+    return plain, logit(length, [*names, "log length"], typed.share, typed.prompt, typed.models)
 
 
-def _columns(typed: Typed, names: Sequence[str], confusion: bool) -> Floats:
+def _columns(typed: Typed, names: Sequence[str], true: Floats | None = None) -> Floats:
     """The first answer's type minus the second's [votes, names]."""
-    if not confusion:
-        return np.stack(
-            [np.subtract(*(typed.kinds == KINDS.index(name)).astype(float).T) for name in names], 1
-        )
-    order = [kind for kind in KINDS if kind != "empty"]
-    errors = np.array([[CONFUSION[true][said] for said in order] for true in order], float)
-    errors /= errors.sum(1, keepdims=True)
-    both = np.stack([typed.kinds == KINDS.index(kind) for kind in order], 2).astype(float)
-    expected = np.stack([expected_types(both[:, side], errors) for side in (0, 1)], 1)
-    found: list[Floats] = []
-    for name in names:
-        side = (typed.kinds == KINDS.index(name)).astype(float) if name == "empty" else expected[:, :, order.index(name)]  # fmt: skip
-        found.append(side[:, 0] - side[:, 1])
-    return np.stack(found, 1)
+    types = np.eye(len(KINDS)) if true is None else true
+    difference = types[typed.kinds[:, 0]] - types[typed.kinds[:, 1]]
+    return difference[:, [KINDS.index(name) for name in names]]
 
 
-def _penalties(typed: Typed, effects: tuple[Effects, Effects]) -> dict[str, Any]:
-    corrected = _effects(typed, confusion=True)[1]
+def _penalties(typed: Typed, effects: tuple[Effects, Effects], corrected: Effects | None) -> dict[str, Any]:
     rows: list[list[Cell]] = []
     for name in effects[1].names:
         count = int((typed.kinds == KINDS.index(name)).any(1).sum()) if name in KINDS else len(typed.share)
-        rows.append(
-            [name, count, _cell(*effects[0].interval(name)) if name in effects[0].names else None,
-             _cell(*effects[1].interval(name)), _cell(*corrected.interval(name)) if name in corrected.names else None]
-        )  # fmt: skip
-    notes = [
-        "Effects on the log-odds of winning against a normal answer"
-        + (", models held fixed" if typed.models is not None else "")
-        + f"; errors over {effects[0].clusters:,} pairs. The last column takes off most of what the classifier's errors hide, as measured on 300 labelled answers.",
-    ]  # fmt: skip
-    if effects[1].penalised:
-        notes.append(
-            "A type never wins or never loses, so half a battle each way was put in for every effect; take the figures as bounds."
+        plain = _cell(*effects[0].interval(name)) if name in effects[0].names else None
+        mended = (
+            _cell(*corrected.interval(name)) if corrected is not None and name in corrected.names else None
         )
-    return table("Penalties", ["type", "votes", "log-odds", "with length held fixed", "and the classifier's errors"], rows, notes)  # fmt: skip
+        rows.append([name, count, plain, _cell(*effects[1].interval(name)), mended])
+    held = ", models held fixed" if typed.models is not None else ""
+    notes = [f"Effects on the log-odds of winning against a normal answer{held}; errors over {effects[0].clusters:,} prompts."]  # fmt: skip
+    if corrected is None:
+        notes.append("Wrong types shrink an effect; --sheet writes answers for a person to label, and --labels takes the classifier's errors off.")  # fmt: skip
+    if effects[1].penalised:
+        notes.append("A type never wins or never loses, so half a battle each way was put in for every effect; take the figures as bounds.")  # fmt: skip
+    return table("Penalties", ["type", "votes", "log-odds", "with length held fixed", "and by a person's labels"], rows, notes)  # fmt: skip
 
 
 def _compared(
     people: People, judged: People, classifier: Callable[[str], Kind], alarms: list[str]
 ) -> dict[str, Any]:
-    """The penalties of both on the pairs that both voted on, and their difference, in one fit with errors over pairs."""
+    """The penalties of both on the pairs that both voted on, and their difference, in one fit with errors over prompts."""
     both = {_key(pair): place for place, pair in enumerate(people.pairs)}
     same = {place: both[_key(pair)] for place, pair in enumerate(judged.pairs) if _key(pair) in both}
     if not same:
         raise BadInput(
             f"{judged.name} and {people.name}: no pair in common; give verdicts on the same answers"
         )
-    one, _ = _typed(_only(people, set(same.values())), classifier)
-    two, _ = _typed(_only(judged, set(same)), classifier)
-    of_pair = np.array([same.get(int(place), -1) for place in range(len(judged.pairs))])
+    known: dict[str, int] = {}
+    one, _ = _typed(_only(people, set(same.values())), classifier, known)
+    two, _ = _typed(_only(judged, set(same)), classifier, known)
     names = [name for name in TYPES if min((t.kinds == KINDS.index(name)).any(1).sum() for t in (one, two)) >= FEWEST]  # fmt: skip
     if not names:
         raise BadInput(f"fewer than {FEWEST} votes of each have a refusal or a disclaimer; give more battles")
-    first, second = (np.concatenate([_columns(t, names, False), t.length[:, None]], 1) for t in (one, two))
+    first, second = (np.concatenate([_columns(t, names), t.length[:, None]], 1) for t in (one, two))
     width = first.shape[1]
     design = np.zeros((len(first) + len(second), 2 * width))
     design[: len(first), :width], design[len(first) :, width:] = first, second
     labels = [f"{who} {name}" for who in ("people", "judge") for name in (*names, "log length")]
-    cluster = np.concatenate([one.pair, of_pair[two.pair].astype(np.int32)])
-    found = logit(design, labels, np.concatenate([one.share, two.share]), cluster)
+    found = logit(
+        design, labels, np.concatenate([one.share, two.share]), np.concatenate([one.prompt, two.prompt])
+    )
     rows: list[list[Cell]] = []
     for name in names:
         weights = np.zeros(len(labels))
@@ -260,7 +271,7 @@ def _compared(
         "People and judge on the same pairs, length held fixed",
         ["type", "people, log-odds", "judge, log-odds", "judge minus people"],
         rows,
-        [f"{len(same):,} pairs; one fit, errors over pairs, so that the difference is paired."],
+        [f"{len(same):,} pairs; one fit, errors over prompts, so that the difference is paired."],
     )
 
 

@@ -98,6 +98,9 @@ def add(parser: Parser) -> None:
         "--judge-verdicts", metavar="FILE", help="a judge's votes on the same pairs, read alike"
     )
     refusals.add_argument("--sheet", metavar="FILE.csv", help="write 200 answers here for a person to label")
+    refusals.add_argument(
+        "--labels", metavar="FILE.csv", help="that sheet with the column label filled in by a person"
+    )
     for action in (submission, leaderboard, judge, ranking, refusals):
         action.add_argument("--out", metavar="FILE.html", help="write the page here, its JSON beside it")
         options.everywhere(action)
@@ -241,7 +244,12 @@ def _refusals(args: Namespace) -> dict[str, Any]:
     from winsome.audit.refusals import audit_refusals
 
     return audit_refusals(
-        args.file, pairs=args.pairs, verdicts=args.judge_verdicts, sheet=args.sheet, seed=args.seed
+        args.file,
+        pairs=args.pairs,
+        verdicts=args.judge_verdicts,
+        sheet=args.sheet,
+        labels=args.labels,
+        seed=args.seed,
     )
 
 

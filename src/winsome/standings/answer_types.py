@@ -84,20 +84,6 @@ def least_squares(design: Floats, names: Sequence[str], share: Floats, cluster: 
     return Effects(tuple(names), found, covariance, groups)
 
 
-def expected_types(types: Floats, confusion: Floats) -> Floats:
-    """What each answer's true type is on average [answers, types], given what a classifier said [answers, types].
-
-    confusion: [true, said] shares of each true type, rows sum to 1. The true shares are those that explain what was said, kept at 0
-    or above. Regression on these takes off most of the shrinking that wrong types cause (all of it in a linear model), less where
-    refusals are shorter than other answers and length is held fixed.
-    """
-    said = types.mean(0)
-    true = np.clip(np.linalg.solve(confusion.T, said), 0.0, None)
-    joint = confusion * (true / true.sum())[:, None]
-    posterior = joint / np.maximum(joint.sum(0), 1e-300)
-    return types @ posterior.T
-
-
 def _strengths(models: tuple[Ints, Ints]) -> Floats:
     """Columns [rows, models - 1] of +1 for A's model and -1 for B's; models that never meet another have none."""
     first, second = models

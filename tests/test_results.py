@@ -1,0 +1,43 @@
+"""Pages of results are what their figures say: each is written again from its JSON and compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks import null_model_page, refusals
+
+RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
+
+
+def figures(name: str) -> dict[str, Any]:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def row(record: dict[str, Any], title: str, name: str) -> list[Any]:
+    table = next(one for one in record["tables"] if one["title"].startswith(title))
+    return next(cells for cells in table["rows"] if cells[0] == name)
+
+
+def test_the_page_on_null_contenders() -> None:
+    record = figures("null-model")
+    assert null_model_page.page(record) == (RESULTS / "null-model.md").read_text()
+
+
+def test_the_fence_takes_the_attack_back_on_a_judge_without_seat_bias() -> None:
+    world = figures("null-model")["world"]
+    assert 40.0 < world["seat"]["low"] < world["seat"]["high"] < 60.0
+    assert row(world, "One answer", "structured and searched")[4]["low"] > 0.0
+    assert row(world, "Defences", "fence: structured and searched")[2]["high"] < 0.0
+    assert row(world, "Defences", "fence: structured and searched")[1]["high"] < 10.0
+
+
+def test_the_page_on_refusals() -> None:
+    assert refusals.page(figures("refusals")) == (RESULTS / "refusals.md").read_text()
+
+
+def test_refusals_lose_with_one_instruction_and_win_with_the_other() -> None:
+    record = figures("refusals")
+    assert row(record["alpaca_eval_2"], "Penalties", "technical")[3]["high"] < 0.0
+    assert row(record["hh_rlhf"], "Penalties", "ethical")[3]["low"] > 0.0
