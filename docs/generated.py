@@ -31,6 +31,7 @@ ROLES = {
     "Suite": "Suites are prompts with the rules that turn verdicts on them into a figure. A path to a file is a suite too.",
     "Objective": "Objectives are what training lowers; [their own page](objectives.md) has the equations.",
     "RewardObjective": "What reward models lower; [the page of objectives](objectives.md#reward-models) has the equations.",
+    "OnlineMethod": "How training makes units of answers that the policy gives itself; [the page of objectives](objectives.md#online-methods) has the equations.",
     "Trainer": "Trainers make a contender of another one and data; `winsome train` names them.",
 }
 COMMON = {
