@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +95,7 @@ def measured(seed: int, work: Path, split: str, plan: dict[str, Any]) -> dict[st
         session = Session(Door(store), seed, work / "runs")
         names = {}
         for arm, data in (("model", "pairs"), ("coin", "shuffled")):
-            began = time.process_time()
             names[arm] = reward(BASE, files[data], run=session, **plan)
-            row[f"{arm}_cpu_seconds"] = round(time.process_time() - began, 1)
         scorers = {arm: session.open(name, Scorer) for arm, name in names.items()}
         base = found_start(BASE, session).weights
         scorers["likelihood"] = session.open(f"likelihood:{base}?dtype=float32", Scorer)
@@ -106,7 +103,12 @@ def measured(seed: int, work: Path, split: str, plan: dict[str, Any]) -> dict[st
         finish(session.close())
     found["longest"] = right([len(one.text) for one in said])
     place = Path(specs.parse(names["model"]).address)
-    row["held_out"] = orjson.loads((place / "winsome.json").read_bytes())["held_out"]
+    record = orjson.loads((place / "winsome.json").read_bytes())
+    row |= {
+        "held_out": record["held_out"],
+        "cpu_seconds": record["cpu_seconds"],
+        "pairs": record["data"]["counts"]["kept"],
+    }
     row["gold"] = {arm: share(values) for arm, values in found.items()}
     row["above"] = {arm: differs(found["model"], found[arm]) for arm in ("coin", "likelihood", "longest")}
     best = f"best_of_n?n={BEST_OF}&base=({BASE})&scorer=({names['model']})&temperature=1&max_tokens=48"
@@ -118,6 +120,7 @@ def measured(seed: int, work: Path, split: str, plan: dict[str, Any]) -> dict[st
     (won,) = (one for one in match.standings.rows if one.contender != match.standings.baseline)
     row["best_of_n"] = {"estimate": won.estimate, "low": won.low, "high": won.high, "n": won.n}
     return row
+
 
 def page(rows: list[dict[str, Any]]) -> str:
     """The page of the rows, written from them alone."""
@@ -131,8 +134,8 @@ def page(rows: list[dict[str, Any]]) -> str:
         "`python -m benchmarks.reward_effects` adds what is missing; this page is written from `reward-models.json` beside it.",
         "Settings are sought on validation, results stand on test.",
         "",
-        "| seed | prompts | gold pairs | model | coin | likelihood | longest | model less likelihood | model less longest | annotator's pairs held out | best of n | CPU-s |",
-        "|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| seed | trained on | prompts | gold pairs | model | coin | likelihood | longest | model less likelihood | model less longest | annotator's pairs held out | best of n | CPU-s |",
+        "|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
 
     def told(found: dict[str, float], scale: str = "share") -> str:
@@ -145,11 +148,11 @@ def page(rows: list[dict[str, Any]]) -> str:
         held, best = row["held_out"], row["best_of_n"]
         low, high = held["accuracy_interval"]
         lines.append(
-            f"| {row['seed']} | {row['split']} | {row['gold']['model']['n']} | "
+            f"| {row['seed']} | {row['pairs']} pairs | {row['split']} | {row['gold']['model']['n']} | "
             + " | ".join(told(row["gold"][arm]) for arm in ("model", "coin", "likelihood", "longest"))
             + f" | {more(row['above']['likelihood'])} | {more(row['above']['longest'])} "
             f"| {100 * held['accuracy']:.1f}% ({100 * low:.1f}–{100 * high:.1f}), n = {held['pairs']} "
-            f"| {best['estimate']:.1f}% ({best['low']:.1f}–{best['high']:.1f}), n = {best['n']} | {row['model_cpu_seconds']:.0f} |"
+            f"| {best['estimate']:.1f}% ({best['low']:.1f}–{best['high']:.1f}), n = {best['n']} | {row['cpu_seconds']:.0f} |"
         )
     return "\n".join([*lines, ""])
 
