@@ -72,10 +72,10 @@ def test_rows_give_the_logits_of_each_prompt_alone(tokens, area, monkeypatch):
 def test_greedy_draws_of_prompts_with_shared_beginnings_equal_generate(family, monkeypatch):
     monkeypatch.setattr("winsome.models.prefill.TOKENS", 100)
     network = causal(**family)
-    asked = [Request(f"p{i}", ids, (0, 1), 90) for i, ids in enumerate(PROMPTS[::-1])]
+    asked = [Request(f"p{i}", ids, (0, 1), 24) for i, ids in enumerate(PROMPTS[::-1])]
     found = by_name(sample(local_model(network), asked, Draw(temperature=0.0), slots=3))
     for request in asked:
-        whole = network.generate(torch.tensor([request.ids]), max_new_tokens=90, do_sample=False)
+        whole = network.generate(torch.tensor([request.ids]), max_new_tokens=24, do_sample=False)
         expected = whole[0, len(request.ids) :].tolist()
         expected = expected[: expected.index(257)] if 257 in expected else expected
         assert list(found[request.name, 0].ids) == list(found[request.name, 1].ids) == expected
@@ -84,7 +84,7 @@ def test_greedy_draws_of_prompts_with_shared_beginnings_equal_generate(family, m
 def test_slots_shrink_when_long_sequences_have_left():
     network = causal()
     asked = [Request("long", [9] * 300, (0,), 20)]
-    asked += [Request(f"p{i}", [i, 5, 7], (0,), 60) for i in range(8)]
+    asked += [Request(f"p{i}", [i, 5, 7], (0,), 30) for i in range(6)]
     found = by_name(sample(local_model(network), asked, Draw(temperature=0.0), slots=3))
     for request in asked:
         whole = network.generate(

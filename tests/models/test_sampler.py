@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,15 @@ from tests.models.test_forward import FAMILIES
 from tests.tiny_models import causal, local_model
 from winsome.errors import BadInput
 from winsome.models.draw import Draw, draw_tokens, logprobs_of
+from winsome.models.render import prompt_ids
 from winsome.models.sampler import Request, sample
+from winsome.models.weights import causal_network, load
+from winsome.sandbox import tiny_lm
+from winsome.sandbox.worlds import World
+
+SHIPPED = sorted(
+    folder.name.partition("-")[2] for folder in files("winsome.sandbox").joinpath("weights").iterdir()
+)
 
 
 def requests(n: int, samples, max_tokens: int = 24) -> list[Request]:
@@ -156,6 +166,26 @@ def test_no_alternatives_are_given_where_none_are_asked():
     [(own, top)] = logprobs_of(torch.zeros(1, 4), torch.tensor([2]), 0)
     assert own == pytest.approx(-np.log(4))
     assert top == {}
+
+
+@pytest.mark.parametrize("request_", [Request("p", [], (0,), 4), Request("p", [1], (0,), 0)])
+def test_a_request_for_nothing_is_refused(request_):
+    with pytest.raises(BadInput, match="give it at least one token"):
+        sample(local_model(causal()), [request_], Draw())
+
+
+@pytest.mark.parametrize("size", SHIPPED)
+def test_greedy_answers_of_the_shipped_bases_equal_generate(size):
+    world = World.of("instruction")
+    place = str(tiny_lm.folder(world, size))
+    model, peer = load(place, "float32"), causal_network(place, torch.float32, local=True).eval()
+    asked = [Request(prompt.id, prompt_ids(model, prompt), (0,), 24) for prompt in world.prompts(16, "test")]
+    found = by_name(sample(model, asked, Draw(temperature=0.0), slots=5))
+    for request in asked:
+        whole = peer.generate(torch.tensor([request.ids]), max_new_tokens=24, do_sample=False)
+        expected = whole[0, len(request.ids) :].tolist()
+        ends = [place for place, token in enumerate(expected) if token in model.ends]
+        assert list(found[request.name, 0].ids) == (expected[: ends[0]] if ends else expected)
 
 
 @pytest.mark.parametrize(

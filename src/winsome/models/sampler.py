@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
+from winsome.errors import BadInput
 from winsome.models.cache import Kept, SlotCache
 from winsome.models.decoder import decoder_of
 from winsome.models.draw import Draw, draw_tokens, logprobs_of
@@ -113,7 +114,11 @@ class Sampler:
         self._longest = 0
 
     def add(self, request: Request) -> None:
-        """Queue a request; its prompt and max_tokens must fit the context (see `room`)."""
+        """Queue a request; its prompt and max_tokens must fit the context. Raises BadInput where either is nothing."""
+        if not request.ids or request.max_tokens < 1:
+            raise BadInput(
+                f"prompt {request.name[:40]}: give it at least one token, and max_tokens of at least 1"
+            )
         size = len(request.ids) + request.max_tokens
         if size > self._longest:
             check_plain_attention(self._model, size)
@@ -135,7 +140,6 @@ class Sampler:
                 ended = self._step()
             if ended:
                 yield ended
-        self._before = None
 
     def _fill(self) -> list[Drawn]:
         """Seat draws of prompts already read, reading more where slots are free; draws that end at once are given back."""
@@ -225,8 +229,10 @@ class Sampler:
             else:
                 first = decoder.logits(decoder.states(row.ids, row.positions, cache.attend, row.lasts))
             whole = cache.kept()
-            path = row.paths[-1, : row.lengths[-1]]
-            self._before = requests[-1].ids, (whole[0][:, :, path], whole[1][:, :, path])
+            self._before = None
+            if self._pending:
+                path = row.paths[-1, : row.lengths[-1]]
+                self._before = requests[-1].ids, (whole[0][:, :, path], whole[1][:, :, path])
         each = (time.perf_counter() - started) / sum(row.lengths)
         for request, path, scores in zip(requests, row.paths, first, strict=True):
             samples = deque(request.samples)
