@@ -30,9 +30,12 @@ class Optimizer:
         ]
         if plan.optimizer == "adamw":
             # One pass over all tensors takes a seventh of the time; shards know only the other form.
-            plain = not any(hasattr(p, "full_tensor") for p in self._named.values())
-            self._inner: Any = torch.optim.AdamW(groups, lr=plan.rate, betas=BETAS, eps=EPSILON, fused=plain)
+            self._fused = not any(hasattr(p, "full_tensor") for p in self._named.values())
+            self._inner: Any = torch.optim.AdamW(
+                groups, lr=plan.rate, betas=BETAS, eps=EPSILON, fused=self._fused
+            )
         else:
+            self._fused = False
             self._inner = torch.optim.RMSprop(groups, lr=plan.rate, alpha=0.99, eps=EPSILON)
         self.average: dict[str, Any] = (
             {name: p.detach().clone() for name, p in self._named.items()} if plan.ema else {}
@@ -96,7 +99,9 @@ class Optimizer:
             if name and key != "average":
                 p = self._named[name]
                 scalar = value.ndim == 0
-                self._inner.state[p][key] = value.clone() if scalar else _like(value, p).clone()
+                # The fused step counts on the tensor's own device, the others on the processor.
+                device = p.device if self._fused else value.device
+                self._inner.state[p][key] = value.to(device).clone() if scalar else _like(value, p).clone()
         torch.set_rng_state(moments["random"])
         if "random.cuda" in moments:
             torch.cuda.set_rng_state(moments["random.cuda"])
