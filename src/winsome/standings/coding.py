@@ -1,13 +1,15 @@
-"""A column of texts to integer codes with sorted labels, by the cheapest of four ways.
+"""A column of texts to integer codes with sorted labels, by the cheapest of three ways.
 
-A short column: Python's own dictionary. Few labels: the dictionary of a Categorical is the codes, out of order. Many that repeat:
-the distinct ones are sorted and looked up. Nearly all distinct (ids of prompts): the eight bytes behind what all begin with order
-them as one number does, filled up with zeros, and the few whose numbers are equal are sorted as texts.
+A short column: Python's own dictionary. Labels that repeat: the dictionary of a Categorical is the codes, out of order. Nearly all
+distinct (ids of prompts): the eight bytes behind what all begin with order them as one number does, filled up with zeros, and the
+few whose numbers are equal are sorted as texts. Labels become Python's texts when they are first looked at.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
+from functools import cached_property
+from typing import cast, overload
 
 import numpy as np
 import polars as pl
@@ -22,21 +24,38 @@ SHORT = 2000
 WORD = 8
 
 
+class Labels(Sequence[str]):
+    """The texts of a column, made when they are first looked at: 1.5 million ids cost more than their codes."""
+
+    def __init__(self, column: pl.Series) -> None:
+        self.column = column
+
+    @cached_property
+    def texts(self) -> list[str]:
+        return self.column.cast(pl.String).to_list()
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        return self.texts[index]
+
+
 def coded(texts: pl.Series) -> Codes:
     """The codes of a String or Categorical column; null is -1, labels are sorted by their characters' codes."""
     if len(texts) <= SHORT:
         return Codes.of(texts.to_list())
-    if repeats(texts):
-        return _by_dictionary(texts.cast(pl.Categorical))
-    texts = texts.rechunk()  # A gather looks up the chunk of every row.
-    if not texts.has_nulls() and 2 * cast("int", texts.approx_n_unique()) > len(texts):
-        found = _by_words(texts)
-        if found is not None:
-            return found
-    labels = texts.drop_nulls().unique().sort()
-    places = np.arange(len(labels), dtype=np.int32)
-    codes = texts.replace_strict(labels, places, default=-1, return_dtype=pl.Int32)
-    return Codes(codes.to_numpy(), labels.to_list())
+    if not repeats(texts) and not texts.has_nulls():
+        texts = texts.rechunk()  # A gather looks up the chunk of every row.
+        if 2 * cast("int", texts.approx_n_unique()) > len(texts):
+            found = _by_words(texts)
+            if found is not None:
+                return found
+    return _by_dictionary(texts.cast(pl.Categorical))
 
 
 def repeats(texts: pl.Series) -> bool:
@@ -60,15 +79,15 @@ def together(one: Codes, other: Codes) -> tuple[Codes, Codes]:
 
 def _by_dictionary(texts: pl.Series) -> Codes:
     distinct = texts.drop_nulls().unique()
+    names = distinct.cast(pl.String)
+    order = names.arg_sort()
     known: Ints = distinct.to_physical().cast(pl.Int32).to_numpy()
-    names: list[str] = distinct.cast(pl.String).to_list()
-    order = sorted(range(len(names)), key=names.__getitem__)
     table = np.full(int(known.max(initial=0)) + 2, -1, np.int32)
-    table[known[order]] = np.arange(len(names), dtype=np.int32)
+    table[known[order.to_numpy()]] = np.arange(len(names), dtype=np.int32)
     physical = texts.to_physical()
     if physical.has_nulls():
         physical = physical.fill_null(len(table) - 1)
-    return Codes(table.take(physical.to_numpy()), [names[place] for place in order])
+    return Codes(table.take(physical.to_numpy()), Labels(names.gather(order)))
 
 
 def _by_words(texts: pl.Series) -> Codes | None:
@@ -88,10 +107,12 @@ def _by_words(texts: pl.Series) -> Codes | None:
     rows = np.flatnonzero(tied[1:] | tied[:-1])
     if len(rows) > len(order) // 4:
         return None
-    # Rows that tie are next to one another, so that all of them sorted as texts fill their places in order.
-    order[rows] = order[rows][texts.gather(order[rows]).arg_sort().to_numpy()]
-    ordered = texts.gather(order)
-    new = np.concatenate([[True], (ordered[1:] != ordered[:-1]).to_numpy()])
+    new = ~tied[:-1]
+    if len(rows):
+        # Rows that tie are next to one another, so that all of them sorted as texts fill their places in order.
+        order[rows] = order[rows][texts.gather(order[rows]).arg_sort().to_numpy()]
+        again = texts.gather(order[rows])
+        new[rows[1:]] |= (again[1:] != again[:-1]).to_numpy()
     codes = np.empty(len(order), np.int32)
     codes[order] = np.cumsum(new, dtype=np.int32) - 1
-    return Codes(codes, (ordered if new.all() else ordered.filter(pl.Series(new))).to_list())
+    return Codes(codes, Labels(texts.gather(order if new.all() else order[new])))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PIECE = re.compile(r'(\s*\{?\s*"[^"\\]*"\s*:\s*)\S.*?(\s*\}?\s*)')
 NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
-SAMPLE = 10_000
+FEW = 1000
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Around:
 
 
 def flat_lines(path: Path, names: Sequence[str], numbers: Collection[str] = ()) -> pl.DataFrame | None:
-    """The fields `names` as columns of text, Categorical where it repeats, those in `numbers` as floats where all are numbers.
+    """The fields `names` as columns of text, Categorical where they are few, those in `numbers` as floats where all are numbers.
 
     None where not every line has the layout of the first.
     """
@@ -46,13 +46,13 @@ def flat_lines(path: Path, names: Sequence[str], numbers: Collection[str] = ()) 
     layout = _layout(head(path).partition(b"\n")[0])
     if not layout.keys() >= set(names):
         return None
-    often = _often(path, layout)
+    few = _few(path, layout)
     lines = pl.scan_csv(
         io.BytesIO(read_bytes(path)) if is_zipped(path) else path,
         separator=",",
         quote_char=None,
         has_header=False,
-        schema={name: pl.Categorical() if name in often else pl.String() for name in layout},
+        schema={name: pl.Categorical() if name in few else pl.String() for name in layout},
     )
     try:
         pieces = lines.collect()
@@ -71,17 +71,13 @@ def flat_lines(path: Path, names: Sequence[str], numbers: Collection[str] = ()) 
     return pl.DataFrame(columns).select(names)
 
 
-def _often(path: Path, layout: Collection[str]) -> set[str]:
-    """The fields whose pieces repeat in the lines that the file begins with.
-
-    Of m pieces drawn from n, some m^2 / 2n come again: one in fifty does where n is below 25 m.
-    """
+def _few(path: Path, layout: Collection[str]) -> set[str]:
+    """The fields with few distinct pieces in the lines that the file begins with."""
     found: dict[str, set[bytes]] = {name: set() for name in layout}
-    lines = head(path).split(b"\n", SAMPLE)[:SAMPLE]
-    for line in lines:
+    for line in head(path).split(b"\n", 10 * FEW)[: 10 * FEW]:
         for pieces, piece in zip(found.values(), line.split(b","), strict=False):
             pieces.add(piece)
-    return {name for name, pieces in found.items() if len(pieces) <= 0.98 * len(lines)}
+    return {name for name, pieces in found.items() if len(pieces) <= FEW}
 
 
 def _layout(line: bytes) -> dict[str, Around]:

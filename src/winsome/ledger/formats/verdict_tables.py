@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from winsome.ledger.formats.complaints import listed, refuse, shown
 from winsome.ledger.formats.fields import label, measured, number
-from winsome.ledger.formats.flat_lines import each_distinct, flat_lines
+from winsome.ledger.formats.flat_lines import FEW, each_distinct, flat_lines
 from winsome.ledger.formats.reading import (
     BLANK,
     Row,
@@ -49,9 +49,6 @@ RENAMED = {
 }
 TEXTS = ("category", "judge", "annotator", "worker", "aspect", "outcome", "language", "contest")
 NUMBERS = ("share", "weight", "extent", "order", "repeat", "asks")
-FEW = 1000
-"""So many distinct texts among the first 10,000 are few."""
-
 ARENA = ("anony", "conversation_a", "tstamp", "conv_a")
 """Columns of Chatbot Arena's files, in which `judge` is the person who voted."""
 
