@@ -17,7 +17,8 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "ledger": ("benchmarks.ledger", "--verdicts 20000 --runs 1"),
     "files": ("benchmarks.files", "--battles 100000 --runs 3"),
     "standings": ("benchmarks.standings_speed", "--battles 50000 --runs 3"),
-    "sampler": ("benchmarks.sampler", "--prompts 8 --max-tokens 32"),
+    "sampler": ("benchmarks.sampler", "--case single --rounds 1"),
+    "local_contender": ("benchmarks.local_contender", "--rounds 1"),
     "recipes": ("benchmarks.recipes", "--rows 100000 --runs 1"),
     "report": ("benchmarks.report", "--matches 1000"),
 }
