@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.training.online.tree import (
+    ANSWERS,
     PREFIXES,
     PROMPTS,
     Tree,
@@ -23,6 +24,8 @@ from tests.training.online.tree import (
     rollouts_of,
     value,
 )
+from winsome.sandbox.exact import best_of_n, exact_world
+from winsome.training.online.bon_distill import best
 from winsome.training.online.method import method
 
 REWARD, POLICY, REFERENCE = rewards(1), Tree(2), Tree(3, 0.5)
@@ -218,3 +221,54 @@ def test_ppo_s_critic_is_pulled_to_the_returns_within_its_clip():
         np.testing.assert_allclose(
             slope.numpy(), np.where(free, rollouts.values + 0.5 - returns, 0.0), atol=1e-9
         )
+
+
+def tilted(beta: float) -> Tree:
+    """The policy of largest E[R] - beta KL: each answer's reference chance times exp(R / beta), as chances of next tokens."""
+    made = Tree(0)
+    for p in range(PROMPTS):
+        told = {y: math.exp(float(t.detach().sum()) + REWARD[p, y] / beta) for (q, y), t in REFERENCE.all_tokens().items() if q == p}  # fmt: skip
+        with torch.no_grad():
+            for place, prefix in enumerate(PREFIXES):
+                n = len(prefix)
+                for token in range(3):
+                    mass = sum(m for y, m in told.items() if y[: n + 1] == (*prefix, token))
+                    made.logits[p, place, token] = math.log(mass)
+    return made
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rloo?kl_coef=0.5",
+        "grpo?scale=none&kl=reward&estimator=k1&kl_coef=0.5&mean=constant&divisor=1",
+        "reinforce_pp?whiten=false&kl_coef=0.5&mean=constant&divisor=1",
+    ],
+)
+def test_the_tilted_reference_is_where_nothing_pulls_any_more(name):
+    """pi proportional to pi_ref exp(R / beta): the expected gradient vanishes there, and does not at the reference."""
+    top = tilted(0.5)
+    assert float(expected(name, 2, top).abs().max()) < 1e-9
+    assert float(expected(name, 2, REFERENCE).abs().max()) > 1e-3
+    at_best, at_reference = (float(value(p, REWARD, REFERENCE, 0.5).detach()) for p in (top, REFERENCE))
+    assert at_best > at_reference
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_what_is_imitated_has_the_law_of_the_best_of_n(n):
+    """Every tuple of n answers with its chance; the chosen answers add up to the closed form of the exact world."""
+    world = exact_world(PROMPTS, len(ANSWERS), seed=4)
+    reward = {
+        (p, y): float(round(world.reward[p, i], 1)) for p in range(PROMPTS) for i, y in enumerate(ANSWERS)
+    }
+    groups = groups_of(n)
+    rollouts = rollouts_of(groups, reward, POLICY, REFERENCE)
+    chosen = best(rollouts)
+    found = np.zeros((PROMPTS, len(ANSWERS)))
+    for chance, row in zip(chances(groups, POLICY).tolist(), chosen, strict=True):
+        prompt, answer = rollouts.sequences[int(row)]
+        found[prompt[0] - 10, ANSWERS.index(tuple(answer))] += chance * PROMPTS
+    known = POLICY.all_tokens()
+    start = np.array([[float(known[p, y].detach().sum().exp()) for y in ANSWERS] for p in range(PROMPTS)])
+    table = np.array([[reward[p, y] for y in ANSWERS] for p in range(PROMPTS)])
+    np.testing.assert_allclose(found, best_of_n(start, table, n), atol=1e-12)
