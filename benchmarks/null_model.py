@@ -1,7 +1,7 @@
 """One answer that wins: null contenders against two template judges, with and without a fence; writes docs/results/null-model.json and .md.
 
     python -m benchmarks.null_model world WORK [--limit 200] [--steps 200]
-    python -m benchmarks.null_model smollm2 WORK --answers FILE [--limit 16] [--steps 32]
+    python -m benchmarks.null_model smollm2 WORK --answers FILE [--limit 8] [--steps 32]
 
 world: the language world's template judge (`benchmarks.template_judge`, trained into WORK where it is not there), against the answers
 of a contender that is right nine times in ten and else answers another prompt; the honest pairs are its against one that is right every
@@ -88,7 +88,7 @@ def main() -> None:
     if args.part == "world":
         found = world(args.work, args.limit or 200, args.steps or 200, args.seed, args.base)
     else:
-        found = smollm2(args.work, args.answers, args.limit or 16, args.steps or 32, args.seed)
+        found = smollm2(args.work, args.answers, args.limit or 8, args.steps or 32, args.seed)
     held = orjson.loads(args.out.read_bytes()) if args.out.is_file() else {}
     machine = f"{platform.machine()}, one thread"
     held[args.part] = found | {
