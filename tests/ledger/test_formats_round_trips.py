@@ -16,7 +16,17 @@ from polars.testing import assert_frame_equal
 import winsome
 from winsome.errors import BadInput
 from winsome.ledger import formats
-from winsome.ledger.formats import Answer, alpaca_eval, arena_hard, human, mt_bench, tables, verdict_tables
+from winsome.ledger.formats import (
+    Answer,
+    alpaca_eval,
+    arena_hard,
+    human,
+    mt_bench,
+    reading,
+    tables,
+    verdict_tables,
+)
+from winsome.ledger.formats.writers import write_verdicts
 from winsome.records import Message, Prompt, Text, assistant, user
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
@@ -241,6 +251,21 @@ def test_chatbot_arena_battles(tmp_path: Path) -> None:
         assert found["annotator"].to_list() == [f"arena_user_{n}" for n in range(4)]
         assert found["lang"].to_list() == ["English"] * 4
         assert "judge" not in found.columns
+        assert found["reason"].to_list() == [None, None, None, "both bad"]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_both_bad_stays_what_it_is(tmp_path: Path, ending: str) -> None:
+    words = ["model_a", "tie (bothbad)", "tie", "bothbad", "model_b"]
+    rows = [{"prompt_id": f"p{n}", "model_a": "x", "model_b": "y", "winner": w} for n, w in enumerate(words)]
+    (tmp_path / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = formats.verdicts(tmp_path / "b.jsonl")
+    write_verdicts(tmp_path / f"again.{ending}", "battles", found)
+    again = formats.verdicts(tmp_path / f"again.{ending}")
+    assert again.rows(named=True) == found.rows(named=True)
+    raw = reading.read(tmp_path / f"again.{ending}").rows
+    assert [row["winner"] for row in raw] == ["model_a", "tie (bothbad)", "tie", "tie (bothbad)", "model_b"]
+    assert "reason" not in raw[0]
 
 
 def test_wildbench_pairs(tmp_path: Path) -> None:

@@ -43,6 +43,11 @@ WINNERS = {
 }  # fmt: skip
 """Word of `winner` -> share of the first side."""
 
+BOTH_BAD = "both bad"
+"""The `reason` of a tie whose word says more than a tie."""
+
+BAD_TIES = ("tie (bothbad)", "both_bad", "bothbad")
+
 RENAMED = {
     "prompt_id": ("prompt_id", "question_id", "uid", "prompt", "id"),
     "time": ("time", "tstamp", "timestamp"),
@@ -59,7 +64,8 @@ def sides_of(names: Sequence[str]) -> tuple[str, str] | None:
 
 
 def verdicts(path: Path | str) -> pl.DataFrame:
-    """Verdicts of a table: model_a, model_b, share (null: no verdict) and the optional columns that it has.
+    """Verdicts of a table: model_a, model_b, share (null: no verdict) and the optional columns that it has; reason: "both bad"
+    of ties that say so.
 
     Raises BadInput naming file, record and field.
     """
@@ -275,6 +281,9 @@ def _shares(path: Path, frame: pl.DataFrame, names: set[str]) -> pl.DataFrame:
         refuse(
             path, f'record {place + 1} has {found} in "winner"; use model_a, model_b, tie or tie (bothbad)'
         )
+    if not used.isdisjoint(BAD_TIES):
+        said = pl.when(words.cast(pl.String).is_in(BAD_TIES) & (shares == 0.5)).then(pl.lit(BOTH_BAD))
+        frame = frame.with_columns(reason=said)
     frame = frame.drop("winner")
     return frame if "share" in frame.columns else frame.with_columns(shares.alias("share"))
 
@@ -307,10 +316,15 @@ def write_battles(path: Path | str, verdicts: pl.DataFrame) -> int:
         word = pl.col("share").replace_strict(
             {1.0: "model_a", 0.0: "model_b", 0.5: "tie"}, default=None, return_dtype=pl.String
         )
+        if "reason" in frame.columns:
+            bad = (pl.col("share") == 0.5) & (pl.col("reason") == BOTH_BAD)
+            word = pl.when(bad).then(pl.lit(BAD_TIES[0])).otherwise(word)
         place = frame.columns.index("share")
         frame = frame.with_columns(word.alias("winner")).drop("share")
         names = [name for name in frame.columns if name != "winner"]
         frame = frame.select([*names[:place], "winner", *names[place:]])
+        if "reason" in names and frame["reason"].drop_nulls().is_in([BOTH_BAD, ""]).all():
+            frame = frame.drop("reason")
     if path.name.lower().endswith(".parquet"):
         buffer = io.BytesIO()
         frame.write_parquet(buffer)
