@@ -164,3 +164,22 @@ def test_the_command_prints_the_tables(files: list[str], capsys: pytest.CaptureF
     record = json.loads(capsys.readouterr().out)
     assert "smooth: structured" in cells(record, "Defences")
     assert cells(record, "Filters")["control text"][0] == "structured, structured, turned"
+
+
+def test_a_dry_run_asks_nothing(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    before = len(ASKED)
+    words = [
+        "audit",
+        "judge",
+        JUDGE,
+        "--answers",
+        files[0],
+        "--attack",
+        "search",
+        "--limit",
+        "5",
+        "--dry-run",
+    ]
+    assert main(words) == 0
+    assert len(ASKED) == before
+    assert capsys.readouterr().err

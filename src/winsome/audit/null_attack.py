@@ -100,6 +100,8 @@ def audit_null(
                     texts["structured"] = null_model.structured(template)
                     texts["structured, turned"] = null_model.structured(template, turned=True)
                 if attack == "search":
+                    # what needs no search is asked first, so that nothing is bought before a plan was confirmed
+                    await ask_pairs(session, plain, _people(plan, texts), orders=2 if plain.ordered else 1, allow_degenerate=True, quiet=quiet, confirm=confirm)  # fmt: skip
                     search = await _searched(plain, plan, prefix, steps, seed)
                     texts["structured and searched"] = search.text
                 people = _people(plan, texts)
