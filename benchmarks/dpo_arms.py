@@ -17,6 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RATE, BETA, RANK = 1e-6, 0.1, 16
 ARMS = ("winsome", "trl-best", "trl-default")
+PAIRS = 2
+"""Of ours in a micro-batch: as many as stay below the memory that TRL takes at its best settings."""
 
 
 def main() -> None:
@@ -78,7 +80,7 @@ def _winsome(given: argparse.Namespace) -> None:
         plan = Plan(
             updates=given.updates,
             batch=given.pairs,
-            micro_tokens=given.prompt + 2 * given.answer,
+            micro_tokens=PAIRS * (given.prompt + 2 * given.answer),
             rate=RATE,
             schedule="constant",
             warmup=0.0,
