@@ -58,7 +58,7 @@ def logit(
     dead = [name for name, column in zip(names, differences.T, strict=True) if not column.any()]
     if dead:
         raise BadInput(f"{dead[0]}: never differs between the two answers of a pair; give more pairs")
-    design = differences if models is None else np.concatenate([differences, _strengths(models)], 1)
+    design: Floats = differences if models is None else np.concatenate([differences, _strengths(models)], 1)
     likelihood = Likelihood(design, np.ones(len(share)), share @ design)
     found = fit_newton(likelihood)
     penalised = found is None
@@ -70,7 +70,7 @@ def logit(
         raise BadInput(
             "the effects of answer types are not identified: two of them always come together; leave one out"
         )
-    chance = 1.0 / (1.0 + np.exp(-design @ found))
+    chance: Floats = 1.0 / (1.0 + np.exp(-design @ found))
     covariance, groups = _sandwich(likelihood.information(found), design * (share - chance)[:, None], cluster)
     kept = len(names)
     return Effects(tuple(names), found[:kept], covariance[:kept, :kept], groups, penalised)
@@ -79,7 +79,7 @@ def logit(
 def least_squares(design: Floats, names: Sequence[str], share: Floats, cluster: Ints) -> Effects:
     """Least squares of shares [rows] on `design` [rows, effects] with clustered errors: a row an answer, as the paper has it."""
     information = design.T @ design
-    found = np.linalg.solve(information, design.T @ share)
+    found = np.asarray(np.linalg.solve(information, design.T @ share), np.float64)
     covariance, groups = _sandwich(information, design * (share - design @ found)[:, None], cluster)
     return Effects(tuple(names), found, covariance, groups)
 
