@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -78,8 +78,7 @@ def _called(ask: Mapping[str, Any], frames: Mapping[str, pl.DataFrame], run: Own
         made = asyncio.run(made)
     if not isinstance(made, Kept):
         raise TypeError(f"gave back {type(made).__name__}; give winsome.frames.Kept(frames, dropped)")
-    tables: Mapping[str, object] = made.frames
-    for table in tables.values():
+    for table in cast("Mapping[str, object]", made.frames).values():
         if not isinstance(table, pl.DataFrame):
             raise TypeError(f"a frame is {type(table).__name__}; give a Polars DataFrame")
     return made

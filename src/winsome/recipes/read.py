@@ -83,10 +83,10 @@ def read(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] | Mappin
     seed = whole.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
         raise here.bad(f"seed: {seed} is no whole number from 0")
-    names = whole.get("names") or {}
+    names: Any = whole.get("names") or {}
     if not is_mapping(names) or not all(isinstance(value, str) for value in names.values()):
         raise here.bad("names: holds no texts; write names: {base: a-name, judge: another}")
-    paper = whole.get("paper") or {}
+    paper: Any = whole.get("paper") or {}
     if not is_mapping(paper):
         raise here.bad("paper: holds no keys; write paper: {parameters: 8e9, ..}")
     name = str(whole.get("name") or Path(place).stem)
