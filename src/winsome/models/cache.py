@@ -93,7 +93,9 @@ class SlotCache:
             store = self._sized(max(len(self._lengths), expected), max(self._lengths) + 1, row)
             places = torch.tensor(slots, device=self._device)
             for held, part in zip(store, row, strict=True):
-                found = part.index_select(2, paths[:, :longest].reshape(-1)).unflatten(2, (len(slots), longest))
+                found = part.index_select(2, paths[:, :longest].reshape(-1)).unflatten(
+                    2, (len(slots), longest)
+                )
                 held[:, places, :, :longest] = found.transpose(1, 2)
 
     def close(self, moved: list[tuple[int, int]], count: int) -> None:

@@ -63,8 +63,9 @@ def logit(
     found = fit_newton(likelihood)
     penalised = found is None
     if found is None:
-        count = design.shape[1]
-        likelihood = likelihood.with_rows(np.eye(count), np.ones(count), np.full(count, 0.5))
+        one_each: Floats = np.eye(int(np.shape(design)[1]), dtype=np.float64)
+        ones: Floats = one_each.sum(0)
+        likelihood = likelihood.with_rows(one_each, ones, 0.5 * ones)
         found = fit_newton(likelihood)
     if found is None:
         raise BadInput(
