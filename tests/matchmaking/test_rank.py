@@ -18,7 +18,7 @@ import winsome
 from tests.matchmaking.published import BASELINE, annotation_files, leaderboard
 from winsome.errors import BadInput
 from winsome.matchmaking import calibration
-from winsome.matchmaking.methods import METHODS
+from winsome.matchmaking.methods import METHODS, Method
 from winsome.records import Prompt, user
 
 
@@ -325,6 +325,11 @@ def test_elo_goes_by_the_time_column_and_says_so(tmp_path: Path) -> None:
         winsome.rank(path, method="elo", passes=20, seed=3).rows
         == winsome.rank(path, method="elo", passes=20, seed=3).rows
     )
+
+
+@pytest.mark.parametrize("method", ["win-rate", "bt", "bt-davidson", "bt-rao-kupper", "elo", "glicko2"])
+def test_the_figure_is_named_as_it_was_asked_for(tmp_path: Path, method: Method) -> None:
+    assert winsome.rank(arena(tmp_path / "b.jsonl"), method=method).method == method
 
 
 def test_an_anchor_fixes_one_rating(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def bradley_terry_ties(
         meat = meat + _information(np.where(fitted.one_sided, counts, 0.0), between) * among
     return tabulate_ratings(
         battles,
-        model,
+        f"bt-{model}",
         fitted.strength,
         sandwich(fitted.information, meat + fitted.of_prior, size)[:size, :size],
         anchor=anchor,
@@ -122,7 +122,7 @@ def _without_ties(
     found = bradley_terry(battles, cluster=cluster, level=level, anchor=anchor)
     rows = tuple(replace(row, extra={**row.extra, "tie_parameter": None}) for row in found.rows)
     note = "no verdict is a tie: the tie parameter is not identified, the ratings are those of bt"
-    return replace(found, method=model, rows=rows, warnings=(*found.warnings, note))
+    return replace(found, method=f"bt-{model}", rows=rows, warnings=(*found.warnings, note))
 
 
 def _finite(battles: Battles, counts: Floats, model: TieModel) -> tuple[TieFit, list[str]]:
