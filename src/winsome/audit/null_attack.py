@@ -17,6 +17,7 @@ from winsome.audit.null_page import null_record
 from winsome.audit.people import Pair, People, said
 from winsome.audit.prefix_search import Searched, pieces_of, searchable, searched
 from winsome.errors import BadInput
+from winsome.judges.pairwise import Pairwise
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.budget import Budget
 from winsome.matchmaking.door import Door
@@ -100,9 +101,10 @@ def audit_null(
                     texts["structured"] = null_model.structured(template)
                     texts["structured, turned"] = null_model.structured(template, turned=True)
                 if attack == "search":
+                    target = searchable(plain)
                     # what needs no search is asked first, so that nothing is bought before a plan was confirmed
                     await ask_pairs(session, plain, _people(plan, texts), orders=2 if plain.ordered else 1, allow_degenerate=True, quiet=quiet, confirm=confirm)  # fmt: skip
-                    search = await _searched(plain, plan, prefix, steps, seed)
+                    search = await _searched(target, plan, prefix, steps, seed)
                     texts["structured and searched"] = search.text
                 people = _people(plan, texts)
                 variants: list[Variant] = []
@@ -169,10 +171,8 @@ def planned(
     )  # fmt: skip
 
 
-async def _searched(plain: Any, plan: Plan, prefix: int, steps: int, seed: int) -> Searched:
-    judge = searchable(plain)
-    pieces = pieces_of(judge)
-    return await searched(judge, plan.training, pieces, length=prefix, steps=steps, seed=seed)
+async def _searched(judge: Pairwise, plan: Plan, prefix: int, steps: int, seed: int) -> Searched:
+    return await searched(judge, plan.training, pieces_of(judge), length=prefix, steps=steps, seed=seed)
 
 
 def _people(plan: Plan, texts: Mapping[str, str]) -> People:
