@@ -30,7 +30,10 @@ def finish(
         handle.append((asyncio.get_running_loop(), asyncio.current_task()))  # type: ignore[arg-type]
         return await work
 
-    done = threading.Event()
+    # a bare lock that the thread lets go of, and a list that says so. Not Event.wait, whose inner lock a Ctrl-C may leave held for ever,
+    # nor Thread.join, which may take a running thread for a finished one once a Ctrl-C has ended it (CPython 3.11).
+    running, ended = threading.Lock(), list[bool]()
+    running.acquire()
 
     def thread() -> None:
         try:
@@ -39,21 +42,23 @@ def finish(
         except BaseException as raised:
             error.append(raised)
         finally:
-            done.set()
+            ended.append(True)
+            running.release()
 
     threading.Thread(target=thread, name="winsome", daemon=True).start()
     interrupted, told = 0, 0
-    # an event, not Thread.join: a join that Ctrl-C ends may take a running thread for a finished one (CPython 3.11)
-    while not done.is_set():
+    while True:
         try:
-            done.wait(0.2)
+            if told < interrupted and handle:
+                loop, task = handle[0]
+                told = interrupted
+                with suppress(RuntimeError):  # the loop has just ended
+                    loop.call_soon_threadsafe(interrupt if interrupted == 1 else task.cancel)
+            if ended:
+                break
+            running.acquire(timeout=0.2)
         except KeyboardInterrupt:
             interrupted += 1
-        if told < interrupted and handle:
-            loop, task = handle[0]
-            told = interrupted
-            with suppress(RuntimeError):  # the loop has just ended
-                loop.call_soon_threadsafe(interrupt if interrupted == 1 else task.cancel)
     if interrupted and not (interrupted == 1 and result and ordinary()):
         raise KeyboardInterrupt
     if error:
