@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ import pytest
 from tests import loopback, postgres
 
 loopback.bring_up()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell's `&` ignores Ctrl-C, and so would every command that a test starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = Path(os.environ.get("WINSOME_SHARED_DATA", ROOT.parent / "shared" / "data"))

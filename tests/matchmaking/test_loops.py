@@ -7,20 +7,11 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from winsome.errors import BadInput
 from winsome.matchmaking.loops import finish
-
-
-@pytest.fixture(autouse=True)
-def _heard() -> Iterator[None]:
-    """Hear Ctrl-C also where the tests were started in the background, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def press(after: float) -> None:
