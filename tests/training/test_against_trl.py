@@ -235,6 +235,9 @@ def test_a_kto_step_equals_trls(folder, tmp_path, name, loss_type):
 SAME_WITHOUT_REFERENCE = [
     ("cpo?beta=0.1", "cpo", {"loss_type": "sigmoid", "beta": 0.1}),
     ("cpo?beta=0.1&label_smoothing=0.1", "cpo", {"loss_type": "sigmoid", "beta": 0.1, "label_smoothing": 0.1}),
+    ("cpo?loss_type=hinge&beta=0.1", "cpo", {"loss_type": "hinge", "beta": 0.1}),
+    # TRL hands ipo means over tokens.
+    ("cpo?loss_type=ipo&norm=mean&beta=0.3", "cpo", {"loss_type": "ipo", "beta": 0.3}),
     # TRL's simpo_gamma is absolute, as ours by default; its NLL is on unless cpo_alpha is 0.
     ("simpo?beta=2&gamma=0.5", "cpo", {"loss_type": "simpo", "beta": 2.0, "simpo_gamma": 0.5, "cpo_alpha": 0.0}),
     (

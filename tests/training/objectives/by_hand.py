@@ -46,8 +46,13 @@ def smoothed(z: float, e: float) -> float:
     return -(1 - e) * ls(z) - e * ls(-z)
 
 
-def dpo(w: Answer, lo: Answer, *, beta=0.1, label_smoothing=0.0, margin=0.0, m=0.0, nll_weight=0.0) -> float:
-    return smoothed(beta * (w.ratio - lo.ratio) - margin * m, label_smoothing) - nll_weight * w.mean
+def dpo(
+    w: Answer, lo: Answer, *, beta=0.1, label_smoothing=0.0, margin=0.0, m=0.0, nll_weight=0.0, gamma=1.0
+) -> float:
+    of_policy = float(np.sum(w.policy) - np.sum(lo.policy))
+    of_reference = float(np.sum(w.reference) - np.sum(lo.reference))
+    z = beta * (of_policy - gamma * of_reference)
+    return smoothed(z - margin * m, label_smoothing) - nll_weight * w.mean
 
 
 def cdpo(w, lo, *, beta=0.1, label_smoothing=0.1) -> float:
@@ -119,9 +124,15 @@ def simpo(w, lo, *, beta=2.0, gamma=1.0) -> float:
     return -ls(beta * (w.mean - lo.mean) - gamma)
 
 
-def cpo(w, lo, *, beta=0.1, alpha=1.0, nll_norm="mean") -> float:
+def cpo(w, lo, *, beta=0.1, alpha=1.0, nll_norm="mean", loss_type="sigmoid", norm="sum") -> float:
     kept = w.mean if nll_norm == "mean" else w.policy.sum()
-    return -ls(beta * (w.policy.sum() - lo.policy.sum())) - alpha * kept
+    d = w.policy.sum() - lo.policy.sum() if norm == "sum" else w.mean - lo.mean
+    first = {
+        "sigmoid": -ls(beta * d),
+        "hinge": max(0.0, 1.0 - beta * d),
+        "ipo": (d - 1 / (2 * beta)) ** 2,
+    }[loss_type]
+    return first - alpha * kept
 
 
 def slic(w, lo, *, delta=1.0, regulariser=0.1) -> float:

@@ -193,6 +193,11 @@ def test_the_losses_of_the_cpo_trainer(smoothing):
     assert theirs("sigmoid", sums, beta=0.3) == pytest.approx(found, rel=1e-6)
     found = ours(f"simpo?beta=2.5&gamma=0.8&{e}", held)
     assert theirs("simpo", sums / counts, beta=2.5, simpo_gamma=0.8) == pytest.approx(found, rel=1e-6)
+    # Its hinge and ipo smooth no labels; it hands ipo means over tokens.
+    found = ours("cpo?loss_type=hinge&beta=0.3&alpha=0", held)
+    assert theirs("hinge", sums, beta=0.3) == pytest.approx(found, rel=1e-6)
+    found = ours("cpo?loss_type=ipo&norm=mean&beta=0.3&alpha=0", held)
+    assert theirs("ipo", sums / counts, beta=0.3) == pytest.approx(found, rel=1e-6)
 
 
 def test_the_odds_ratio_of_the_orpo_trainer():

@@ -255,6 +255,7 @@ BY_SCIPY = {
     "bco?beta=0.5&shift=zero": lambda w, lo: by_hand.bco(w, lo, beta=0.5),
     "simpo?beta=2&gamma=0.5": lambda w, lo: by_hand.simpo(w, lo, beta=2.0, gamma=0.5),
     "cpo?beta=0.5": lambda w, lo: by_hand.cpo(w, lo, beta=0.5),
+    "cpo?beta=0.5&loss_type=ipo": lambda w, lo: by_hand.cpo(w, lo, beta=0.5, loss_type="ipo"),
     "orpo?odds_weight=0.5": lambda w, lo: by_hand.orpo(w, lo, odds_weight=0.5),
     "dpop?beta=0.5&penalty=2": lambda w, lo: by_hand.dpop(w, lo, beta=0.5, penalty=2.0),
     "dpo_shift?beta=0.5&shift=0.75": lambda w, lo: by_hand.dpo_shift(w, lo, beta=0.5, shift=0.75),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.objectives.batches import Drawn, batch_for, drawn, pairs
+from tests.training.objectives.batches import Drawn, batch_for, drawn, of_answers, pairs
 from winsome import specs
 from winsome.errors import BadInput
 from winsome.models.logprobs import Logprobs
@@ -333,6 +333,8 @@ def test_every_setting_changes_the_loss(name):
         ("exo?label_smoothing=0", "label_smoothing"),
         ("dpo_shift?shift=0", "shift"),
         ("ld_dpo?alpha=2", "alpha"),
+        ("cpo?loss_type=hinge&gamma=0.5", "belong to loss_type=sigmoid, not hinge"),
+        ("cpo?loss_type=ipo&label_smoothing=0.1", "belong to loss_type=sigmoid, not ipo"),
     ],
 )
 def test_values_outside_their_range_are_refused(name, said):
@@ -358,3 +360,37 @@ def test_needs_follow_the_settings():
     assert objective("kto?kl=zero").needs.step_roles == ()
     assert objective("slic?target=target").needs.roles == ("chosen", "rejected", "target")
     assert objective("sppo?targets=hard").needs.columns == ()
+
+
+def test_a_whole_reference_is_dpo_bit_for_bit_and_none_of_it_reads_no_reference():
+    held = drawn(40, seed=21)
+    plain = objective("dpo").losses(pairs(held)).values
+    assert torch.equal(objective("dpo?gamma=1.0").losses(pairs(held)).values, plain)
+    without = objective("dpo?gamma=0").losses(pairs(held)).values
+    torch.testing.assert_close(without, objective("dpo?reference=none").losses(pairs(held)).values)
+    with pytest.raises(BadInput, match="gamma=-1"):
+        objective("dpo?gamma=-1").losses(pairs(held))
+
+
+def test_ranking_is_told_apart_from_the_implicit_reward():
+    """Against the definitions in NumPy: sums and means, pairs that changed sides, ties a half."""
+    from winsome.standings.ranking_accuracy import ranked_right
+
+    held = drawn(200, seed=22)
+    w, lo = held.answers[::2], held.answers[1::2]
+    told = objective("dpo").losses(pairs(held)).metrics
+    found = {name: float(value) / float(count) for name, (value, count) in told.items()}
+    sums = np.array([[a.policy.sum(), b.policy.sum()] for a, b in zip(w, lo, strict=True)])
+    was = np.array([a.reference.sum() > b.reference.sum() for a, b in zip(w, lo, strict=True)])
+    now = sums[:, 0] > sums[:, 1]
+    means = np.array([a.mean > b.mean for a, b in zip(w, lo, strict=True)])
+    assert found["ranked"] == pytest.approx(ranked_right(*sums.T).mean())
+    assert found["ranked_by_token"] == pytest.approx(means.mean())
+    assert found["turned_right"] == pytest.approx(now[~was].mean())
+    assert found["turned_wrong"] == pytest.approx((~now)[was].mean())
+    assert found["accuracy"] == pytest.approx(
+        np.mean([a.ratio > b.ratio for a, b in zip(w, lo, strict=True)])
+    )
+    same = of_answers([held.answers[0], held.answers[0]])
+    value, count = objective("dpo").losses(pairs(same)).metrics["ranked"]
+    assert float(value) / float(count) == 0.5
