@@ -49,6 +49,19 @@ def test_strengths_equal_choix_and_evalica() -> None:
     np.testing.assert_allclose(strength, logs - logs.mean(), atol=1e-6)
 
 
+def test_a_start_far_off_leads_to_the_maximum_that_a_general_optimiser_finds() -> None:
+    """Nearly no information is left where all chances are 0 or 1: a whole step of Newton from there leads to where it is singular."""
+    from scipy.optimize import minimize
+
+    wins = np.array([[0.0, 30.0, 4.0], [10.0, 0.0, 2.0], [0.0, 1.0, 0.0]])
+
+    def loss(s: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+        return float((wins * np.log1p(np.exp(s[None] - s[:, None]))).sum() + 0.5 * np.logaddexp([s, -s], 0).sum())  # fmt: skip
+
+    found, _ = fit(wins, 1.0, np.array([30.0, -30.0, 0.0]))
+    np.testing.assert_allclose(found, minimize(loss, np.zeros(3), tol=1e-12).x, atol=1e-5)
+
+
 def test_sandwich_equals_the_row_by_row_estimator_of_statsmodels() -> None:
     api = pytest.importorskip("statsmodels.api")
     found = arena(np.random.default_rng(1))

@@ -23,6 +23,8 @@ SPREADLESS = "no spread (all tied, or one cluster): the errors are those that th
 
 PRIOR = 1.0
 """Weight of the one even battle against an average contender that each contender gets where no finite fit exists."""
+FARTHEST = 20.0
+"""Log odds that one step of a fit may move a strength by."""
 
 TOLERANCE = 1e-10
 """Largest gradient entry, as a share of the total weight, at which Newton stops."""
@@ -88,7 +90,8 @@ def fit(wins: Floats, prior: float = 0.0, start: Floats | None = None) -> tuple[
             break
         # A prior knows the mean, if weakly: pinning it too would make the way there take hundreds of steps.
         step = solved(hessian if prior > 0 else pinned(hessian), gradient)
-        length = 1.0
+        # Where all chances are near 0 or 1 the information vanishes, and a whole step would lead to where it is none.
+        length = min(1.0, FARTHEST / max(float(np.abs(step).max()), FARTHEST))
         while True:
             tried = strength + length * step
             tried_value = _log_likelihood(tried, wins, prior)
