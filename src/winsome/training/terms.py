@@ -21,6 +21,10 @@ Reference = Literal["reference", "last", "behaviour", "none"]
 
 METRICS = {
     "accuracy": "share of pairs whose chosen answer rose more than the rejected one, against the reference (a tie is a half)",
+    "ranked": "share of pairs whose chosen answer is the likelier one, in sums over tokens (ranking accuracy, which accuracy is not)",
+    "ranked_by_token": "the same in means over tokens",
+    "turned_right": "share of the pairs that the reference ranks wrong which the policy ranks right",
+    "turned_wrong": "share of the pairs that the reference ranks right which the policy ranks wrong",
     "gap": "nats a pair by which the log-ratio of the chosen answer exceeds that of the rejected one",
     "chosen_ratio": "nats an answer by which the policy likes the chosen one more than the reference does",
     "rejected_ratio": "nats an answer by which the policy likes the rejected one more than the reference does",
@@ -70,6 +74,13 @@ def gap(
     """D = r(chosen) - r(rejected), [n]."""
     return log_ratio(batch, "chosen", reference=reference, norm=norm, span=span) - log_ratio(
         batch, "rejected", reference=reference, norm=norm, span=span
+    )
+
+
+def reference_gap(batch: Batch, *, reference: Reference = "reference", norm: Norm = "sum") -> Tensor:
+    """log pi_ref(chosen) - log pi_ref(rejected), [n]."""
+    return reference_logprob(batch, "chosen", reference=reference, norm=norm) - reference_logprob(
+        batch, "rejected", reference=reference, norm=norm
     )
 
 
@@ -203,6 +214,7 @@ def pair_metrics(batch: Batch, reference: Reference) -> Sums:
         pairs = above.new_tensor(float(len(above)))
         found = {
             "accuracy": (above.sum(), pairs),
+            **ranking(batch, reference),
             "gap": ((chosen - rejected).sum(), pairs),
             "chosen_logprob": token_mean(batch, "chosen"),
             "rejected_logprob": token_mean(batch, "rejected"),
@@ -211,6 +223,24 @@ def pair_metrics(batch: Batch, reference: Reference) -> Sums:
             found["chosen_ratio"] = (chosen.sum(), pairs)
             found["rejected_ratio"] = (rejected.sum(), pairs)
         return found
+
+
+def ranking(batch: Batch, reference: Reference) -> Sums:
+    """Whether the chosen answer is the likelier one (a tie is a half), and how many pairs changed sides against the reference."""
+
+    def right(role: str, other: str, norm: Norm) -> Tensor:
+        one, two = logprob(batch, role, norm=norm), logprob(batch, other, norm=norm)
+        return (one > two).to(one.dtype) + 0.5 * (one == two).to(one.dtype)
+
+    now = right("chosen", "rejected", "sum")
+    pairs = now.new_tensor(float(len(now)))
+    found = {"ranked": (now.sum(), pairs), "ranked_by_token": (right("chosen", "rejected", "mean").sum(), pairs)}
+    if reference != "none":
+        was = (reference_gap(batch, reference=reference) > 0.0).to(now.dtype)
+        is_right = (now == 1.0).to(now.dtype)
+        found["turned_right"] = ((is_right * (1.0 - was)).sum(), (1.0 - was).sum())
+        found["turned_wrong"] = (((1.0 - is_right) * was).sum(), was.sum())
+    return found
 
 
 def label_metrics(batch: Batch, ratios: Tensor) -> Sums:
@@ -266,6 +296,12 @@ def positive(name: str, value: float) -> None:
     """BadInput unless `value` is above 0."""
     if not value > 0.0:
         raise BadInput(f"{name}={value} must be above 0")
+
+
+def at_least(name: str, value: float, least: float) -> None:
+    """BadInput unless `value` is at least `least`."""
+    if not value >= least:
+        raise BadInput(f"{name}={value} must be at least {least:g}")
 
 
 def share(name: str, value: float, below: float = 1.0) -> None:
