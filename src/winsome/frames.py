@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Frames = Mapping[str, "DataFrame"]
 """Name -> table; the names are those of `COLUMNS`."""
 
+Facts = str | Mapping[str, Any]
+"""A setting of a rule annotated so may name a step before, whose facts it then gets instead."""
+
 GOLD = "_gold"
 """Columns whose names begin so hold what is true of a world; no step may see one."""
 

@@ -11,6 +11,9 @@ KINDS: dict[str, dict[str, str]] = {
         "jaccard": "winsome.curate.operators.jaccard:jaccard",
         "perplexity": "winsome.curate.operators.perplexity:perplexity",
         "ifd": "winsome.curate.operators.ifd:ifd",
+        "instag": "winsome.curate.operators.instag:instag",
+        "paired": "winsome.curate.operators.paired:paired",
+        "prompt_judge": "winsome.curate.operators.prompt_judge:prompt_judge",
     },
     "Select": {
         "topk": "winsome.curate.selection.topk:topk",
@@ -22,6 +25,7 @@ KINDS: dict[str, dict[str, str]] = {
         "chunk": "winsome.curate.operators.chunk:chunk",
         "dedup": "winsome.curate.operators.dedup:dedup",
         "corrupt": "winsome.curate.operators.corrupt:corrupt",
+        "few_shot": "winsome.curate.operators.few_shot:few_shot",
         "segments": "winsome.curate.operators.segments:segments",
     },
 }

@@ -40,17 +40,16 @@ class Arithmetic:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Worked examples shown with each request: `n` rows of the step `of`."""
+    """Examples shown with each request: `n` of the rows that reach the step."""
 
-    n: int
-    of: str
+    n: int = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dedup:
-    """When two texts count as one."""
+    """When two texts count as one: of the same words, or from this ROUGE-L on."""
 
-    method: Literal["exact", "rouge_l", "minhash"] = "exact"
+    method: Literal["exact", "rouge_l"] = "rouge_l"
     threshold: float = 0.7
 
 

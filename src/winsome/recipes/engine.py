@@ -134,6 +134,12 @@ class Engine:
         settings = converted(own, keys, step.place, open)
         if step.rule is not None:
             ruled = converted(with_names(step.rule_given, place.names), step.rule.keys, step.place, open)
+            for setting in step.rule.keys.values():
+                # a file keeps its name, a step becomes what it told
+                if setting.annotation == "Facts" and (
+                    held := place.products.get(str(ruled.get(setting.name)))
+                ):
+                    ruled[setting.name] = dict(held.facts)
             settings[step.found.trait("RULE")] = Rule(step.rule, ruled)
         return settings
 
@@ -315,4 +321,8 @@ def _primary(step: Planned, frames: Frames) -> str | None:
     reads = [name for name in step.reads if name in frames]
     if reads:
         return reads[0]
+    # a rule says what it works on, and a recipe may say otherwise
+    own = str(step.given.get("frame") or (step.rule.trait("ON", "") if step.rule else ""))
+    if own in frames:
+        return own
     return next((name for name in ("pairs", "responses", "documents", "prompts") if name in frames), None)

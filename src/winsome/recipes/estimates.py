@@ -173,14 +173,15 @@ class _Counter:
     ) -> tuple[Row, dict[str, int]]:
         names = given["by"] if is_listed(given["by"]) else [given["by"]]
         prompts = min(frames.get("prompts", 0), step.limit or frames.get("prompts", 0))
-        answers = prompts * int(given.get("n", 1))
+        new = given.get("what") == "prompts"
+        answers = (1 if new else prompts) * int(given.get("n", 1))
         long = _longest(given) or ANSWER_TOKENS
-        self.tokens_an_answer = long
+        self.tokens_an_answer = long if not new else self.tokens_an_answer
         rows = [self._asked(self._opened(name), answers, long) for name in names]
         whole = with_total("", "", rows, ()).rows[-1]
-        n = answers * len(names)
-        after = {"responses": n + frames.get("responses", 0)}
-        return replace(whole, makes="responses", rows=n), after
+        n, made = answers * len(names), "prompts" if new else "responses"
+        before = frames.get(made, 0) if given.get("keep", True) else 0
+        return replace(whole, makes=made, rows=n), {made: n + before}
 
     def _opened(self, name: Any) -> Asked | None:
         """The contender of a name; None for one that a step of the recipe makes."""

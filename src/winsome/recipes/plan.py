@@ -168,6 +168,7 @@ def _step(step: Written, before: str, names: Mapping[str, str], scope: Scope, re
         raise place.bad(f"limit: {read['limit']} leaves nothing; give 1 or more")
     referred = {name.partition(".")[0] for value in (given, rule_given) for name in references(value)}
     needs = [*sources, *(names[name] for name in referred if name in names)]
+    needs += [names[name] for name in _told(rule, rule_given) if name in names and names[name] != step.id]
     return Planned(
         step.id, step.kind, found, given, rule, rule_given, sources, tuple(dict.fromkeys(needs)), read.get("as", ""),
         read.get("seed"), read.get("limit"), read.get("for_each"), read.get("cache", True), read.get("on_error", "row"),
@@ -190,6 +191,17 @@ def _rule(found: rules.Found, keys: dict[str, Any], place: Place) -> tuple[rules
             f'key "{key}" is missing; name one of {", ".join(sorted(rules.known(role)))[:90]} ({setting.annotation})'
         )
     return rules.find(name, role, place), key
+
+
+def _told(rule: rules.Found | None, given: Mapping[str, Any]) -> list[str]:
+    """What the settings of a rule name that takes the facts of a step."""
+    if rule is None:
+        return []
+    return [
+        str(given[key])
+        for key, setting in rule.keys.items()
+        if setting.annotation == "Facts" and key in given
+    ]
 
 
 def _source(name: str, names: Mapping[str, str], scope: Scope, place: Place) -> str:
@@ -339,8 +351,7 @@ def walk(steps: Sequence[Planned]) -> Iterator[Planned]:
 
 def _static_makes(kind: str) -> tuple[str, ...]:
     found = rules.find(kind, "Step", Place(""))
-    makes = found.trait("MAKES", ())
-    return ("prompts", "documents") if callable(makes) else makes
+    return found.trait("MAY_MAKE") or found.trait("MAKES", ())
 
 
 def _check_words(key: str, setting: Setting, value: Any, there: set[str], place: Place) -> None:

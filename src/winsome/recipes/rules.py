@@ -33,7 +33,6 @@ ROOMS: Mapping[str, str] = {
 PLANNED: Mapping[str, tuple[str, ...]] = {
     "Filter": (
         "consistency", "format", "language_id", "repetition", "refusal", "overlap", "licence", "parse", "ungrounded",
-        "instag", "prompt_judge",
     ),
     "Select": ("embedding_pairs", "percentile_harmonic", "frequency", "diverse", "route"),
     "Transform": ("keywords", "episodes", "shuffle_guides", "pack", "aggregate"),

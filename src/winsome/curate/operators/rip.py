@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput
-from winsome.frames import Frames, Kept, kept
+from winsome.frames import Facts, Frames, Kept, kept
 
 if TYPE_CHECKING:
     from polars import DataFrame, Expr
@@ -25,7 +25,7 @@ def rip(
     frame: DataFrame,
     *,
     tau: dict[str, str] | None = None,
-    thresholds_from: str = "train",
+    thresholds_from: Facts = "train",
     unit: Literal["tokens", "characters"] = "tokens",
     frames: Frames,
 ) -> Kept:
@@ -33,8 +33,8 @@ def rip(
     no wider.
 
     tau: metric -> pXX, a percentile of these pairs (linear interpolation), or a number; a metric that is not named does not count.
-    Default the median of all three. thresholds_from: `train`, or a file that has the thresholds of an earlier run (its recipe.json, or
-    what its filter step told); they are then taken as numbers. unit: of lengths. Pairs of equal scores are left out, of the
+    Default the median of all three. thresholds_from: `train`, an earlier rip step of the recipe, or a file that has the thresholds of
+    an earlier run (its recipe.json, or what its filter step told); they are then taken as numbers. unit: of lengths. Pairs of equal scores are left out, of the
     percentiles too. Raises BadInput where a rejected answer is rated above the chosen one, for an unknown metric, and for thresholds
     of another scorer or unit. Source: Yu et al. 2025 (R.I.P.), section 3.
     """
@@ -119,10 +119,17 @@ def _number(name: str, text: str) -> float:
     return number
 
 
-def _read(file: str, wanted: Mapping[str, str], scorer: str, unit: str) -> dict[str, float]:
-    """The thresholds that an earlier run kept."""
+def _read(
+    source: str | Mapping[str, Any], wanted: Mapping[str, str], scorer: str, unit: str
+) -> dict[str, float]:
+    """The thresholds that an earlier step or run kept."""
+    file = source if isinstance(source, str) else "the step before"
     try:
-        held = json.loads(Path(file).expanduser().read_text("utf-8"))
+        held: Any = (
+            json.loads(Path(source).expanduser().read_text("utf-8"))
+            if isinstance(source, str)
+            else dict(source)
+        )
     except (OSError, ValueError) as error:
         raise BadInput(
             f"filter rip: thresholds_from: {file[:60]} cannot be read ({type(error).__name__}); name a recipe.json"

@@ -90,6 +90,7 @@ def makes(settings: dict[str, Any]) -> tuple[str, ...]:
 
 
 MAKES = makes
+MAY_MAKE = ("prompts", "documents")
 
 
 def check(settings: dict[str, Any], run: Run) -> None:

@@ -24,7 +24,7 @@ READS = ("prompts",)
 CONTENDER = True
 
 
-POLICIES = ("reference_model", "last_model")
+POLICIES = ("reference_model", "last_model", "behaviour_model")
 """Settings of trainers that name a contender."""
 
 ONLINE = "online"

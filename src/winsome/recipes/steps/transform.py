@@ -19,7 +19,7 @@ async def transform(frames: Frames, *, op: Rule, frame: Frame = "", run: Run) ->
     frame: prompts, responses, pairs or documents (default the op's own, else what was made last).
     """
     name = subject(frames, op, frame)
-    made = await op(frames[name], run)
+    made = await op(frames[name], run, frames)
     if "rows" in made.frames:
         rows = made.frames["rows"]
         changed = narrowed(frames, name, rows, made.dropped)

@@ -1,0 +1,1 @@
+"""New prompts written by models, and what they are taught from."""
