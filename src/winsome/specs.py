@@ -95,8 +95,18 @@ def _kind(spec: Spec) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     """Names in one short line."""
-    text = ", ".join(sorted(names)) or "none"
+    return _cut(", ".join(sorted(names)) or "none")
+
+
+def _cut(text: str) -> str:
+    """A list of names that leaves room for the rest of a line."""
     return text if len(text) <= 90 else text[:90].rpartition(",")[0] + " .."
+
+
+def _brief(spec: Spec) -> str:
+    """A spec as an error names it: a long one, such as a mixture of many contenders, by its beginning."""
+    shown = masked(spec)
+    return shown if len(shown) <= 90 else f"{shown[:60]}.."
 
 
 def _is_own(spec: Spec) -> bool:
@@ -140,7 +150,7 @@ def call(factory: Callable[..., Any], spec: Spec, run: Any) -> Any:
     if takes_address:
         return factory(address, **arguments)
     if address:
-        raise BadInput(f'"{masked(spec)}": {spec.kind} takes no address; drop ":{spec.address}"')
+        raise BadInput(f'"{_brief(spec)}": {spec.kind} takes no address; drop ":{spec.address}"')
     return factory(**arguments)
 
 
@@ -155,7 +165,7 @@ def settings_given(factory: Callable[..., Any], spec: Spec, run: Any = None) -> 
         if key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             hint = f'; did you mean "{near[0]}"?' if near else ""
-            raise BadInput(f'"{masked(spec)}": no setting "{key}"{hint} (known: {_listed(known)})')
+            raise BadInput(f'"{_brief(spec)}": no setting "{key}"{hint} (known: {_listed(known)})')
         if isinstance(value, str) and _SECRET.search(key) and value and not value.startswith("env:"):
             raise BadInput(
                 f"{spec.kind}: {key}= takes no secret, names travel: export it and write {key}=env:NAME"
@@ -163,7 +173,7 @@ def settings_given(factory: Callable[..., Any], spec: Spec, run: Any = None) -> 
         arguments[key] = _converted(value, known[key], spec, run)
     for key, setting in known.items():
         if key not in arguments and setting.default is inspect.Parameter.empty:
-            raise BadInput(f'"{masked(spec)}": setting "{key}" is missing; add {key}=..')
+            raise BadInput(f'"{_brief(spec)}": setting "{key}" is missing; add {key}=..')
     return arguments
 
 
@@ -194,9 +204,11 @@ def _converted(value: Any, setting: Setting, spec: Spec, run: Any) -> Any:
         except ValueError:
             continue
     wanted = (
-        f"none of {', '.join(_allowed(options[0]))}" if _allowed(options[0]) else f"no {' or '.join(options)}"
+        f"none of {_cut(', '.join(_allowed(options[0])))}"
+        if _allowed(options[0])
+        else f"no {' or '.join(options)}"
     )
-    raise BadInput(f'"{masked(spec)}": {setting.name}={value} is {wanted}')
+    raise BadInput(f'"{_brief(spec)}": {setting.name}={value} is {wanted}')
 
 
 _TRUTH = {
@@ -250,7 +262,7 @@ def open_spec(spec: Spec, role: str, run: Any) -> Any:
     if factory is None:
         elsewhere = [r.lower() for r in ROOMS if r != role and factory_of(spec, r) is not None]
         if elsewhere:
-            raise Unsupported(f'"{masked(spec)}" is a {" and a ".join(elsewhere)}, not a {role.lower()}')
+            raise Unsupported(f'"{_brief(spec)}" is a {" and a ".join(elsewhere)}, not a {role.lower()}')
         raise unknown_kind(spec, role)
     opened = call(factory, spec, run)
     return _fitting(opened, spec, role, run) if _is_own(spec) else opened
@@ -275,5 +287,5 @@ def _fitting(opened: Any, spec: Spec, role: str, run: Any) -> Any:
             if all(hasattr(opened, name) for name in _OFFERED[other]):
                 return open_spec(Spec(bridge, "", {key: spec}), role, run)
     raise BadInput(
-        f'"{masked(spec)}" is no {role.lower()}: what it makes has no {", ".join(lacks)}; add them'
+        f'"{_brief(spec)}" is no {role.lower()}: what it makes has no {", ".join(lacks)}; add them'
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from winsome.errors import BadInput, Fatal, RateLimited, Transient
@@ -128,24 +128,32 @@ def _together(models: Sequence[tuple[Asked, int]]) -> list[tuple[Asked, int]]:
     return [(model, times[id(model)]) for model in {id(model): model for model, _ in models}.values()]
 
 
-def _asking(asked: Asked) -> tuple[Asked, int]:
-    """The contender that is called in the end, below all decoders, and how often for one answer."""
+def _asking(asked: Asked) -> list[tuple[Asked, int]]:
+    """The contenders that are called in the end, below all decoders, each with how often for one answer."""
     inner: Any = asked.inner
-    if not isinstance(getattr(inner, "base", None), Asked):
-        return asked, 1
-    base, times = _asking(inner.base)
-    return base, times * getattr(inner, "draws", 1)
+    base = getattr(inner, "base", None)
+    parts = [(base, getattr(inner, "draws", 1))] if isinstance(base, Asked) else getattr(inner, "parts", ())
+    found = [(leaf, times * each) for part, times in parts for leaf, each in _asking(part)]
+    return _together(found) if found else [(asked, 1)]
 
 
 def load_of(asked: Asked, calls: int, kept: int, tokens_in: float, tokens_out: float, name: str = "") -> Load:
     """What `calls` answers of a contender come to; tokens are those of one answer, decoders ask their base several times."""
-    base, draws = _asking(asked)
-    total_in, total_out = int(calls * draws * tokens_in), int(calls * draws * tokens_out)
-    money: float | None = 0.0
-    if calls and base.host:
-        price = getattr(base.inner, "price", None)
-        money = price.of(total_in, total_out) if price is not None else None
-    return Load(name or asked.name, calls * draws, kept, total_in, total_out, money)
+    total = Load(name or asked.name, 0, kept, 0, 0, 0.0)
+    for base, draws in _asking(asked):
+        read, written = int(calls * draws * tokens_in), int(calls * draws * tokens_out)
+        money = total.money
+        if calls and base.host:
+            price = getattr(base.inner, "price", None)
+            money = None if money is None or price is None else money + price.of(read, written)
+        total = replace(
+            total,
+            calls=total.calls + calls * draws,
+            tokens_in=total.tokens_in + read,
+            tokens_out=total.tokens_out + written,
+            money=money,
+        )
+    return total
 
 
 def _characters(prompt: Prompt) -> int:
@@ -185,7 +193,7 @@ async def probe(asked: Sequence[Asked], prompts: Sequence[Prompt]) -> list[str]:
 
     Prompts longer than a server's context window are counted in a warning; they come back as failed answers.
     """
-    called = [_asking(contender)[0] for contender in asked]
+    called = [leaf for contender in asked for leaf, _ in _asking(contender)]
     probing = {id(a.inner): a for a in called if hasattr(a.inner, "probe")}
     warnings: list[str] = []
 

@@ -1,7 +1,7 @@
 """Prompts and answers in plain tables with named columns, in chat messages, and in AlpacaEval instruction files.
 
-Prompts: prompt (or instruction, question), optional id, system, category, lang, reference_answer, follow_ups or turns; or
-messages. `input` and `context` beside `instruction` are its second paragraph. Answers: output (or answer, response,
+Prompts: prompt (or instruction, question), optional id, system, category, lang, reference_answer, follow_ups or turns, options with
+gold_label (1 is the first) and passage; or messages. `input` and `context` beside `instruction` are its second paragraph. Answers: output (or answer, response,
 completion), a text or a list of samples, optional id, model and sample.
 """
 
@@ -36,6 +36,8 @@ from winsome.records import Message, Prompt, Text, user
 
 FOLLOW_UPS = ("follow_ups", "follow-ups")
 REFERENCE = ("reference_answer", "reference")
+CHOICE = ("options", "gold_label", "passage")
+"""What belongs to a question with numbered options; its prompt lists them too."""
 
 
 def prompts(source: Source) -> list[Prompt]:
@@ -89,7 +91,7 @@ def question(source: Source, place: int) -> str:
 
 
 def _for_judges(row: Row) -> dict[str, Any]:
-    """What only judges see: a reference answer (a list of them: one a turn) and a checklist."""
+    """What only judges see: a reference answer (a list of them: one a turn), a checklist, options and which is right."""
     notes: dict[str, Any] = {}
     name = present(row, REFERENCE)
     if name is not None and row[name] not in ("", []):
@@ -97,6 +99,8 @@ def _for_judges(row: Row) -> dict[str, Any]:
         notes["reference_answer"] = value[0] if isinstance(value, list) and len(value) == 1 else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if row.get("checklist"):
         notes["checklist"] = row["checklist"]
+    if row.get("options"):
+        notes |= {name: row[name] for name in CHOICE if row.get(name)}
     return notes
 
 
