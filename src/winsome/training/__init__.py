@@ -52,6 +52,7 @@ KINDS: dict[str, dict[str, str]] = {
         "length_band": "winsome.training.pairs.length_band:length_band",
     },
     "Trainer": {
+        "conditioning": "winsome.training.loops.conditioning:conditioning",
         "online": "winsome.training.loops.online:online",
         "preference": "winsome.training.loops.preference:preference",
         "reward": "winsome.training.loops.reward:reward",
