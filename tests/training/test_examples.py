@@ -11,13 +11,8 @@ from winsome import frames as frames_
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
 from winsome.records import Match, Prompt, Response, Side, Verdict, assistant, digest, user
-from winsome.training.examples import (
-    best_against_worst,
-    demonstrated,
-    examples_of,
-    held_out,
-    unpaired,
-)
+from winsome.training.examples import examples_of
+from winsome.training.forms import best_against_worst, demonstrated, held_out, unpaired
 from winsome.training.sources import open_examples
 
 PLAIN = {"prompt": "What is 2 + 2?", "chosen": "4", "rejected": "five"}

@@ -113,7 +113,7 @@ def test_ids_are_kept_by_content(model, tmp_path):
 
 def test_mismatched_answers_never_belong_to_their_prompt(model):
     rows = [pair("a", "1", "2"), pair("a", "3", "4"), pair("b", "5", "6"), pair("c", "7", "8")]
-    from winsome.training.examples import unpaired
+    from winsome.training.forms import unpaired
 
     data = tokenised(model, unpaired(examples_of(rows, "x")))
     held = units(

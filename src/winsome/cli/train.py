@@ -89,6 +89,12 @@ def _flags(parser: Parser, objective: Callable[..., Any] | None) -> None:
         policies.add_argument(
             "--last-model", default="", metavar="NAME", help="the last iterate, for objectives that read one"
         )
+        policies.add_argument(
+            "--behaviour-model",
+            default="",
+            metavar="NAME",
+            help="who drew the answers, for --reference behaviour (default: what the data say)",
+        )
     flags_of(parser.add_argument_group("training (see the fields of Plan)"), Plan)
     match_flags(parser, "default: a tenth of the data's prompts, held out of training")
     options.everywhere(parser)
@@ -198,7 +204,7 @@ def _first_rank() -> bool:
 
 def _data(args: Namespace) -> tuple[Any, Sequence[Prompt]]:
     """The examples to learn from, and the prompts held out for the match where it has no suite."""
-    from winsome.training.examples import held_out
+    from winsome.training.forms import held_out
     from winsome.training.sources import open_examples
 
     examples = open_examples(args.data, split=args.split)
@@ -220,7 +226,7 @@ def _trained(
 
     return preference(
         args.model, examples, run=session, objective=str(objective), reference_model=args.reference_model,
-        last_model=args.last_model, **watching, **plan,
+        last_model=args.last_model, behaviour_model=args.behaviour_model, **watching, **plan,
     )  # fmt: skip
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from winsome.errors import BadInput
 from winsome.frames import is_gold
 from winsome.ledger.formats.complaints import listed, refuse
-from winsome.records import Message, Prompt, Text, digest, user
+from winsome.records import Message, Prompt, Response, Text, digest, user
 
 Form = Literal["pairs", "ranked", "labelled", "demonstrations"]
 
@@ -30,14 +29,29 @@ ROLES: dict[Form, tuple[str, ...]] = {
 PROMPT = ("prompt", "instruction", "question")
 ANSWER = ("response", "completion", "answer", "output")
 
+LOGPROB = "_logprob"
+"""Ends the name of the number that an answer's own policy gave it: chosen_logprob, nats over its tokens, its end included."""
+PEERS_NAMES = {
+    "ref_chosen_logps": "chosen_logprob",
+    "ref_rejected_logps": "rejected_logprob",
+    "ref_logps": "response_logprob",
+}
+"""TRL's names of columns, and ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """An answer after its prompt. `ended`: it stopped by itself, so that the end of turn is learnt too."""
+    """An answer after its prompt. `ended`: it stopped by itself, so that the end of turn is learnt too.
+
+    policy: the name of the contender that said it, where the data tell. begins: how many of the prompt's messages stand before what
+    the row gives as the answer (None: all of them); turns of the assistant after them can be learnt as well.
+    """
 
     prompt: Prompt
     text: str
     ended: bool = True
+    policy: str = field(default="", compare=False)
+    begins: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,16 @@ class Examples:
         return digest([self.form, [_content(row) for row in self.rows]])
 
 
+def answered(prompt: Prompt, response: Response) -> Side:
+    """The last turn of a response, after the prompt, its earlier turns and the later turns of the user between them."""
+    woven = [turn for pair in zip(response.messages[:-1], prompt.follow_ups, strict=False) for turn in pair]
+    asked = (
+        replace(prompt, messages=(*prompt.messages, *woven), follow_ups=(), prefix="") if woven else prompt
+    )
+    begins = len(prompt.messages) if woven else None
+    return Side(asked, response.text, response.finish != "length", response.contender, begins)
+
+
 def _content(row: Example) -> list[Any]:
     return [row.id, [[side.prompt.id, side.text, side.ended] for side in row.sides], dict(row.numbers)]
 
@@ -82,96 +106,6 @@ def examples_of(rows: Sequence[Mapping[str, Any]], source: str) -> Examples:
         sides, numbers = read(_Row(row, number, source))
         found.append(Example(_id(row, sides, numbers), sides, numbers))
     return Examples(form, found, source)
-
-
-def unpaired(examples: Examples) -> Examples:
-    """Every pair as two labelled answers: the chosen one desirable (label 1), the rejected one not (label 0)."""
-    if examples.form == "labelled":
-        return examples
-    if examples.form != "pairs":
-        raise BadInput(
-            f"{examples.source}: holds {examples.form}; labelled answers come from pairs or labels"
-        )
-    rows = [
-        Example(f"{row.id}/{role}", (side,), {**row.numbers, "label": float(role == "chosen")})
-        for row in examples.rows
-        for role, side in zip(ROLES["pairs"], row.sides, strict=True)
-    ]
-    return Examples("labelled", rows, examples.source)
-
-
-def best_against_worst(examples: Examples) -> Examples:
-    """Of every ranked list the pair of its best and its worst answer, with their scores; lists of equal scores are left out."""
-    if examples.form == "pairs":
-        return examples
-    if examples.form != "ranked":
-        raise BadInput(f"{examples.source}: holds {examples.form}; pairs come from pairs or from scores")
-    rows: list[Example] = []
-    for row in examples.rows:
-        last = len(row.sides) - 1
-        best, worst = row.numbers["score_0"], row.numbers[f"score_{last}"]
-        if best > worst:
-            numbers = {"score_chosen": best, "score_rejected": worst}
-            rows.append(Example(row.id, (row.sides[0], row.sides[last]), numbers))
-    if not rows:
-        raise BadInput(f"{examples.source}: all scores of every prompt are equal; give answers that differ")
-    return Examples("pairs", rows, examples.source)
-
-
-def demonstrated(examples: Examples) -> Examples:
-    """What is worth imitating: demonstrations as they are, chosen answers of pairs, the best of lists, desirable answers."""
-    if examples.form == "demonstrations":
-        return examples
-    kept = [row for row in examples.rows if examples.form != "labelled" or row.numbers["label"] > 0]
-    if not kept:
-        raise BadInput(f"{examples.source}: no answer is desirable; give at least one with label true")
-    return Examples(
-        "demonstrations", [Example(row.id, row.sides[:1], row.numbers) for row in kept], examples.source
-    )
-
-
-def rated(examples: Examples) -> Examples:
-    """Every answer on its own with its numbers; one of a rated list with its `score`."""
-    if examples.form in ("labelled", "demonstrations"):
-        return Examples("demonstrations", examples.rows, examples.source)
-    if examples.form != "ranked":
-        raise BadInput(f"{examples.source}: holds {examples.form}; ratings come from rated answers or lists")
-    rows: list[Example] = []
-    for row in examples.rows:
-        shared = {name: value for name, value in row.numbers.items() if not name.startswith("score_")}
-        for place, side in enumerate(row.sides):
-            rows.append(
-                Example(f"{row.id}/{place}", (side,), {**shared, "score": row.numbers[f"score_{place}"]})
-            )
-    return Examples("demonstrations", rows, examples.source)
-
-
-def held_out(examples: Examples, most: int) -> tuple[Examples, list[Prompt]]:
-    """The examples without a tenth of their prompts, and these prompts (`most` of them): none is on both sides.
-
-    Which they are follows from the prompts' words alone. Raises BadInput where nothing would be left to learn from.
-    """
-    learnt, apart = parted(examples)
-    seen = {side.prompt.id for row in learnt.rows for side in row.sides}
-    prompts = {side.prompt.id: side.prompt for row in apart.rows for side in row.sides}
-    return learnt, [prompts[id] for id in sorted(prompts.keys() - seen)][:most]
-
-
-def parted(examples: Examples) -> tuple[Examples, Examples]:
-    """The examples whose prompts are not among a tenth of all, and those whose prompts are; see `held_out`."""
-    apart = {side.prompt.id: side.prompt for row in examples.rows for side in row.sides}
-    chosen = [prompt for id, prompt in sorted(apart.items()) if int(id, 16) % 10 == 0]
-    if not chosen:
-        chosen = [apart[min(apart)]]
-    names = {prompt.id for prompt in chosen}
-    kept, held = list[Example](), list[Example]()
-    for row in examples.rows:
-        (held if names & {side.prompt.id for side in row.sides} else kept).append(row)
-    if not kept:
-        raise BadInput(
-            f"{examples.source}: one prompt is too few to hold any out; give --suite, or more prompts"
-        )
-    return Examples(examples.form, kept, examples.source), Examples(examples.form, held, examples.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +153,12 @@ def _pair(row: _Row) -> tuple[tuple[Side, ...], dict[str, float]]:
             row.wrong('has no "prompt", and its sides do not begin alike; add the prompt')
         chosen, rejected = chosen[len(prompt) :], rejected[len(prompt) :]
     sides = (_side(row, prompt, chosen, "chosen"), _side(row, prompt, rejected, "rejected"))
+    if prompt is None:
+        # What both dialogues begin with is their prompt.
+        first, second = ([*side.prompt.messages, side.text] for side in sides)
+        alike = (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
+        shared = next(alike, min(len(first), len(second)) - 1)
+        sides = tuple(replace(side, begins=max(side.begins or 0, shared)) for side in sides)
     return sides, _numbers(row)
 
 
@@ -230,7 +170,15 @@ def _ranked(row: _Row) -> tuple[tuple[Side, ...], dict[str, float]]:
     order = sorted(range(len(values)), key=lambda i: -values[i])
     prompt = row.needed(*PROMPT)
     sides = tuple(_side(row, prompt, answers[i], f"responses[{i}]") for i in order)
-    return sides, _numbers(row) | {f"score_{place}": values[i] for place, i in enumerate(order)}
+    numbers = _numbers(row) | {f"score_{place}": values[i] for place, i in enumerate(order)}
+    told = row.fields.get("logprobs")
+    if told is not None:
+        if len(told) != len(answers):
+            row.wrong(f"has {len(told)} logprobs for {len(answers)} responses; give one each")
+        numbers |= {
+            f"{place}{LOGPROB}": _finite(row, f"logprobs[{i}]", told[i]) for place, i in enumerate(order)
+        }
+    return sides, numbers
 
 
 def _labelled(row: _Row) -> tuple[tuple[Side, ...], dict[str, float]]:
@@ -249,18 +197,22 @@ def _demonstration(row: _Row) -> tuple[tuple[Side, ...], dict[str, float]]:
 
 def _side(row: _Row, prompt: Any, answer: Any, field: str) -> Side:
     """The answer with its prompt; of a dialogue the last turn is the answer and all before it the prompt."""
+    begins: int | None = None
     if isinstance(answer, str):
         if prompt is None:
             row.wrong(f'has no "prompt" before its {field}; add the prompt')
         text, asked = answer, _prompt(row, prompt)
     else:
-        turns = [*_messages(row, prompt, "prompt"), *_messages(row, answer, field)]
+        before = _messages(row, prompt, "prompt")
+        turns = [*before, *_messages(row, answer, field)]
         if not turns or turns[-1].role != "assistant":
             row.wrong(f"{field} does not end with a turn of the assistant; add it")
         text, asked = turns[-1].text, _dialogue(row, turns[:-1], field)
+        begins = sum(turn.role != "system" for turn in before)
     if not text.strip():
         row.wrong(f"has an empty answer in {field}; write one, or drop the record")
-    return Side(asked, text, not bool(row.fields.get(f"{field}_cut", False)))
+    policy = row.fields.get(f"{field}_model") or row.fields.get("model") or ""
+    return Side(asked, text, not bool(row.fields.get(f"{field}_cut", False)), str(policy), begins)
 
 
 def _prompt(row: _Row, prompt: Any) -> Prompt:
@@ -296,7 +248,7 @@ def _numbers(row: _Row) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in row.fields.items():
         if isinstance(value, (int, float)) and not is_gold(name) and name not in ("id", "index"):
-            found[name] = _finite(row, name, value)
+            found[PEERS_NAMES.get(name, name)] = _finite(row, name, value)
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput, Unsupported
 from winsome.models.logprobs import Logprobs, Want, logprobs
+from winsome.training.plan import Compute
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +40,7 @@ class Ranks:
     def main(self) -> bool:
         return self.rank == 0
 
-    def forward(self, sequences: Any, want: Want, row_tokens: int, compute: str) -> Logprobs:
+    def forward(self, sequences: Any, want: Want, row_tokens: int, compute: Compute) -> Logprobs:
         """Log-probabilities of sequences under the wrapped model; see `models.logprobs`."""
         return Logprobs(*self.module(sequences, want, row_tokens, compute))
 
@@ -140,7 +141,7 @@ def _module(network: Any) -> Any:
             super().__init__()
             self.network = network
 
-        def forward(self, sequences: Any, want: Want, row_tokens: int, compute: Any) -> tuple[Any, ...]:
+        def forward(self, sequences: Any, want: Want, row_tokens: int, compute: Compute) -> tuple[Any, ...]:
             found = logprobs(self.network, sequences, want, row_tokens=row_tokens, compute=compute)
             return (found.sums, found.counts, found.tokens, found.prompt_sums, found.prompt_counts)
 

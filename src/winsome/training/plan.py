@@ -10,6 +10,9 @@ from typing import Any, Literal
 from winsome.errors import BadInput
 from winsome.records import digest
 
+Compute = Literal["own", "bfloat16"]
+"""How products are computed: in the weights' own precision, or in bfloat16."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -23,7 +26,8 @@ class Plan:
     feed-forward.
     precision: bfloat16 products over float32 weights, or float32; auto takes bfloat16 from 20M parameters where it pays.
     max_length: of a side (0: what the model reads); too_long: what happens to longer rows. format: chat renders prompts by the
-    model's template, text takes them as they are. checkpointing: recompute activations in the backward pass, for memory.
+    model's template, text takes them as they are. assistant_turns: which of a dialogue's are learnt: the last, or all that follow the
+    row's prompt (assistant_only_loss elsewhere). checkpointing: recompute activations in the backward pass, for memory.
     save_every, keep: updates between checkpoints (0: only the end), and how many stay. canary_every: updates between looks at
     sampled answers (0: none); max_kl: nats an answer above which it pauses. evaluate_every: updates between matches against the start (0: none). parallel: ddp or fsdp under a launcher. trackers:
     tensorboard, wandb (offline), mlflow.
@@ -49,6 +53,7 @@ class Plan:
     max_length: int = 0
     too_long: Literal["drop", "cut_prompt", "cut_answer"] = "drop"
     format: Literal["chat", "text"] = "chat"
+    assistant_turns: Literal["last", "all"] = "last"
     checkpointing: bool = False
     save_every: int = 100
     keep: int = 2
@@ -83,7 +88,7 @@ class Plan:
     @property
     def id(self) -> str:
         """Digest of the settings that change what is learnt."""
-        return digest({k: v for k, v in asdict(self).items() if k not in UNLEARNT})
+        return digest({k: v for k, v in asdict(self).items() if k not in (*UNLEARNT, *IN_DATA)})
 
     def total(self, units: int) -> int:
         """Updates of the run over `units` units."""
@@ -95,6 +100,10 @@ UNLEARNT = (
     "micro_tokens", "checkpointing", "save_every", "keep", "canary_every", "max_kl", "evaluate_every", "parallel", "trackers",
 )  # fmt: skip
 """Fields that change speed, memory or what is kept, and never what is learnt."""
+
+
+IN_DATA = ("assistant_turns",)
+"""Fields that the digest of the data holds already."""
 
 
 def with_plan(trainer: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,12 +9,13 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from winsome.errors import BadInput, Fatal
 from winsome.models.fetch import cache_folder
 from winsome.models.logprobs import Logprobs, Want, logprobs
 from winsome.records import digest
+from winsome.training.plan import Compute
 
 if TYPE_CHECKING:
     from numpy import float32, int64
@@ -27,6 +28,12 @@ BLOCK = 64
 """Sequences a call."""
 SEGMENT = 4096
 """Sequences a file: what a stopped run may lose."""
+
+
+class Reference(Protocol):
+    """Fixed log-probabilities of a run's sequences."""
+
+    def of(self, sequences: Sequence[int], device: str = "cpu") -> Logprobs: ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def stored(
     *,
     prompts: bool = False,
     row_tokens: int = 1024,
-    compute: str = "own",
+    compute: Compute = "own",
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Stored:
     """The log-probabilities of `sequences` under `network`, whose weights `model_id` names; from disk where they were kept.
@@ -93,7 +100,7 @@ def stored(
                     [sequences[i] for i in numbers],
                     want,
                     row_tokens=row_tokens,
-                    compute=compute,  # type: ignore[arg-type]
+                    compute=compute,
                 )
             _check_finite(found, numbers)
             made |= zip((keys[i] for i in numbers), _split(found), strict=True)

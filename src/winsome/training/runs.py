@@ -13,26 +13,28 @@ from typing import Any
 
 import orjson
 
-from winsome.errors import BadInput, Fatal, Unsupported
+from winsome.errors import Fatal, Unsupported
 from winsome.matchmaking.run_folder import now, versions
 from winsome.models.processor import bfloat16_pays
 from winsome.models.render import template_of
 from winsome.models.weights import LocalModel
 from winsome.protocols import Run
 from winsome.records import digest
-from winsome.training import checkpoints, parallel
+from winsome.training import behaviour, checkpoints, parallel
 from winsome.training import start as starts
+from winsome.training.behaviour import BEHAVIOUR
 from winsome.training.examples import Examples
 from winsome.training.objective import Objective
 from winsome.training.parallel import Ranks
-from winsome.training.plan import Plan
+from winsome.training.plan import Compute, Plan
+from winsome.training.policies import policies, references
 from winsome.training.progress import Progress, to_stderr
-from winsome.training.references import Stored, stored
 from winsome.training.start import Start
 from winsome.training.task import TextTask
-from winsome.training.tokens import Tokenised, tokenised, vocabulary_digest
+from winsome.training.tokens import Tokenised, tokenised
 from winsome.training.trainer import Trainer
-from winsome.training.units import Units, placed, units
+from winsome.training.turns import only_counted
+from winsome.training.units import placed, units
 
 VERSION = 1
 LARGE = 20_000_000
@@ -54,26 +56,29 @@ def trained(
     run: Run,
     reference_model: str = "",
     last_model: str = "",
+    behaviour_model: str = "",
     judge: str = "",
     suite: str = "",
     say: Callable[[str], None] = to_stderr,
 ) -> str:
     """The name of the contender that `start` becomes; the same call goes on where an earlier one was stopped.
 
-    `reference_model`: the fixed policy of ratios (default the start); `last_model`: the last iterate, for objectives that read one. Every
-    run lies in a folder of its own below run.folder, named by all that changes it. Raises BadInput, Unsupported or Fatal.
+    `reference_model`: the fixed policy of ratios (default the start); `last_model`: the last iterate, for objectives that read one;
+    `behaviour_model`: the policy that drew the answers, where the data do not tell (see `behaviour`). Every run lies in a folder of its
+    own below run.folder, named by all that changes it. Raises BadInput, Unsupported or Fatal.
     """
     origin = starts.found(start, run)
     ranks = parallel.started(plan.parallel, plan.trackers, run.folder)
     say = say if ranks.main else silent
     model = starts.load(origin)
+    drawn = behaviour.source(examples, objective, behaviour_model)
     with ranks.accelerator.main_process_first():
-        data = _data(model, examples, plan)
+        data = _data(model, examples, plan, policies=drawn == "policies")
     for line in data.lines():
         say(line)
-    given = {"reference": reference_model or start, "last": last_model}
-    named = {name: _reference(name, given, objective, run) for name in objective.needs.references}
-    key = made_for(origin, data, objective, plan, named, run.seed)
+    given = {"reference": reference_model or start, "last": last_model, BEHAVIOUR: behaviour_model}
+    named = policies(given, drawn, data, objective, run)
+    key = made_for(origin, data, objective, plan, named.ids, run.seed)
     folder = run.folder / f"{slug(objective.name)}-{digest(key)[:12]}"
     place = folder / "trained"
     if (place / "winsome.json").is_file():
@@ -81,23 +86,19 @@ def trained(
         return origin.trained_name(str(place.resolve()))
     held = units(data, objective.needs, objective=objective.name)
     compute = precision(model, plan)
-    stored_ = {
-        name: _stored(origin, model, other, held, plan, objective, compute, ranks, say)
-        for name, other in named.items()
-    }
+    fixed = references(named, held, data, objective, origin, model, ranks, compute, plan.micro_tokens, say)
     model = adapted(model, plan, run.seed)
     if plan.checkpointing:
         model.network.train()
         model.network.gradient_checkpointing_enable({"use_reentrant": False})
     parallel.wrap(ranks, model.network)
     trainable = [(name, p) for name, p in model.network.named_parameters() if p.requires_grad]
-    task = TextTask(held, objective, stored_, ranks, compute, plan.micro_tokens)
+    task = TextTask(held, objective, fixed, ranks, compute, plan.micro_tokens)
     progress = Progress(
         folder / "log.jsonl" if ranks.main else Path("/dev/null"), say, tracked(ranks, plan, folder)
     )
-    at_reference = bool(named) and all(other.id == origin.id for other in named.values())
     trainer = Trainer(
-        task, trainable, plan, ranks, folder, run.seed, key, progress, at_reference,
+        task, trainable, plan, ranks, folder, run.seed, key, progress, named.are(origin),
         looks_at(origin, model, [p for p, _ in held.sequences[:LOOKED_AT]], plan, ranks, folder, judge, suite, run),
     )  # fmt: skip
     began = time.process_time()
@@ -124,29 +125,22 @@ def silent(line: str) -> None:
     """Ranks other than the first say nothing."""
 
 
-def _data(model: LocalModel, examples: Examples, plan: Plan) -> Tokenised:
+def _data(model: LocalModel, examples: Examples, plan: Plan, policies: bool) -> Tokenised:
     return tokenised(
-        model, examples, format=plan.format, max_length=plan.max_length or None, too_long=plan.too_long
-    )
+        model, examples, format=plan.format, max_length=plan.max_length or None, too_long=plan.too_long,
+        assistant_turns=plan.assistant_turns, policies=policies,
+    )  # fmt: skip
 
 
-def precision(model: LocalModel, plan: Plan) -> str:
+def precision(model: LocalModel, plan: Plan) -> Compute:
     """How products are computed: "own" (float32) or "bfloat16"."""
     large = sum(p.numel() for p in model.network.parameters()) >= LARGE
     wanted = plan.precision == "bfloat16" or (plan.precision == "auto" and large and bfloat16_pays())
     return "bfloat16" if wanted else "own"
 
 
-def _reference(name: str, given: Mapping[str, str], objective: Objective, run: Run) -> Start:
-    if not given.get(name):
-        raise BadInput(
-            f"{objective.name} reads the {name} policy; name it with --{name}-model (a contender with weights here)"
-        )
-    return starts.found(given[name], run)
-
-
 def made_for(
-    origin: Start, data: Tokenised, objective: Objective, plan: Plan, named: Mapping[str, Start], seed: int
+    origin: Start, data: Tokenised, objective: Objective, plan: Plan, references: Mapping[str, str], seed: int
 ) -> dict[str, str]:
     return {
         "version": str(VERSION),
@@ -154,37 +148,9 @@ def made_for(
         "data": data.key,
         "objective": digest([objective.name, {k: str(v) for k, v in objective.settings.items()}]),
         "plan": plan.id,
-        "reference": digest({name: other.id for name, other in named.items()}),
+        "reference": digest(dict(references)),
         "seed": str(seed),
     }
-
-
-def _stored(
-    origin: Start, model: LocalModel, other: Start, held: Units, plan: Plan, objective: Objective,
-    compute: str, ranks: Ranks, say: Callable[[str], None],
-) -> Stored:  # fmt: skip
-    """The reference's log-probabilities of all sequences; the start's own come from the weights that are loaded already."""
-    network = model.network
-    if other.id != origin.id:
-        second = starts.load(other)
-        if vocabulary_digest(second) != vocabulary_digest(model):
-            raise BadInput(
-                f"{other.name} and {origin.name} have different vocabularies; take a reference of the start's own family"
-            )
-        network = second.network
-    told = time.perf_counter()
-
-    def progress(done: int, of: int) -> None:
-        nonlocal told
-        if time.perf_counter() - told > 10 or (done == of and of > 5000):
-            told = time.perf_counter()
-            say(f"reference {other.name}: {done}/{of} answers")
-
-    with ranks.accelerator.main_process_first():
-        return stored(
-            network, other.id, held.sequences, prompts=objective.needs.prompts,
-            row_tokens=plan.micro_tokens, compute=compute, progress=progress,
-        )  # fmt: skip
 
 
 def tracked(ranks: Ranks, plan: Plan, folder: Path) -> Callable[[Mapping[str, float], int], None] | None:
@@ -303,9 +269,11 @@ def _check_reloaded(
     sequences, _, _ = placed(task.units, rows, task.objective.needs.roles)
     with torch.no_grad():
         found = logprobs(
-            again.network, [task.units.sequences[i] for i in sequences],
-            row_tokens=task.row_tokens, compute=task.compute,  # type: ignore[arg-type]
+            again.network, [task.units.sequences[i] for i in sequences], task.want,
+            row_tokens=task.row_tokens, compute=task.compute,
         )  # fmt: skip
+    if (counted := task.units.counts(sequences)) is not None:
+        found = only_counted(found, torch.from_numpy(counted).to(found.sums.device))
     apart = float(((found.sums - sums).abs() / counts).max())
     if not apart <= APART[task.compute]:
         raise Fatal(

@@ -12,7 +12,7 @@ from winsome.frames import Frames, is_gold, prompts_of, responses_of, with_score
 from winsome.ledger.formats.complaints import refuse
 from winsome.ledger.formats.reading import read
 from winsome.records import Prompt
-from winsome.training.examples import Example, Examples, Side, examples_of
+from winsome.training.examples import Example, Examples, Side, answered, examples_of
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -87,7 +87,7 @@ def _of_frames(frames: Frames) -> Examples:
     table = frames["responses"]
     prompts |= dict(zip(frames["prompts"]["prompt_id"], prompts.values(), strict=True))
     answers = {
-        id: Side(_asked(prompts, asked, id), answer.text, answer.finish != "length")
+        id: answered(_asked(prompts, asked, id), answer)
         for id, asked, answer in zip(
             table["response_id"], table["prompt_id"], responses_of(table), strict=True
         )
@@ -168,31 +168,16 @@ def _of_ledger(address: str) -> Examples:
         for id, match in matches.items():
             if len(match.sides) == 2:
                 contests.setdefault(match.contest, (match, []))[1].extend(shares[id])
-    rows: list[Mapping[str, Any]] = []
+    rows: list[Example] = []
     for contest, (match, found) in contests.items():
         share = sum(found) / len(found)
-        if share == 0.5 or any(side.response.finish == "failed" for side in match.sides):
+        said = [side.response for side in match.sides]
+        # An empty answer lost by rule; there is nothing in it to learn from.
+        if share == 0.5 or any(one.finish == "failed" or not one.text.strip() for one in said):
             continue
-        first, second = (side.response for side in match.sides)
-        best, worst = (first, second) if share > 0.5 else (second, first)
-        rows.append(
-            {
-                "pair_id": contest,
-                "prompt": [message.payload() for message in match.prompt.messages],
-                "system": match.prompt.system,
-                "chosen": best.text,
-                "rejected": worst.text,
-                "chosen_cut": best.finish == "length",
-                "rejected_cut": worst.finish == "length",
-                "chosen_probability": max(share, 1.0 - share),
-            }
-        )
+        sides = tuple(answered(match.prompt, one) for one in (said if share > 0.5 else said[::-1]))
+        rows.append(Example(contest, sides, {"chosen_probability": max(share, 1.0 - share)}))
     if not rows:
         whose = f" of {judge}" if judge else ""
         raise BadInput(f"ledger {path or '(default)'}: no decided verdicts{whose}; run winsome compare first")
-    return examples_of([row for row in rows if _said(row)], f"{LEDGER}{address}")
-
-
-def _said(row: Mapping[str, Any]) -> bool:
-    """An empty answer lost by rule; there is nothing in it to learn from."""
-    return bool(row["chosen"].strip() and row["rejected"].strip())
+    return Examples("pairs", rows, f"{LEDGER}{address}")

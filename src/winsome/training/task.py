@@ -11,7 +11,9 @@ from winsome.models.logprobs import Logprobs, Want
 from winsome.training.batch import Batch, Losses
 from winsome.training.objective import Objective
 from winsome.training.parallel import Ranks
-from winsome.training.references import Stored
+from winsome.training.plan import Compute
+from winsome.training.references import Reference, Stored
+from winsome.training.turns import only_counted
 from winsome.training.units import Units, placed
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ class Task(Protocol):
 
     units: Units
     objective: Objective
-    compute: str
+    compute: Compute
     run_sums: Sums
 
     def sums_of_update(self, parts: Sequence[Sequence[int]], mine: int) -> Sums: ...
@@ -49,9 +51,9 @@ class TextTask:
 
     units: Units
     objective: Objective
-    references: Mapping[str, Stored]
+    references: Mapping[str, Reference]
     ranks: Ranks
-    compute: str = "own"
+    compute: Compute = "own"
     row_tokens: int = 1024
     run_sums: Sums = field(default_factory=dict)
     tokens: Mapping[str, Stored] = field(default_factory=dict[str, Stored])
@@ -60,7 +62,7 @@ class TextTask:
     @property
     def want(self) -> Want:
         needs = self.objective.needs
-        return Want(tokens=needs.tokens, prompts=needs.prompts)
+        return Want(tokens=needs.tokens or self.units.counted is not None, prompts=needs.prompts)
 
     def sums_of_update(self, parts: Sequence[Sequence[int]], mine: int) -> Sums:
         """The objective's totals over an update: no gradient, every rank's `mine` first parts count, the rest fill up."""
@@ -106,6 +108,14 @@ class TextTask:
             [units.sequences[i] for i in sequences], self.want, self.row_tokens, self.compute
         )
         references = {name: held.of(sequences, str(device)) for name, held in self.references.items()}
+        counts = units.counts(sequences)
+        if counts is not None:
+            mask = torch.from_numpy(counts).to(device)
+            policy = only_counted(policy, mask)
+            references = {
+                name: held if held.tokens is None else only_counted(held, mask)
+                for name, held in references.items()
+            }
         chosen = sequences if groups is not None else list(rows)
         columns = {
             name: torch.tensor(values[chosen], dtype=torch.float32, device=device)

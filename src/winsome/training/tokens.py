@@ -13,13 +13,18 @@ from winsome.models.render import answer_ids, dialogue_ids, prompt_ids, template
 from winsome.models.weights import LocalModel
 from winsome.records import Prompt, Response, assistant, digest
 from winsome.training.examples import Example, Examples, Form
+from winsome.training.turns import AssistantTurns, marked
 
 if TYPE_CHECKING:
+    from numpy import bool_
+    from numpy.typing import NDArray
     from polars import DataFrame
 
 VERSION = 1
 Format = Literal["chat", "text"]
 TooLong = Literal["drop", "cut_prompt", "cut_answer"]
+NO_NUMBERS = ("id", "prompts", "answers", "counted", "policies")
+"""Columns of a row that are no figures of it."""
 PROBED = 3
 """Rows whose whole dialogue is rendered too, to see that the prompt is how it begins."""
 
@@ -28,6 +33,8 @@ PROBED = 3
 class Tokenised:
     """Examples as ids: columns id, prompts and answers (a list of ids for each side) and one float column a number.
 
+    With all turns of the assistant, `counted` says for each id of an answer whether it is one of theirs; `policies` names who said
+    each side, where that was asked for.
     `counts`: rows read, kept, dropped and cut, by reason. `ended` counts answers whose last token ends the turn.
     """
 
@@ -69,6 +76,18 @@ class Tokenised:
     def numbers(self, name: str) -> list[float]:
         return self.frame[name].to_list()
 
+    @property
+    def counted(self) -> NDArray[bool_] | None:
+        """Of each id of all answers, flat, whether it counts; None where all do."""
+        if "counted" not in self.frame.columns:
+            return None
+        return self.frame["counted"].explode().explode().to_numpy()
+
+    @property
+    def policies(self) -> list[str] | None:
+        """Who said each side, flat; None where it was not asked for."""
+        return self.frame["policies"].explode().to_list() if "policies" in self.frame.columns else None
+
     def lines(self) -> list[str]:
         """What a user is told before the first update."""
         lost = [
@@ -91,11 +110,16 @@ def tokenised(
     max_length: int | None = None,
     too_long: TooLong = "drop",
     whole: bool = False,
+    assistant_turns: AssistantTurns = "last",
+    policies: bool = False,
 ) -> Tokenised:
     """The examples as the model's own template writes them (`text`: prompts as they are, continued by the answer).
 
     `whole`: each side is its whole dialogue, closed as the template closes it, and what stands as its prompt are the tokens
     with which all sides of the row begin: the form that reward models rate.
+
+    `assistant_turns` all: an answer is all that follows the first turn that is learnt, and `counted` tells the assistant's from the
+    user's. `policies`: keep who said each side.
 
     A side may have `max_length` tokens (None: what the model reads); longer rows are dropped, or lose the start of the prompt,
     or the end of the answer. Rows whose sides are equal are dropped. Kept under the cache by what can change the ids. Raises
@@ -103,6 +127,11 @@ def tokenised(
     """
     import polars as pl
 
+    turns = assistant_turns == "all"
+    if turns and (whole or format == "text"):
+        raise BadInput(
+            "all turns of the assistant are learnt from dialogues as the chat template writes them"
+        )
     limit = min(model.context, max_length or model.context)
     key = digest(
         [
@@ -114,6 +143,8 @@ def tokenised(
             too_long,
             examples.id,
             *(["whole"] if whole else []),
+            *(["all turns", [[side.begins for side in row.sides] for row in examples.rows]] if turns else []),
+            *([[side.policy for side in row.sides] for row in examples.rows] if policies else []),
         ]
     )
     place = cache_folder() / "tokens" / f"{key}.arrow"
@@ -121,7 +152,7 @@ def tokenised(
         frame = pl.read_ipc(place)
         counts = {n: int(c) for n, c in zip(*_counts_of(place), strict=True)}
     else:
-        rows, counts = _rows(model, examples, format, limit, too_long, whole)
+        rows, counts = _rows(model, examples, _Asked(format, limit, too_long, whole, turns, policies))
         if not rows:
             why = ", ".join(f"{n} {c}" for n, c in counts.items() if c and n != "read")
             raise BadInput(
@@ -133,7 +164,7 @@ def tokenised(
         )
         place.parent.mkdir(parents=True, exist_ok=True)
         _write(place, frame, counts)
-    columns = tuple(name for name in frame.columns if name not in ("id", "prompts", "answers"))
+    columns = tuple(name for name in frame.columns if name not in NO_NUMBERS)
     return Tokenised(examples.form, frame, counts, key, examples.source, columns)
 
 
@@ -144,8 +175,20 @@ def vocabulary_digest(model: LocalModel) -> str:
     return digest([own, model.tokenizer.eos_token_id, model.tokenizer.bos_token_id])
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """How rows become ids; `turns`: every turn of the assistant is learnt."""
+
+    format: Format
+    limit: int
+    too_long: TooLong
+    whole: bool
+    turns: bool
+    policies: bool
+
+
 def _rows(
-    model: LocalModel, examples: Examples, format: Format, limit: int, too_long: TooLong, whole: bool
+    model: LocalModel, examples: Examples, asked: _Asked
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     counts = dict.fromkeys(
         ("read", "kept", "too long", "identical sides", "prompts cut", "answers cut", "answers", "ended"), 0
@@ -153,34 +196,59 @@ def _rows(
     prompts: dict[str, list[int]] = {}
     rows: list[dict[str, Any]] = []
     names = sorted({name for row in examples.rows for name in row.numbers})
-    if format == "chat" and not whole:
+    if asked.format == "chat" and not asked.whole:
         _check_prefix(model, examples)
     for row in examples.rows:
         counts["read"] += 1
-        sides = (
-            _dialogues(model, row)
-            if whole
-            else [_side(model, side.prompt, side.text, side.ended, format, prompts) for side in row.sides]
-        )
-        over = max(len(p) + len(a) for p, a in sides) - limit
-        if over > 0:
-            fitted = _fitted(sides, limit, too_long)
+        parts = [marked(model, side, row.id) for side in row.sides] if asked.turns else []
+        if asked.whole:
+            sides = _dialogues(model, row)
+        elif asked.turns:
+            sides = [(part.prompt, part.answer) for part in parts]
+        else:
+            sides = [
+                _side(model, side.prompt, side.text, side.ended, asked.format, prompts) for side in row.sides
+            ]
+        if max(len(p) + len(a) for p, a in sides) > asked.limit:
+            fitted = _fitted(sides, asked.limit, asked.too_long)
             if fitted is None:
                 counts["too long"] += 1
                 continue
-            counts["prompts cut" if too_long == "cut_prompt" else "answers cut"] += 1
+            counts["prompts cut" if asked.too_long == "cut_prompt" else "answers cut"] += 1
             sides = fitted
         if len(sides) > 1 and all(side == sides[0] for side in sides):
             counts["identical sides"] += 1
             continue
+        counted = [part.counted[: len(a)] for part, (_, a) in zip(parts, sides, strict=bool(parts))]
         counts["kept"] += 1
-        counts["answers"] += len(sides)
-        counts["ended"] += len(sides) if whole else sum(a[-1] in model.ends for _, a in sides)
+        counts["answers"] += sum(part.turns for part in parts) or len(sides)
+        counts["ended"] += _ended(model, sides, counted, asked.whole)
         rows.append(
             {"id": row.id, "prompts": [p for p, _ in sides], "answers": [a for _, a in sides]}
+            | ({"counted": counted} if asked.turns else {})
+            | ({"policies": [side.policy for side in row.sides]} if asked.policies else {})
             | {name: _number(row, name, examples.source) for name in names}
         )
     return rows, counts
+
+
+def _ended(
+    model: LocalModel,
+    sides: Sequence[tuple[list[int], list[int]]],
+    counted: Sequence[list[bool]],
+    whole: bool,
+) -> int:
+    """How many answers are taught to end."""
+    if whole:
+        return len(sides)
+    if not counted:
+        return sum(a[-1] in model.ends for _, a in sides)
+    return sum(
+        token in model.ends
+        for (_, a), held in zip(sides, counted, strict=True)
+        for token, counts in zip(a, held, strict=True)
+        if counts
+    )
 
 
 def _number(row: Example, name: str, source: str) -> float:

@@ -13,7 +13,7 @@ from winsome.training.tokens import Tokenised
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy import float64, int32, int64
+    from numpy import bool_, float64, int32, int64
     from numpy.typing import NDArray
 
     from winsome.training.batch import Needs
@@ -59,6 +59,7 @@ class Units:
     """`members` [n + 1] and `rows`: a unit's sequences by role; `columns` [n]; `sizes` [n] in tokens.
 
     With `grouped`, a unit is a group whose sequences are starts[i] to starts[i + 1], and each row has columns of its own.
+    counted: of each answer token, whether it counts (None: all do). policies [m]: who said each sequence's answer (None: not asked).
     """
 
     ids: Sequence[str]
@@ -67,9 +68,20 @@ class Units:
     columns: Mapping[str, NDArray[float64]]
     sizes: NDArray[int64]
     starts: NDArray[int64] | None = None
+    counted: NDArray[bool_] | None = None
+    policies: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def counts(self, sequences: Sequence[int]) -> NDArray[bool_] | None:
+        """Of the numbered sequences' answer tokens, flat, whether they count; None where all do."""
+        import numpy as np
+
+        if self.counted is None:
+            return None
+        starts = self.sequences.answer_starts
+        return np.concatenate([self.counted[starts[i] : starts[i + 1]] for i in sequences])
 
 
 def units(data: Tokenised, needs: Needs, *, objective: str) -> Units:
@@ -81,6 +93,11 @@ def units(data: Tokenised, needs: Needs, *, objective: str) -> Units:
 
     flat, starts = _flat(data)
     n = len(data)
+    counted, policies = data.counted, data.policies
+    if counted is not None and needs.prompts:
+        raise BadInput(
+            f"{objective} counts the prompts' tokens, the user's words among them; leave out --assistant-turns all"
+        )
     if needs.groups:
         rows = {"response": np.arange(len(flat))}
         columns = _row_columns(data, starts)
@@ -88,7 +105,14 @@ def units(data: Tokenised, needs: Needs, *, objective: str) -> Units:
         rows = _roles(data, needs, starts, objective)
         columns = {name: np.asarray(data.numbers(name), np.float64) for name in data.columns}
     if MISMATCHED in needs.step_roles:
-        flat, rows[MISMATCHED] = _mismatched(flat, rows["response"], data.source)
+        asked, said = rows["response"], _partners(flat, rows["response"], data.source)
+        rows[MISMATCHED] = len(flat) + np.arange(len(asked))
+        if counted is not None:
+            spans = [counted[flat.answer_starts[i] : flat.answer_starts[i + 1]] for i in said]
+            counted = np.concatenate([counted, *spans])
+        if policies is not None:
+            policies = [*policies, *(policies[int(i)] for i in asked)]
+        flat = _joined(flat, asked, said)
     missing = [name for name in needs.columns if name not in columns]
     if missing:
         raise BadInput(
@@ -97,7 +121,7 @@ def units(data: Tokenised, needs: Needs, *, objective: str) -> Units:
     sizes = np.asarray(data.sizes, np.int64)
     if sizes.shape != (n,):
         raise AssertionError("one size a unit")
-    return Units(data.ids, flat, rows, columns, sizes, starts if needs.groups else None)
+    return Units(data.ids, flat, rows, columns, sizes, starts if needs.groups else None, counted, policies)
 
 
 def _flat(data: Tokenised) -> tuple[Flat, NDArray[int64]]:
@@ -146,10 +170,8 @@ def _row_columns(data: Tokenised, starts: NDArray[int64]) -> dict[str, NDArray[f
     return found
 
 
-def _mismatched(flat: Flat, rows: NDArray[int64], source: str) -> tuple[Flat, NDArray[int64]]:
-    """Every prompt once more with the answer of the next unit whose prompt is another; ids are appended."""
-    import numpy as np
-
+def _partners(flat: Flat, rows: NDArray[int64], source: str) -> list[int]:
+    """For each row the sequence of the next one whose prompt is another."""
     prompts = [tuple(flat[int(row)][0]) for row in rows]
     partners: list[int] = []
     for i, prompt in enumerate(prompts):
@@ -158,16 +180,22 @@ def _mismatched(flat: Flat, rows: NDArray[int64], source: str) -> tuple[Flat, ND
         )
         if other is None:
             raise BadInput(f"{source}: all rows have one prompt; an estimate on mismatched answers needs two")
-        partners.append(other)
-    asked = [flat.prompts[flat.prompt_starts[r] : flat.prompt_starts[r + 1]] for r in rows]
-    said = [flat.answers[flat.answer_starts[rows[j]] : flat.answer_starts[rows[j] + 1]] for j in partners]
-    made = Flat(
-        np.concatenate([flat.prompts, *asked]),
-        np.concatenate([flat.prompt_starts, flat.prompt_starts[-1] + np.cumsum([len(p) for p in asked])]),
-        np.concatenate([flat.answers, *said]),
-        np.concatenate([flat.answer_starts, flat.answer_starts[-1] + np.cumsum([len(a) for a in said])]),
+        partners.append(int(rows[other]))
+    return partners
+
+
+def _joined(flat: Flat, asked: Sequence[int] | NDArray[int64], answered: Sequence[int]) -> Flat:
+    """The sequences, and after them the prompts of those in `asked` with the answers of those in `answered`."""
+    import numpy as np
+
+    heads = [flat.prompts[flat.prompt_starts[i] : flat.prompt_starts[i + 1]] for i in asked]
+    tails = [flat.answers[flat.answer_starts[i] : flat.answer_starts[i + 1]] for i in answered]
+    return Flat(
+        np.concatenate([flat.prompts, *heads]),
+        np.concatenate([flat.prompt_starts, flat.prompt_starts[-1] + np.cumsum([len(p) for p in heads])]),
+        np.concatenate([flat.answers, *tails]),
+        np.concatenate([flat.answer_starts, flat.answer_starts[-1] + np.cumsum([len(a) for a in tails])]),
     )
-    return made, len(flat) + np.arange(len(rows))
 
 
 def placed(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from winsome.protocols import Run
 from winsome.training import objective as objectives
-from winsome.training.examples import Examples, best_against_worst, demonstrated, unpaired
+from winsome.training.examples import Examples
+from winsome.training.forms import best_against_worst, demonstrated, unpaired
 from winsome.training.objective import Objective
 from winsome.training.plan import plan_of, with_plan
 from winsome.training.runs import trained
@@ -26,6 +27,7 @@ def preference(
     objective: str = "dpo",
     reference_model: str = "",
     last_model: str = "",
+    behaviour_model: str = "",
     judge: str = "",
     suite: str = "",
     **plan: Any,
@@ -33,8 +35,8 @@ def preference(
     """The name of the contender that `start` becomes when it lowers `objective` (a name such as dpo?beta=0.2) on `frames`.
 
     frames: of a recipe, a file, a folder of `datasets` or `ledger:`; what they hold is turned into what the objective reads.
-    reference_model: the fixed policy of its ratios (default the start); last_model: the last iterate, where it reads one. Every
-    other setting is a field of `plan.Plan`. Raises BadInput, Unsupported or Fatal with one line.
+    reference_model: the fixed policy of its ratios (default the start); last_model: the last iterate, where it reads one;
+    behaviour_model: who drew the answers (default what the data say: log-probabilities, or names). Every other setting is a field of `plan.Plan`. Raises BadInput, Unsupported or Fatal with one line.
     """
     settings = plan_of(plan)
     lowered = objectives.objective(objective)
@@ -47,6 +49,7 @@ def preference(
         run=run,
         reference_model=reference_model,
         last_model=last_model,
+        behaviour_model=behaviour_model,
         judge=judge,
         suite=suite,
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from winsome.protocols import Run
 from winsome.training import objective as objectives
-from winsome.training.examples import Examples, best_against_worst, parted, rated
+from winsome.training.examples import Examples
+from winsome.training.forms import best_against_worst, parted, rated
 from winsome.training.objective import Objective
 from winsome.training.plan import plan_of, with_plan
 from winsome.training.sources import open_examples

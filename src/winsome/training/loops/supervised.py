@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.names import Spec
 from winsome.protocols import Run
-from winsome.training.examples import demonstrated
+from winsome.training.forms import demonstrated
 from winsome.training.objective import objective
 from winsome.training.plan import plan_of, with_plan
 from winsome.training.runs import trained

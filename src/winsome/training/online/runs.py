@@ -200,6 +200,8 @@ def known_values(judged: Critic, sequences: Sequences) -> NDArray[float32]:
 def _check(method: Method, plan: Plan, drawing: Drawing) -> None:
     if plan.format != "chat":
         raise BadInput("online training asks by the model's chat template; leave out --format text")
+    if plan.assistant_turns != "last":
+        raise BadInput("online training learns from single answers; leave out --assistant-turns")
     if plan.parallel == "fsdp":
         raise Unsupported("online training samples from whole weights; use --parallel ddp")
     if plan.checkpointing:

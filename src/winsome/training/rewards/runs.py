@@ -78,6 +78,8 @@ def trained(
     """
     if plan.format != "chat":
         raise BadInput("reward models rate whole dialogues; leave out --format text")
+    if plan.assistant_turns != "last":
+        raise BadInput("reward models rate whole dialogues; leave out --assistant-turns")
     if plan.canary_every:
         raise BadInput("a reward model says nothing; leave out --canary-every")
     origin = starts.found(start, run)
@@ -229,7 +231,7 @@ def _keep(
     with torch.no_grad():
         found = scores(
             again.network, [task.units.sequences[i] for i in sequences],
-            row_tokens=task.row_tokens, compute=task.compute,  # type: ignore[arg-type]
+            row_tokens=task.row_tokens, compute=task.compute,
         )  # fmt: skip
     apart = float((found - seen).abs().max())
     if not apart <= APART[task.compute] * (1.0 + float(seen.abs().max())):

@@ -10,6 +10,7 @@ from winsome.errors import BadInput
 from winsome.training.batch import Losses
 from winsome.training.objective import Objective
 from winsome.training.parallel import Ranks
+from winsome.training.plan import Compute
 from winsome.training.rewards.batch import RewardBatch
 from winsome.training.task import Sums
 from winsome.training.units import Units, placed
@@ -25,7 +26,7 @@ class RewardTask:
     units: Units
     objective: Objective
     ranks: Ranks
-    compute: str = "own"
+    compute: Compute = "own"
     row_tokens: int = 1024
     run_sums: Sums = field(default_factory=dict)
 
@@ -88,7 +89,7 @@ def forward(network: Any) -> Any:
             super().__init__()
             self.network = network
 
-        def forward(self, sequences: Any, row_tokens: int, compute: Any) -> tuple[Tensor]:
+        def forward(self, sequences: Any, row_tokens: int, compute: Compute) -> tuple[Tensor]:
             return (scores(self.network, sequences, row_tokens=row_tokens, compute=compute),)
 
     return Forward()
