@@ -101,6 +101,7 @@ CASES: list[tuple[str, str, str, bytes | None, tuple[str, ...]]] = [
     ("mixture", "verdicts", "a.jsonl", lines(PAIR, GAMES), ("record 2 is Arena-Hard judgments", "record 1 MT-Bench")),
     ("mixture of judgments", "grades", "a.jsonl", lines({"question_id": 1, "model": "m", "score": 7}, PAIR), ("record 2 is MT-Bench pairwise",)),
     ("preference out of range", "verdicts", "a.json", json.dumps([NOTE, NOTE | {"preference": 2.5}]).encode(), ("record 2", '"2.5"', '"preference"')),
+    ("the baseline's own annotations", "verdicts", "a.json", json.dumps([NOTE | {"generator_2": "a"}]).encode(), ("record 1", '"a" against itself', "leave")),
     ("preference as a word", "verdicts", "a.json", json.dumps([NOTE | {"preference": "b"}]).encode(), ("record 1", '"b"', "give a number")),
     ("annotation without a side", "verdicts", "a.json", json.dumps([NOTE | {"generator_2": None}]).encode(), ("record 1", '"generator_2"')),
     ("unknown label", "verdicts", "a.jsonl", lines(GAMES, GAMES | {"games": [{"score": "A>B"}, {"score": "A"}]}), ("record 2", "game 2", "A>>B")),

@@ -50,6 +50,10 @@ def test_length_controlled_figures_of_files_are_the_published_ones(
         m for m in board if abs((plain.row(m).estimate or 0) - board[m]["length_controlled_winrate"]) > 0.11
     ]
     assert sorted(far) == ["alpaca-7b_verbose", "text_davinci_001"]
+    fewer = sorted(m for m in board if board[m]["n_total"] < 805)
+    (note,) = (warning for warning in plain.warnings if "fewer than 805 prompts" in warning)
+    assert sorted(note.partition(":")[0].split(", ")) == fewer
+    assert set(far) <= set(fewer)
     fits = [winsome.rank(*published.values(), method="lc", penalty="l1", c=c) for c in (2.7826, 21.544)]
     near = {
         m: min(abs((fit.row(m).estimate or 0) - board[m]["length_controlled_winrate"]) for fit in fits)

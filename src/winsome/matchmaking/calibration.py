@@ -12,6 +12,7 @@ import numpy as np
 from winsome.ledger.formats.complaints import listed, refuse, shown
 from winsome.ledger.formats.reading import Row, read
 from winsome.standings.length_control import Calibration
+from winsome.standings.table import Standings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,6 +72,20 @@ def of_gamed(path: Path | str) -> Calibration:
     features = np.stack([np.tanh(length), hard])
     sums = features @ preference
     return Calibration(by_index | by_id, length, hard, (float(sums[0]), float(sums[1])), preference)
+
+
+def shifted(standings: Standings, known: Calibration) -> tuple[str, ...]:
+    """A note where prompts lack verdicts: alpaca_eval numbers the rows that are left and looks difficulties up by that number,
+    so that a row behind a gap is given the next prompt's (its metrics/glm_winrate.py); ours stay with their prompts.
+    """
+    prompts = len(known.gamed_length) // 2
+    fewer = [row.contender for row in standings.rows if not row.group and 0 < row.n < prompts]
+    if not fewer:
+        return ()
+    return (
+        f"{listed(fewer)}: fewer than {prompts} prompts with a verdict; alpaca_eval gives those behind a gap the next one's "
+        "difficulty, so its figure differs",
+    )
 
 
 def _number(path: Path | str, record: int, row: Row, name: str) -> float:

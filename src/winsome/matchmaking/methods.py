@@ -205,7 +205,8 @@ def _length_controlled(found: Recorded, battles: Battles, settings: Settings) ->
     note = (
         f"the difficulties and gamed baselines of {source} enter the fit; --calibration none leaves them out"
     )
-    return replace(standings, warnings=(*standings.warnings, note))
+    notes = (note, *calibration.shifted(standings, known))
+    return replace(standings, warnings=(*standings.warnings, *notes))
 
 
 def _calibration(found: Recorded, battles: Battles, baseline: str, settings: Settings) -> Calibration | None:

@@ -67,9 +67,12 @@ def _annotation(source: Source, place: int) -> Row:
         )
     share = None if preference is None else 0.5 if preference == 0 else preference - 1
     facets = facets_of(row)
+    model, reference = label(source, place, "generator_2"), label(source, place, "generator_1")
+    if model == reference:
+        wrong(source, place, f"puts {shown(model)} against itself; leave the reference's own file out")
     return {
-        "model_a": label(source, place, "generator_2"),
-        "model_b": label(source, place, "generator_1"),
+        "model_a": model,
+        "model_b": reference,
         "share": share,
         "prompt_id": Prompt((user(words),)).id,
         "category": facets.get("category"),
