@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from winsome.curate.synthesis.feedback_loop import Thread, Wording, after_draft
@@ -17,7 +18,7 @@ def draft_to_draft(threads: Sequence[Thread]) -> list[Row]:
     rows: list[Row] = []
     for thread in threads:
         rated = list(zip(thread.drafts, thread.values, strict=False))
-        for (old, before), (new, after) in zip(rated, rated[1:], strict=False):
+        for (old, before), (new, after) in pairwise(rated):
             if before is None or after is None or before == after:
                 continue
             better, worse = (new, old) if after > before else (old, new)
