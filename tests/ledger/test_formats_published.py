@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from winsome.errors import BadInput
 from winsome.ledger import formats
 from winsome.ledger.formats import wildbench
 from winsome.ledger.formats.reading import read
@@ -64,6 +65,17 @@ def test_wildbench_rewards_are_the_published_ones(shared_data: Path, margin: int
     assert dict(found.iter_rows()) == pytest.approx(
         {model: row["reward"] for model, row in published.items()}, abs=1e-12
     )
+
+
+def test_wildbench_rewards_of_one_margin_name_it_in_the_file_name(shared_data: Path, tmp_path: Path) -> None:
+    path = shared_data / "wildbench/wb_reward_gpt4t_published.json.gz"
+    by_margin = json.loads(gzip.decompress(path.read_bytes()))
+    alone = tmp_path / "pairwise-gpt4t-K=500.json"
+    alone.write_text(json.dumps(by_margin["500"]))
+    assert formats.sniff(alone) == "wildbench_rewards"
+    assert wildbench.rewards(read(alone), 500).equals(wildbench.rewards(read(path), 500))
+    with pytest.raises(BadInput, match=r"has no margin -1 \(found: 500\)"):
+        wildbench.rewards(read(alone))
 
 
 def test_votes_of_people_and_judges(shared_data: Path) -> None:

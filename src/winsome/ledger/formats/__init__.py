@@ -106,11 +106,11 @@ def _has_contents(choices: object) -> bool:
 
 
 def _is_counts(value: object) -> bool:
-    """Whether a value maps models to counts of wins, as WB-Reward is published."""
+    """Whether a value is a model's counts of wins, or maps models to theirs: the two forms in which WB-Reward is published."""
     if not isinstance(value, dict) or not value:
         return False
     counts = next(iter(value.values()))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    return isinstance(counts, dict) and "win_much" in counts
+    return "win_much" in value or (isinstance(counts, dict) and "win_much" in counts)
 
 
 def sniff(path: Path | str) -> str:

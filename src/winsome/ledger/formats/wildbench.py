@@ -5,6 +5,7 @@ Source: github.com/allenai/WildBench.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def rewards(
     """
     import polars as pl
 
-    by_margin = source.rows[0]
+    by_margin = _by_margin(source)
     models = by_margin.get(str(margin))
     if not isinstance(models, dict):
         refuse(source.path, f"has no margin {margin} (found: {listed(list(by_margin))}); choose one of these")
@@ -109,9 +110,18 @@ def rewards(
     return frame
 
 
+def _by_margin(source: Source) -> Row:
+    """Margin -> model -> counts. A file of one margin says which in its name alone (pairwise-gpt4t-K=500.json)."""
+    row = source.rows[0]
+    if not all(REWARD.keys() <= mapping(value).keys() for value in row.values()):
+        return row
+    told = re.search(r"K=(-?\d+)", Path(source.path).name)
+    return {told[1] if told else "-1": row}
+
+
 def reward_categories(source: Source, margin: int = -1) -> list[str]:
     """The categories that the published counts tell apart, in alphabetical order; a task may be in several."""
-    models = mapping(source.rows[0].get(str(margin))).values()
+    models = mapping(_by_margin(source).get(str(margin))).values()
     return sorted(
         {name for counts in models for name in mapping(mapping(counts).get("task_categorized_results"))}
     )
