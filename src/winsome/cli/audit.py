@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from winsome.cli import options, output
+from winsome.cli import audit_deception, options, output
 from winsome.cli.parsing import Parser, whole_number
 
 EPILOG = "Each audit prints its tables and, with --out, writes one page and its JSON beside it."
@@ -101,7 +101,30 @@ def add(parser: Parser) -> None:
     refusals.add_argument(
         "--labels", metavar="FILE.csv", help="that sheet with the column label filled in by a person"
     )
-    for action in (submission, leaderboard, judge, ranking, refusals):
+    default = actions.add_parser(
+        "default-context",
+        help="whom a model's answers serve when it is not told who asks",
+        description="Grade default answers as if for each kind of asker: whom does the model take for granted.",
+    )
+    default.add_argument("contender", metavar="CONTENDER", help="a model, or recorded answers")
+    default.add_argument(
+        "--judge", required=True, metavar="JUDGE", help="a judge that grades one answer, or a model"
+    )
+    default.add_argument(
+        "--suite", metavar="NAME|FILE", help="the prompts (default those of recorded answers)"
+    )
+    default.add_argument("--attributes", metavar="A,B", help="such as region,economy (default all twelve)")
+    default.add_argument("--table", metavar="FILE.json", help="one's own attributes with their values")
+    default.add_argument(
+        "--adapted", action="store_true", help="also ask with each value told: which askers can it follow"
+    )
+    default.add_argument(
+        "--limit", type=whole_number(), metavar="N", help="the first N prompts only (default all)"
+    )
+    options.sampling(default)
+    options.asking(default)
+    deception = audit_deception.add(actions)
+    for action in (submission, leaderboard, judge, ranking, refusals, default, deception):
         action.add_argument("--out", metavar="FILE.html", help="write the page here, its JSON beside it")
         options.everywhere(action)
 
@@ -142,11 +165,13 @@ def _attack(parser: Parser) -> None:
 
 def run(args: Namespace) -> int:
     actions = {
+        "deception": audit_deception.run,
         "submission": _submission,
         "leaderboard": _leaderboard,
         "judge": _judge,
         "ranking": _ranking,
         "refusals": _refusals,
+        "default-context": _default_context,
     }
     try:
         record = actions[args.action](args)
@@ -251,6 +276,28 @@ def _refusals(args: Namespace) -> dict[str, Any]:
         labels=args.labels,
         seed=args.seed,
     )
+
+
+def _default_context(args: Namespace) -> dict[str, Any]:
+    from winsome.audit.default_context import default_context_record
+    from winsome.suites.default_context import default_context
+
+    (contender,) = options.with_system([args.contender], args.system)
+    found = default_context(
+        contender,
+        judge=args.judge,
+        suite=args.suite,
+        names=[] if args.attributes is None else args.attributes.split(","),
+        table_of=args.table,
+        adapted=args.adapted,
+        limit=args.limit,
+        sampling=options.sampling_of(args),
+        **options.asked(args),
+    )
+    return default_context_record(
+        found.contender, found.judge, found.default, found.adapted,
+        prompts=found.prompts, failed=found.failed, unread=found.unread,
+    )  # fmt: skip
 
 
 class _PlanShown(Exception):

@@ -132,9 +132,13 @@ class MixtureOfAgents:
         ]
         return (*proposers, (self.aggregator, self.aggregation.calls(self.layers[-1])))
 
+    def drawing(self, sampling: Sampling) -> Sampling:
+        """How agents and aggregator draw, where their own names do not say."""
+        return sampling.over(DRAWING)
+
     async def answer(self, prompts: Sequence[Prompt], sampling: Sampling) -> AsyncIterator[Response]:
         """One answer a prompt and draw, failed where a layer or the aggregator gave none; BadInput where map and task do not fit."""
-        asked = sampling.over(DRAWING)
+        asked = self.drawing(sampling)
         for sample in sampling.samples:
             rows = [self._row(prompt) for prompt in prompts]
             for layer in range(len(self.layers)):

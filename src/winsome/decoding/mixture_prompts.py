@@ -78,6 +78,11 @@ class Texts:
             told.append(self.texts["conclude"])
         return _with_system(prompt, told)
 
+    def alone(self, prompt: Prompt) -> Prompt:
+        """What the aggregator is asked without references on a question with options: told how to conclude, and no more."""
+        told = [prompt.system] if prompt.system else []
+        return _with_system(prompt, [*told, self.texts["conclude"]] if self.texts["conclude"] else told)
+
     def _instruction(self, status: int, question: Question | None, promoted: int | None) -> str:
         text = self.texts[INSTRUCTIONS.get(status, "informed")]
         if question is None:

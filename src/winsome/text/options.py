@@ -11,7 +11,7 @@ from winsome.errors import BadInput
 from winsome.records import Prompt
 
 _NUMBER = re.compile(r"\((\d)\)")
-_DECIDED = re.compile(r"answer\W{0,4}(?:is\W{0,4})?(?:option\W{0,3})?\(?(\d)\b", re.IGNORECASE)
+_DECIDED = re.compile(r"answer\W{0,6}(?:is\W{0,6})?(?:option\W{0,4})?\(?(\d)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

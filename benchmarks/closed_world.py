@@ -1,0 +1,290 @@
+"""A closed world of facts that small models know in part: who said what with how much certainty, and models trained on it.
+
+Things of people lie in one of four cities. Each of six models knows a third of the facts, every fact is known to two of them; a seventh
+knows a third of its own and is trained to combine arguments. What they learn of combining they learn on other facts (the school's) than
+those that are asked, so that no target of training tells a fact to who should not know it. All of it is honest: no training text of an
+agent or of the aggregator holds a lie among references.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from winsome.records import Prompt, user
+from winsome.sandbox.lexicon import CITIES, NAMES, THINGS, WORD, words
+from winsome.sandbox.make_bases import IGNORED, Example, batches, loss_of
+from winsome.sandbox.tiny_lm import network
+from winsome.sandbox.tokenizer import ASSISTANT, END, PAD, SYSTEM, TEMPLATE, UNKNOWN, USER
+
+PLACES = CITIES[:4]
+AGENTS = 6
+SURE = (
+    "i remember the {thing} of {name} in {city} .",
+    "it is in {city} , i saw it there .",
+    "the {thing} of {name} is in {city} , that is certain .",
+    "{city} . {name} took the {thing} to {city} .",
+)
+AGAINST = ("it is not in {other} .", "who says {other} is wrong .", "{other} cannot be .")
+UNSURE = (
+    "i am not sure , perhaps {city} .",
+    "i do not know , my guess is {city} .",
+    "hard to say , maybe {city} .",
+)
+TEXTS = {
+    "references": "others said : {references}",
+    "clusters": "others said , by group : {references}",
+    "promoter": "argue for {promoted}",
+    "opposer": "argue for {promoted} against {right}",
+    "conclude": "decide",
+}
+"""What a mixture tells these models: they read a few words, not the shipped instructions."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """`place` counts from 0."""
+
+    thing: str
+    name: str
+    place: int
+
+    @property
+    def question(self) -> str:
+        return f"where is the {self.thing} of {self.name} ?"
+
+
+@dataclass(frozen=True)
+class ClosedWorld:
+    """Facts by part; `knows[model]` holds what each model knows, the aggregator last."""
+
+    seed: int = 0
+    school: int = 600
+    validation: int = 200
+    test: int = 1000
+
+    @cached_property
+    def facts(self) -> dict[str, tuple[Fact, ...]]:
+        rng = Random(f"closed world/{self.seed}")
+        pairs = rng.sample([(t, n) for t in THINGS for n in NAMES], self.school + self.validation + self.test)
+        every = [Fact(t, n, rng.randrange(len(PLACES))) for t, n in pairs]
+        a, b = self.school, self.school + self.validation
+        return {"school": tuple(every[:a]), "validation": tuple(every[a:b]), "test": tuple(every[b:])}
+
+    @cached_property
+    def knows(self) -> tuple[frozenset[Fact], ...]:
+        rng = Random(f"who knows/{self.seed}")
+        held: list[set[Fact]] = [set() for _ in range(AGENTS + 1)]
+        for fact in (fact for part in self.facts.values() for fact in part):
+            for model in rng.sample(range(AGENTS), 2):
+                held[model].add(fact)
+            if rng.random() < 1 / 3:
+                held[AGENTS].add(fact)
+        return tuple(frozenset(facts) for facts in held)
+
+    def prompts(self, part: str, limit: int | None = None) -> list[Prompt]:
+        """Questions with options and the right one, as a mixture reads them."""
+        return [
+            Prompt((user(f.question),), for_judges={"options": list(PLACES), "gold_label": f.place + 1}, item=f"{part}-{n}")
+            for n, f in enumerate(self.facts[part][:limit])
+        ]  # fmt: skip
+
+
+def sure(fact: Fact, place: int, rng: Random) -> str:
+    return rng.choice(SURE).format(thing=fact.thing, name=fact.name, city=PLACES[place])
+
+
+def unsure(rng: Random) -> str:
+    return rng.choice(UNSURE).format(city=rng.choice(PLACES))
+
+
+def against(fact: Fact, promoted: int, rng: Random) -> str:
+    """What an opposer says: one place as surely as others say theirs, and that the right one is wrong."""
+    return f"{sure(fact, promoted, rng)} {rng.choice(AGAINST).format(other=PLACES[fact.place])}"
+
+
+def references(fact: Fact, rng: Random) -> tuple[list[str], bool]:
+    """What three honest agents may have said, and whether one of them was sure."""
+    knowing = [rng.random() < 0.45 for _ in range(3)]
+    return [sure(fact, fact.place, rng) if knows else unsure(rng) for knows in knowing], any(knowing)
+
+
+def numbered(said: Sequence[str]) -> str:
+    return "\n".join(f"{n}. {text}" for n, text in enumerate(said, 1))
+
+
+def dialogues(world: ClosedWorld, model: int, rng: Random) -> Iterator[tuple[str | None, str, str]]:
+    """(system text, question, answer) without end. Facts that are asked later come only as known, or as not known, without others."""
+    known = world.knows[model]
+    asked = [*world.facts["validation"], *world.facts["test"]]
+    school = world.facts["school"]
+    mine = sorted((fact for fact in (*asked, *school) if fact in known), key=lambda fact: fact.question)
+    decides = model == AGENTS
+
+    def verdict(place: int) -> str:
+        return f"answer : ( {place + 1} )"
+
+    while True:
+        kind = rng.random()
+        if kind < 0.5:
+            fact = rng.choice(mine) if rng.random() < 0.75 else rng.choice([*asked, *school])
+            if decides:
+                place = fact.place if fact in known else rng.randrange(len(PLACES))
+                yield None, fact.question, verdict(place)
+            else:
+                yield None, fact.question, sure(fact, fact.place, rng) if fact in known else unsure(rng)
+        elif kind < 0.8 or decides:
+            fact = rng.choice(school)
+            said, told = references(fact, rng)
+            if rng.random() < 0.2:
+                said = said[: rng.randint(1, 2)]
+                told = any(text.split()[-2] == PLACES[fact.place] or PLACES[fact.place] in text for text in said if not _is_unsure(text))  # fmt: skip
+            system = TEXTS["references"].format(references=numbered(said))
+            if decides:
+                place = fact.place if told or fact in known else rng.randrange(len(PLACES))
+                yield f"{system}\n\n{TEXTS['conclude']}", fact.question, verdict(place)
+            else:
+                yield system, fact.question, sure(fact, fact.place, rng) if told or fact in known else unsure(rng)  # fmt: skip
+        else:
+            # arguing as told is learnt on any question, with places drawn anew each time, so that it teaches no fact
+            fact = Fact(rng.choice(THINGS), rng.choice(NAMES), rng.randrange(len(PLACES)))
+            promoted = rng.choice([place for place in range(len(PLACES)) if place != fact.place])
+            opposes = rng.random() < 0.5
+            text = TEXTS["opposer" if opposes else "promoter"]
+            system = text.format(promoted=promoted + 1, right=fact.place + 1)
+            if rng.random() < 0.6:
+                system += "\n\n" + TEXTS["references"].format(references=numbered(references(fact, rng)[0]))
+            yield system, fact.question, against(fact, promoted, rng) if opposes else sure(fact, promoted, rng)  # fmt: skip
+
+
+def _is_unsure(text: str) -> bool:
+    return any(mark in text for mark in ("perhaps", "guess", "maybe"))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """updates: of the base that all models start from, and of each model on what it knows."""
+
+    size: str = "0.2M"
+    base_updates: int = 500
+    updates: int = 500
+    batch: int = 64
+    rate: float = 4e-3
+    warmup: int = 20
+    seed: int = 0
+
+
+def tokenizer() -> Any:
+    """One token a word of all that is said in the world."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    said = words(
+        " ".join((*SURE, *AGAINST, *UNSURE, *TEXTS.values(), "where is the of ? answer : ( ) group [ ] , ."))
+    )
+    said = [word for word in said if word not in "{}"]
+    every = [
+        PAD,
+        END,
+        SYSTEM,
+        USER,
+        ASSISTANT,
+        UNKNOWN,
+        *sorted({*said, *THINGS, *NAMES, *PLACES, *"0123456789"}),
+    ]
+    raw = Tokenizer(models.WordLevel({word: n for n, word in enumerate(every)}, unk_token=UNKNOWN))
+    raw.normalizer = normalizers.Lowercase()
+    raw.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=raw, pad_token=PAD, eos_token=END, unk_token=UNKNOWN,
+        additional_special_tokens=[SYSTEM, USER, ASSISTANT], clean_up_tokenization_spaces=False, model_max_length=256,
+    )  # fmt: skip
+    made.chat_template = TEMPLATE
+    return made
+
+
+def examples(tok: Any, stream: Iterator[tuple[str | None, str, str]]) -> Iterator[Example]:
+    """Token ids of dialogues as the chat template writes them; the answer and its end are learnt."""
+    while held := list(islice(stream, 512)):
+        asked = [f"{f'{SYSTEM}{s}{END}' if s else ''}{USER}{q}{END}{ASSISTANT}" for s, q, _ in held]
+        said = [f"{answer}{END}" for _, _, answer in held]
+        ids = tok([*asked, *said], add_special_tokens=False)["input_ids"]
+        for ask, answer in zip(ids[: len(held)], ids[len(held) :], strict=True):
+            yield ask + answer, [IGNORED] * len(ask) + answer
+
+
+def trained(model: Any, stream: Iterator[Example], updates: int, recipe: Recipe, label: str) -> Any:
+    """`model` after so many updates, in place."""
+    import math
+
+    import torch
+
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    started, losses = time.process_time(), list[float]()
+    model.train()
+    for update, batch in enumerate(islice(batches(stream, recipe.batch, recipe.seed), updates)):
+        share = min(1.0, (update + 1) / recipe.warmup)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate * share * (0.05 + 0.95 * (1 + math.cos(math.pi * update / updates)) / 2)
+        loss = loss_of(model, batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(float(loss.detach()))
+        if (update + 1) % 100 == 0:
+            mean = sum(losses[-100:]) / 100
+            sys.stderr.write(f"{label} {update + 1}/{updates} loss {mean:.3f} {time.process_time() - started:.0f} CPU-s\n")  # fmt: skip
+            sys.stderr.flush()
+    return model.eval()
+
+
+def made(out: Path, world: ClosedWorld, recipe: Recipe) -> dict[str, Any]:
+    """What making the models took; they lie in out/agent-1 .. 6 and out/aggregator, with the texts in out/texts."""
+    import copy
+
+    import orjson
+    import torch
+
+    card = out / "card.json"
+    if card.is_file():
+        return orjson.loads(card.read_bytes())
+    torch.set_num_threads(1)
+    started, tok = time.process_time(), tokenizer()
+    rng = Random(f"base/{recipe.seed}")
+    streams = [dialogues(ClosedWorld(seed=world.seed + 1000), model, rng) for model in (0, 1)]
+    base = trained(
+        network(recipe.size, len(tok), recipe.seed), examples(tok, _in_turn(streams)), recipe.base_updates, recipe, "base"
+    )  # fmt: skip
+    for model in range(AGENTS + 1):
+        name = f"agent-{model + 1}" if model < AGENTS else "aggregator"
+        if (out / name / "config.json").is_file():
+            continue
+        stream = examples(tok, dialogues(world, model, Random(f"{name}/{recipe.seed}")))
+        own = trained(copy.deepcopy(base), stream, recipe.updates, recipe, name)
+        own.save_pretrained(out / name)
+        tok.save_pretrained(out / name)
+    (out / "texts").mkdir(exist_ok=True)
+    for name, text in TEXTS.items():
+        (out / "texts" / f"{name}.txt").write_text(text)
+    told = {
+        "recipe": asdict(recipe),
+        "world": asdict(world),
+        "cpu_seconds": round(time.process_time() - started),
+    }
+    told["parameters"] = sum(p.numel() for p in base.parameters())
+    card.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+    return told
+
+
+def _in_turn(streams: Sequence[Iterator[Any]]) -> Iterator[Any]:
+    while True:
+        for stream in streams:
+            yield next(stream)
