@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.judges.scripted import Scripted, always, asked, verdicts
+from tests.servers.openai_server import Behaviour, serving
 from winsome.errors import BadInput
 from winsome.judges.in_context import in_context
 from winsome.judges.pairwise import pairwise
 from winsome.judges.response_choice import response_choice
 from winsome.judges.response_slot import choice
+from winsome.matchmaking.loops import finish
 from winsome.records import Prompt, Suite, user
 from winsome.standings import fleiss_kappa
 from winsome.standings.majorities import LOSS, TIE, UNREAD, WIN, majorities
 from winsome.standings.variance_split import variance_split
+from winsome.suites.context_values import by_answer, judges_together
 from winsome.suites.context_writer import checking, parsed, verdict_of, written
 from winsome.suites.contexts import Contexts, FollowUp, draw, in_words, read_contexts, write_contexts
-from winsome.suites.contextual import compare_in_contexts, suite_in_context
+from winsome.suites.contextual import compare_in_contexts, suite_in_context, write_for
 
 OPEN = Contexts(
     (FollowUp("How old?", ("child", "adult")), FollowUp("Where?", ("here", "there", "elsewhere")))
@@ -299,3 +303,106 @@ def test_a_judge_among_the_contenders_is_refused(tmp_path: Path) -> None:
         compare_in_contexts(
             "openai:a", "openai:b", judge="pairwise?model=(openai:a)", suite="basics", contexts=lambda suite: {}
         )  # fmt: skip
+
+
+# What contexts say beyond their average
+
+
+def ran(plain: dict[str, float], drawn: list[dict[str, float]]) -> Any:
+    """What `judges_together` reads of a run."""
+    return SimpleNamespace(plain_shares=plain, drawn_shares=tuple(drawn))
+
+
+def test_agreement_of_judges_by_hand() -> None:
+    """Four prompts, three judges, one draw: 2/3, 1, 2/3, 1/3 without and 1, 1, 2/3, 1 in context; p5 lacks a verdict."""
+    without = [
+        dict(zip("1234", shares, strict=True)) for shares in ((1, 0, 1, 1), (1, 0, 0, 0), (0, 0, 1, 0.5))
+    ]
+    within = [dict(zip("1234", shares, strict=True)) for shares in ((1, 0, 1, 0), (1, 0, 1, 0), (1, 0, 0, 0))]
+    without[0]["5"] = 1.0
+    found = judges_together([ran(plain, [drawn]) for plain, drawn in zip(without, within, strict=True)])
+    assert (found["judges"], found["prompts"], found["draws"]) == (3, 4, 1)
+    change = found["change"]
+    assert change["estimate"] == pytest.approx((1 / 3 + 0 + 0 + 2 / 3) / 4)
+    assert change["low"] < change["estimate"] < change["high"]
+    assert found["in context"]["agreement"] == pytest.approx((1 + 1 + 2 / 3 + 1) / 4)
+    assert found["without context"]["unread"] == 2
+    with pytest.raises(BadInput, match="two judges"):
+        judges_together([ran({"1": 1.0}, [{"1": 1.0}])])
+    with pytest.raises(BadInput, match="no prompt"):
+        judges_together([ran({"1": 1.0}, [{"1": 1.0}]), ran({"2": 1.0}, [{"2": 1.0}])])
+
+
+def test_rates_by_answer_are_those_of_the_prompts_that_drew_it() -> None:
+    held = {
+        str(n): Contexts((FollowUp("How old?", ("child", "adult")), FollowUp(f"Own {n}?", ("x", "y"))))
+        for n in range(30)
+    }
+    drawn = [
+        {p: float(draw(held[p], p, k, 7)[0][1] == "child") for p in held} for k in range(3)
+    ]  # fmt: skip
+    rows = by_answer(drawn, held, seed=7)
+    assert [(row["question"], row["answer"], row["estimate"], row["differs"]) for row in rows] == [
+        ("How old?", "child", 1.0, True),
+        ("How old?", "adult", 0.0, True),
+    ]
+    children = {p for k in range(3) for p in held if draw(held[p], p, k, 7)[0][1] == "child"}
+    assert rows[0]["n"] == len(children)
+    assert by_answer([dict.fromkeys(held, 0.5)], held, seed=7)[0]["differs"] is False
+
+
+def test_a_judge_among_the_contenders_may_be_allowed(tmp_path: Path) -> None:
+    """Refused by name before anything is opened; allowed, it goes on to the contexts."""
+    with pytest.raises(BadInput, match="no prompt has a context"):
+        compare_in_contexts(
+            "openai:a", "openai:b", judge="pairwise?model=(openai:a)", suite="basics", contexts=lambda suite: {},
+            allow_same_judge=True,
+        )  # fmt: skip
+
+
+def test_writer_and_checker_over_http(tmp_path: Path) -> None:
+    """Recorded replies of a chat-completions server: no need, ten questions, a broken list mended by the second draw, one never read."""
+    ten = reply(*((f"Point {n}?", ["a", "b"]) for n in range(10)))
+    said = {
+        "Question 0": ['{"needed": false, "questions": []}'],
+        "Question 1": [ten],
+        "Question 2": ['{"needed": true, "questions": [{"question": "Who?", "answers": ["a", ', reply(("Who?", ["a", "b"]))],
+        "Question 3": ["I cannot help with that."],
+    }  # fmt: skip
+    seen: dict[str, int] = {}
+
+    def answer(body: Any) -> str:
+        text = body["messages"][-1]["content"]
+        if "Point 3?" in text:
+            return '{"important": 1, "realistic": 0, "complete": 1, "diverse": 1, "fits": 1}'
+        if "- a" in text:
+            return '```json\n{"important": 1, "realistic": 1, "complete": 1, "diverse": 1, "fits": 1}\n```'
+        place = next(name for name in said if name in text)
+        number = seen[place] = seen.get(place, -1) + 1
+        return said[place][min(number, len(said[place]) - 1)]
+
+    suite = Suite("four", "1", PROMPTS[:4])
+
+    async def work() -> tuple[Any, Any, int, int]:
+        import asyncio
+
+        async with serving(Behaviour(answer=answer)) as server:
+            names = (f"{server.base}#test-model",) * 2
+            run = {"ledger": tmp_path / "l.sqlite", "quiet": True, "concurrency": 1}
+            first = await asyncio.to_thread(lambda: write_for(suite, *names, **run))
+            bought = server.stats.answered
+            again = await asyncio.to_thread(lambda: write_for(suite, *names, **run))
+            return first, again, bought, server.stats.answered
+
+    first, again, bought, after = finish(work(), lambda: None)
+    counts = {
+        prompt.item: len(first.contexts[prompt.id].follow_ups)
+        for prompt in PROMPTS[:4]
+        if prompt.id in first.contexts
+    }
+    assert counts == {"0": 0, "1": 9, "2": 1}
+    assert set(first.unread) == {PROMPTS[3].id}
+    assert [(question, why) for _, question, why in first.dropped] == [("Point 3?", "not realistic")]
+    # 4 prompts, two draws again of the unread two (one is read the second time), 11 checks
+    assert bought == 4 + 2 + 1 + 11
+    assert (again.contexts, after) == (first.contexts, bought)

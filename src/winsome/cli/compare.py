@@ -99,6 +99,9 @@ def add(parser: Parser) -> None:
         metavar="N",
         help="contexts drawn a prompt (default 3)",
     )
+    context.add_argument(
+        "--allow-same-judge", action="store_true", help="let a contender's model judge, in contexts"
+    )
     context.add_argument("--context-model", metavar="NAME", help="the model that writes contexts for auto")
     go = parser.add_argument_group("before and after")
     go.add_argument("--dry-run", action="store_true", help="print the plan and what it may cost; ask nothing")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +34,49 @@ def add(parser: Parser) -> None:
         "--limit", type=whole_number(), metavar="N", help="the first N prompts only (default all)"
     )
     options.asking(write)
-    options.everywhere(write)
+    fixed = actions.add_parser(
+        "table",
+        help="ask the same attributes of every prompt, without a model",
+        description="Contexts from a table of attributes: the same questions of every prompt that does not answer them itself.",
+    )
+    fixed.add_argument("suite", metavar="NAME|FILE", help="the prompts")
+    fixed.add_argument("--attributes", metavar="A,B", help="such as region,age (default all twelve)")
+    fixed.add_argument("--table", metavar="FILE.json", help="one's own attributes with their values")
+    fixed.add_argument("--out", required=True, metavar="FILE", help="where to; .jsonl")
+    fixed.add_argument(
+        "--limit", type=whole_number(), metavar="N", help="the first N prompts only (default all)"
+    )
+    for action in (write, fixed):
+        options.everywhere(action)
 
 
 def run(args: Namespace) -> int:
+    return _table(args) if args.action == "table" else _write(args)
+
+
+def _table(args: Namespace) -> int:
+    from winsome.suites.attributes import in_attributes
+    from winsome.suites.contexts import write_contexts
+    from winsome.suites.contextual import opened_suite
+
+    prompts = opened_suite(args.suite, ()).prompts[: args.limit]
+    names = [] if args.attributes is None else args.attributes.split(",")
+    found = in_attributes(prompts, names, args.table)
+    write_contexts(args.out, prompts, found)
+    told = {
+        "with": sum(bool(c.follow_ups) for c in found.values()),
+        "questions": sum(len(c.follow_ups) for c in found.values()),
+    }
+    if args.json:
+        output.emit({"out": args.out, **told})
+    elif not args.quiet:
+        output.tell(
+            f"{told['with']:,} of {len(prompts):,} prompts, {told['questions']:,} questions -> {args.out}"
+        )
+    return 0
+
+
+def _write(args: Namespace) -> int:
     from dataclasses import replace
 
     from winsome.suites.contexts import write_contexts
@@ -102,7 +141,7 @@ def run_compare(args: Namespace) -> int:
     first, second = options.with_system(args.contenders, args.system)
     found = compare_in_contexts(
         first, second, judge=args.judge, suite=args.suite, contexts=contexts, setting=args.context_for,
-        draws=args.context_draws, seed=seed, settings=settings,
+        draws=args.context_draws, seed=seed, allow_same_judge=args.allow_same_judge, settings=settings,
     )  # fmt: skip
     runs = [str(found.plain.folder), *(str(run.folder) for run in found.drawn)]
     if args.json:
@@ -138,3 +177,18 @@ def _print(figures: Mapping[str, Any]) -> None:
     console.print(
         f"variance of a share: {within['prompts']:.3f} between prompts, {within['contexts']:.3f} between contexts of a prompt"
     )
+    _print_answers(figures["by answer"])
+
+
+def _print_answers(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The win rate under each answer; a star marks those that differ from a half."""
+    if not rows:
+        return
+    table = output.table("for whom", "answer", "win rate", "95% interval", "prompts")
+    for row in rows:
+        star = " *" if row["differs"] else ""
+        span = f"{row['low']:.1%} to {row['high']:.1%}"
+        table.add_row(row["question"], row["answer"], f"{row['estimate']:.1%}{star}", span, f"{row['n']:,}")
+    console = output.result()
+    console.print(table)
+    console.print("* differs from 50%; at most 5% of the starred are expected to be there by chance")

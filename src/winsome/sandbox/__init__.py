@@ -10,6 +10,7 @@ KINDS: dict[str, dict[str, str]] = {
         "world#gold": "winsome.sandbox.members:gold",
         "world#annotator": "winsome.sandbox.members:annotator",
         "world#annotators": "winsome.sandbox.members:annotators",
+        "world#grader": "winsome.sandbox.members:grader",
     },
     "Scorer": {
         "world#gold": "winsome.sandbox.members:gold_scorer",

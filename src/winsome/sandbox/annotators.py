@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from random import Random
 
@@ -19,7 +19,7 @@ from winsome.sandbox.gold import gold
 from winsome.sandbox.knobs import Knobs
 from winsome.sandbox.lexicon import length, words
 from winsome.sandbox.manner import read_manner
-from winsome.sandbox.worlds import World
+from winsome.sandbox.worlds import PERSONA, World
 
 VERSION = 1
 
@@ -91,7 +91,8 @@ def _seen(world: World, taste: Taste, prompt: Prompt, text: str, key: str) -> tu
 class Annotators:
     """A pool of annotators; each pair of answers belongs to one of them, whatever order they are shown in.
 
-    A verdict is one label, drawn by the pair, the order and the repeat; `soft` gives the probability instead.
+    A verdict is one label, drawn by the pair, the order and the repeat; `soft` gives the probability instead. `guesses`: where a
+    prompt does not say who asks, each annotator takes one of the world's people for the asker, drawn by annotator and prompt.
     """
 
     world: World
@@ -99,6 +100,7 @@ class Annotators:
     name: str
     seed: int = 0
     soft: bool = False
+    guesses: bool = False
     sides: range = range(2, 3)
 
     @property
@@ -108,7 +110,8 @@ class Annotators:
     @property
     def id(self) -> str:
         pool = [asdict(taste) for taste in self.pool]
-        return digest(["annotators", VERSION, self.world.id, pool, self.seed, self.soft])
+        own = ["guesses"] if self.guesses else []
+        return digest(["annotators", VERSION, self.world.id, pool, self.seed, self.soft, *own])
 
     @property
     def label(self) -> str:
@@ -123,6 +126,13 @@ class Annotators:
         key = digest([self.seed, prompt.id, sorted(texts)])
         return int(key[:12], 16) % len(self.pool)
 
+    def _assumed(self, prompt: Prompt, key: str) -> Prompt:
+        """The prompt with the person whom this annotator takes for its asker, where it does not say who asks."""
+        if not self.world.people or self.world.reading(prompt).person is not None:
+            return prompt
+        person = Random(f"asker/{key}/{prompt.id}").choice(self.world.people)
+        return replace(prompt, system=PERSONA.format(name=person.name))
+
     def _key(self, member: int) -> str:
         return f"{self.world.knobs.seed}/{self.seed}/{member}"
 
@@ -135,7 +145,8 @@ class Annotators:
                 texts = (first.response.text, second.response.text)
                 member = self.member(match.prompt, texts)
                 taste, key = self.pool[member], self._key(member)
-                known[match.shown] = member, chance(self.world, taste, match.prompt, *texts, key=key)
+                prompt = self._assumed(match.prompt, key) if self.guesses else match.prompt
+                known[match.shown] = member, chance(self.world, taste, prompt, *texts, key=key)
             member, share = known[match.shown]
             if not self.soft:
                 share = float(_uniform(f"{self._key(member)}/{match.shown}/{match.repeat}") < share)

@@ -19,6 +19,7 @@ from winsome.records import Suite
 from winsome.sandbox import actors
 from winsome.sandbox import annotators as annotators_
 from winsome.sandbox.gold import GoldScorer, gold_judge
+from winsome.sandbox.graders import Grader
 from winsome.sandbox.knobs import Knobs
 from winsome.sandbox.worlds import World
 
@@ -103,12 +104,14 @@ def annotator(
     flip: float | None = None,
     seed: int = 0,
     soft: bool = False,
+    guesses: bool = False,
     name: str,
 ) -> annotators_.Annotators:
     """One simulated annotator as a judge; what is not given is the world's own knob.
 
     k is a temperature in units of gold value (0: never errs); length_bias is in logits a word, position_bias and self_preference
-    (for answers in the manner `own`) in logits; labels are swapped with probability `flip`. `soft` gives probabilities.
+    (for answers in the manner `own`) in logits; labels are swapped with probability `flip`. `soft` gives probabilities. guesses:
+    where a prompt does not say who asks, one of the world's people is taken for the asker.
     """
     home = _world_of(address)
     given = {
@@ -119,7 +122,17 @@ def annotator(
     if own:
         actors.manner_of(own)
     taste = annotators_.Taste(**asdict(annotators_.taste_of(home.knobs)) | changed | {"own": own})
-    return annotators_.Annotators(home, (taste,), name, seed, soft)
+    return annotators_.Annotators(home, (taste,), name, seed, soft, guesses)
+
+
+def grader(address: str, *, noise: float = 0.5, seed: int = 0, name: str) -> Grader:
+    """A judge that grades each answer alone from 1 to 5: the world's truth with normal noise of `noise` grades.
+
+    5 is right in the manner that the asker likes best; a prompt that does not say who asks is graded by what is right alone.
+    """
+    if not noise >= 0.0:
+        raise BadInput(f'"{name}": noise={noise} must be at least 0')
+    return Grader(_world_of(address), noise, seed, name)
 
 
 def annotators(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from winsome.sandbox.knobs import Knobs
-from winsome.sandbox.lexicon import NAMES
+from winsome.sandbox.lexicon import NAMES, words
 from winsome.sandbox.manner import DIMENSIONS
+
+BREAK = "\n\n"
+"""No prompt of a world holds an empty line: what follows one is a context that was added."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,13 @@ class Person:
     def worth(self, manner: Mapping[str, str]) -> float:
         """The sum of the weights that an answer's manner meets."""
         return sum(self.weights.get(item, 0.0) for item in manner.items())
+
+
+def told(text: str, people: Sequence[Person]) -> tuple[str, Person | None]:
+    """A turn without the context added to it, and the first person whom that context names."""
+    asked, _, context = text.partition(BREAK)
+    known = {person.name: person for person in people}
+    return asked, next((known[word] for word in words(context) if word in known), None) if context else None
 
 
 def people(knobs: Knobs) -> tuple[Person, ...]:

@@ -37,7 +37,7 @@ from winsome.sandbox.lexicon import (
     joined,
     words,
 )
-from winsome.sandbox.people import Person, people
+from winsome.sandbox.people import Person, people, told
 from winsome.sandbox.targets import REFUSAL, Parts, Target
 from winsome.sandbox.tongues import Tongue
 from winsome.specs import Spec
@@ -240,8 +240,10 @@ class World:
                 return spoilt
 
     def _read(self, prompt: Prompt) -> Reading:
-        person = next((p for p in self.people if prompt.system == PERSONA.format(name=p.name)), None)
-        turns = [words(message.text) for message in prompt.messages]
+        asked, person = told(prompt.text, self.people)
+        if person is None:
+            person = next((p for p in self.people if prompt.system == PERSONA.format(name=p.name)), None)
+        turns = [words(message.text) for message in prompt.messages[:-1]] + [words(asked)]
         # A language is told by the words that only it has; an unclear prompt is of the one that knows most of it.
         foreign = [sum(tongue.understand(turn)[1] for turn in turns) for tongue in self.tongues]
         for tongue in sorted(self.tongues, key=lambda tongue: foreign[tongue.number]):

@@ -48,6 +48,20 @@ def holm(p_values: Floats, level: float = 0.95) -> Bools:
     return refused.reshape(p_values.shape)
 
 
+def benjamini_hochberg(p_values: Floats, level: float = 0.95) -> Bools:
+    """Which hypotheses are refused when the expected share of false ones among them stays below 1 - level.
+
+    p_values: any shape; NaN is never refused and does not count as a test. Source: Benjamini and Hochberg 1995.
+    """
+    flat = p_values.ravel()
+    order = np.argsort(flat)
+    tests = int((~np.isnan(flat)).sum())
+    passes = flat[order[:tests]] <= (1.0 - level) * np.arange(1, tests + 1) / max(tests, 1)
+    refused = np.zeros(len(flat), np.bool_)
+    refused[order[: int(np.flatnonzero(passes).max(initial=-1)) + 1]] = True
+    return refused.reshape(p_values.shape)
+
+
 def decided_pairs(p_values: Floats, level: float = 0.95) -> Bools:
     """[K, K] symmetric decisions by Holm's method over the pairs of a symmetric matrix of p values."""
     size = len(p_values)

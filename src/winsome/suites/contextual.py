@@ -26,6 +26,7 @@ from winsome.records import Message, Prompt, Suite, Text
 from winsome.standings.columns import Codes
 from winsome.standings.intervals import clustered_mean, score_interval
 from winsome.standings.variance_split import variance_split
+from winsome.suites.context_values import by_answer
 from winsome.suites.context_writer import Written, written
 from winsome.suites.contexts import Contexts, draw, in_words
 
@@ -36,11 +37,22 @@ OPENING = "Some more about what I need:"
 
 @dataclass(frozen=True, eq=False)
 class InContexts:
-    """`plain`: the comparison without contexts; `drawn`: one a draw, on the same prompts; `figures`: what they say together."""
+    """`plain`: the comparison without contexts; `drawn`: one a draw, on the same prompts; `figures`: what they say together.
+
+    The first contender's shares by prompt (without context): `plain_shares`, and `drawn_shares` of each draw.
+    """
 
     plain: Comparison
     drawn: tuple[Comparison, ...]
     figures: Mapping[str, Any]
+
+    @property
+    def plain_shares(self) -> dict[str, float]:
+        return shares_of(self.plain, self.figures["contender"])
+
+    @property
+    def drawn_shares(self) -> tuple[dict[str, float], ...]:
+        return tuple(shares_of(found, self.figures["contender"]) for found in self.drawn)
 
 
 def suite_in_context(
@@ -74,12 +86,13 @@ def compare_in_contexts(
     setting: Setting = "judge",
     draws: int = 3,
     seed: int = 0,
+    allow_same_judge: bool = False,
     settings: Mapping[str, Any] | None = None,
 ) -> InContexts:
     """Two contenders compared on the prompts that have contexts: once without, then in `draws` drawn contexts of each.
 
     contexts: from a suite to its contexts, read or written. settings: further keywords of `compare`. Raises as `compare` does, and
-    BadInput where the judge is one of the contenders, or no prompt has a context.
+    BadInput where the judge is one of the contenders (unless `allow_same_judge`), or no prompt has a context.
     """
     if draws < 2:
         raise BadInput(
@@ -96,7 +109,8 @@ def compare_in_contexts(
         raise BadInput(
             "no judge: give --judge NAME (a judge in context needs its words, so not embedded:judge alone)"
         )
-    _refuse_own_judge(wanted, (first, second))
+    if not allow_same_judge:
+        _refuse_own_judge(wanted, (first, second))
     known = contexts(whole)
     kept = [prompt for prompt in whole.prompts if prompt.id in known and known[prompt.id].follow_ups]
     if not kept:
@@ -122,7 +136,9 @@ def compare_in_contexts(
         for k in range(draws)
     )
     name = str(specs.parse(first))
-    return InContexts(plain, drawn, figures_of(name, plain, drawn, setting))
+    figures = figures_of(name, plain, drawn, setting)
+    figures["by answer"] = by_answer([shares_of(one, name) for one in drawn], known, seed)
+    return InContexts(plain, drawn, figures)
 
 
 def opened_suite(suite: str | None, contenders: Sequence[str]) -> Suite:
@@ -141,7 +157,7 @@ def _refuse_own_judge(judge: str, contenders: Sequence[str]) -> None:
     named = {str(spec), *(str(v) for v in spec.settings.values() if isinstance(v, specs.Spec))}
     both = sorted(models & named)
     if both:
-        raise BadInput(f"{both[0]} is contender and judge: name another judge, or compare without --context")
+        raise BadInput(f"{both[0]} is contender and judge: name another judge, or --allow-same-judge")
 
 
 def _as_judge(judge: str, suite: Suite) -> specs.Spec:
@@ -164,9 +180,11 @@ def figures_of(
 
     change: share of (prompt, context) pairs in which another side wins, or a tie comes or goes, clustered by prompt.
     """
-    before = _shares(plain, first)
+    before = shares_of(plain, first)
     rows = [
-        (prompt, k, share) for k, found in enumerate(drawn) for prompt, share in _shares(found, first).items()
+        (prompt, k, share)
+        for k, found in enumerate(drawn)
+        for prompt, share in shares_of(found, first).items()
     ]
     both = [(prompt, k, share) for prompt, k, share in rows if prompt in before]
     if not both:
@@ -196,8 +214,8 @@ def figures_of(
     }  # fmt: skip
 
 
-def _shares(found: Comparison, first: str) -> dict[str, float]:
-    """Prompt (without context) -> the share of `first`, over prompts that were scored."""
+def shares_of(found: Comparison, first: str) -> dict[str, float]:
+    """Prompt (without context) -> the share of `first` in [0, 1], over prompts that were scored."""
     battles = found.battles
     labels = battles.cluster.labels if battles.cluster is not None else ()
     codes = battles.cluster.values if battles.cluster is not None else np.zeros(0, np.int32)
