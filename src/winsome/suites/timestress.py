@@ -36,6 +36,8 @@ CARD = Card(
     orders=1,
 )
 CARDS = (CARD,)
+ROW_TOKENS = 2048
+"""Tokens forwarded together: statements are short, so a row of few would be mostly overhead."""
 PUBLISHED = (
     "SubjectLabel",
     "RelationLabel",
@@ -126,33 +128,47 @@ def answer_logprobs(
     the answer's. chat: what is given is the user's turn, the answer the open turn of the assistant. Raises Unsupported for a tokenizer
     without offsets, BadInput for a text that does not fit.
     """
-    from winsome.models.forward import token_logprobs
+    import torch
 
-    pairs = [_ids(model, g, a, format) for g, a in zip(given, answer, strict=True)]
-    with model.lock:
-        logs = token_logprobs(model, [p for p, _ in pairs], [a for _, a in pairs])
-    return np.array([float(values.sum()) for values in logs])
+    from winsome.models.logprobs import logprobs
+
+    if not len(given):
+        return np.zeros(0)
+    pairs = _chat(model, given, answer) if format == "chat" else _raw(model, given, answer)
+    with model.lock, torch.inference_mode():
+        return logprobs(model.network, pairs, row_tokens=ROW_TOKENS).sums.double().cpu().numpy()
 
 
-def _ids(model: LocalModel, given: str, answer: str, format: Format) -> tuple[list[int], list[int]]:
-    from winsome.errors import Unsupported
+def _chat(
+    model: LocalModel, given: Sequence[str], answer: Sequence[str]
+) -> list[tuple[list[int], list[int]]]:
     from winsome.models.render import rendered_ids, text_ids
 
-    if format == "chat":
-        return rendered_ids(model, [{"role": "user", "content": given.strip()}]), text_ids(model, answer)
+    return [
+        (rendered_ids(model, [{"role": "user", "content": g.strip()}]), text_ids(model, a))
+        for g, a in zip(given, answer, strict=True)
+    ]
+
+
+def _raw(model: LocalModel, given: Sequence[str], answer: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+    from winsome.errors import Unsupported
+
     if not model.tokenizer.is_fast:
         raise Unsupported(
             f"{model.name}: its tokenizer tells no offsets, so the answer cannot be found; use a fast one"
         )
-    found: Any = model.tokenizer(given + answer, return_offsets_mapping=True)
-    ids, offsets = list(found["input_ids"]), found["offset_mapping"]
-    cut = next(i for i, (start, end) in enumerate(offsets) if end > len(given) and end > start)
-    end = max(i for i, (start, stop) in enumerate(offsets) if stop > start) + 1
-    if cut == 0:
-        raise BadInput(
-            f"{model.name}: nothing stands before the answer {shown(answer)}; put the question there"
-        )
-    return ids[:cut], ids[cut:end]
+    texts = [g + a for g, a in zip(given, answer, strict=True)]
+    found: Any = model.tokenizer(texts, return_offsets_mapping=True)
+    pairs: list[tuple[list[int], list[int]]] = []
+    for g, a, ids, offsets in zip(given, answer, found["input_ids"], found["offset_mapping"], strict=True):
+        cut = next(i for i, (start, end) in enumerate(offsets) if end > len(g) and end > start)
+        end = max(i for i, (start, stop) in enumerate(offsets) if stop > start) + 1
+        if cut == 0:
+            raise BadInput(
+                f"{model.name}: nothing stands before the answer {shown(a)}; put the question there"
+            )
+        pairs.append((list(ids[:cut]), list(ids[cut:end])))
+    return pairs
 
 
 def scored(
