@@ -246,42 +246,46 @@ def trained(model: Any, stream: Iterator[Example], updates: int, recipe: Recipe,
     return model.eval()
 
 
-def made(out: Path, world: ClosedWorld, recipe: Recipe) -> dict[str, Any]:
-    """What making the models took; they lie in out/agent-1 .. 6 and out/aggregator, with the texts in out/texts."""
-    import copy
+def made(out: Path, world: ClosedWorld, recipe: Recipe, only: str | None = None) -> dict[str, Any]:
+    """What making the models took; they lie in out/agent-1 .. 6 and out/aggregator, with the texts in out/texts.
 
+    Those that are there are not made again; `only` makes one of them, and of the base what is missing.
+    """
     import orjson
     import torch
+    from transformers import LlamaForCausalLM
 
-    card = out / "card.json"
-    if card.is_file():
-        return orjson.loads(card.read_bytes())
     torch.set_num_threads(1)
-    started, tok = time.process_time(), tokenizer()
-    rng = Random(f"base/{recipe.seed}")
-    streams = [dialogues(ClosedWorld(seed=world.seed + 1000), model, rng) for model in (0, 1)]
-    base = trained(
-        network(recipe.size, len(tok), recipe.seed), examples(tok, _in_turn(streams)), recipe.base_updates, recipe, "base"
-    )  # fmt: skip
-    for model in range(AGENTS + 1):
-        name = f"agent-{model + 1}" if model < AGENTS else "aggregator"
-        if (out / name / "config.json").is_file():
+    took: dict[str, Any] = {}
+    for name in ("base", *(f"agent-{n}" for n in range(1, AGENTS + 1)), "aggregator"):
+        card = out / name / "card.json"
+        if card.is_file():
+            took[name] = orjson.loads(card.read_bytes())
             continue
-        stream = examples(tok, dialogues(world, model, Random(f"{name}/{recipe.seed}")))
-        own = trained(copy.deepcopy(base), stream, recipe.updates, recipe, name)
-        own.save_pretrained(out / name)
+        if only not in (None, name) and name != "base":
+            continue
+        started, tok = time.process_time(), tokenizer()
+        if name == "base":
+            rng = Random(f"base/{recipe.seed}")
+            other = ClosedWorld(seed=world.seed + 1000)
+            stream = _in_turn([dialogues(other, model, rng) for model in (0, 1)])
+            model, updates = network(recipe.size, len(tok), recipe.seed), recipe.base_updates
+        else:
+            number = AGENTS if name == "aggregator" else int(name.partition("-")[2]) - 1
+            stream = dialogues(world, number, Random(f"{name}/{recipe.seed}"))
+            model, updates = LlamaForCausalLM.from_pretrained(out / "base").float(), recipe.updates
+        trained(model, examples(tok, stream), updates, recipe, name)
+        model.save_pretrained(out / name)
         tok.save_pretrained(out / name)
-    (out / "texts").mkdir(exist_ok=True)
+        took[name] = {
+            "cpu_seconds": round(time.process_time() - started),
+            "parameters": model.num_parameters(),
+        }
+        card.write_bytes(orjson.dumps(took[name]))
+    (out / "texts").mkdir(parents=True, exist_ok=True)
     for name, text in TEXTS.items():
         (out / "texts" / f"{name}.txt").write_text(text)
-    told = {
-        "recipe": asdict(recipe),
-        "world": asdict(world),
-        "cpu_seconds": round(time.process_time() - started),
-    }
-    told["parameters"] = sum(p.numel() for p in base.parameters())
-    card.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    return told
+    return {"recipe": asdict(recipe), "world": asdict(world), "models": took}
 
 
 def _in_turn(streams: Sequence[Iterator[Any]]) -> Iterator[Any]:

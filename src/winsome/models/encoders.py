@@ -22,6 +22,8 @@ VERSION = 1
 TOKENS = 256
 """Tokens of a text that are read: what the model was trained on."""
 WIDTH = 384
+KEPT = 20_000
+"""Vectors of texts that were encoded before and are kept, 30 MB at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +40,25 @@ class SentenceEncoder:
         self.name = name
         self.id = digest([VERSION, weights_digest(weights), TOKENS])
         self._weights = weights
+        self._kept: dict[str, NDArray[float32]] = {}
 
     async def encode(self, parts: Sequence[Part]) -> NDArray[float32]:
-        """Unit vectors, [n, 384]. Raises Unsupported for a part that is not text."""
+        """Unit vectors, [n, 384]; a text is encoded once. Raises Unsupported for a part that is not text."""
         texts: list[str] = []
         for part in parts:
             if not isinstance(part, Text):
                 raise Unsupported(f"{self.name} reads text only, not {part.kind}")
             texts.append(part.text)
-        return await asyncio.to_thread(self.vectors, texts)
+        import numpy as np
+
+        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        found = dict(zip(new, await asyncio.to_thread(self.vectors, new), strict=True)) if new else {}
+        made = [found[text] if text in found else self._kept[text] for text in texts]
+        for text, vector in found.items():
+            if len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[text] = vector
+        return np.array(made, np.float32).reshape(len(texts), WIDTH)
 
     def vectors(self, texts: Sequence[str], *, rows: int = 32) -> NDArray[float32]:
         """Unit vectors, [n, 384], `rows` texts at a time sorted by length.
