@@ -132,14 +132,27 @@ def adapter_base(place: str) -> str | None:
 def causal_network(place: str, dtype: Any, *, local: bool) -> Any:
     """The transformers causal model of a folder or hub name; of a folder with an adapter the PEFT model over its base.
 
-    Raises OSError or ValueError as transformers does, Unsupported where an adapter needs peft and it is not installed.
+    Raises OSError or ValueError as transformers does, Unsupported where an adapter needs peft and it is not installed, BadInput
+    where weights of the model are not there: transformers would draw them.
     """
     from transformers import AutoModelForCausalLM
 
     base = adapter_base(place)
-    network = AutoModelForCausalLM.from_pretrained(
-        base or place, dtype=dtype, local_files_only=local, attn_implementation="sdpa"
+    network, told = AutoModelForCausalLM.from_pretrained(
+        base or place,
+        dtype=dtype,
+        local_files_only=local,
+        attn_implementation="sdpa",
+        output_loading_info=True,
     )
+    if "score.weight" in told["unexpected_keys"]:
+        raise BadInput(
+            f"{_end(base or place)}: is a reward model, which does not answer; name it reward_model:"
+        )
+    if missing := sorted(told["missing_keys"]):
+        raise BadInput(
+            f"{_end(base or place)}: has no weights for {missing[0]}, so it would answer at random; save the whole model"
+        )
     if base is None:
         return network
     try:
@@ -148,6 +161,11 @@ def causal_network(place: str, dtype: Any, *, local: bool) -> Any:
     except ModuleNotFoundError:
         raise Unsupported(f"{place} is an adapter, which needs peft: pip install 'winsome[train]'") from None
     return PeftModel.from_pretrained(network, place, is_trainable=True, autocast_adapter_dtype=False)
+
+
+def _end(place: str) -> str:
+    """The end of a path that may be long."""
+    return place if len(place) <= 80 else f"..{place[-78:]}"
 
 
 def check_plain_attention(model: LocalModel, tokens: int) -> None:
