@@ -265,11 +265,14 @@ def _checked(step: Planned, scope: Scope, recipe: Recipe, run: Any) -> Planned:
             f"put {' or '.join(makers[:3]) or 'a step that makes it'} before"
         )
     check = step.found.trait("check")
-    if check is not None:
-        try:
+    rule_check = step.rule.trait("check") if step.rule else None
+    try:
+        if check is not None:
             check(dict(step.given), run)
-        except WinsomeError as error:
-            raise place.of(error) from None
+        if rule_check is not None:
+            rule_check(dict(step.rule_given))
+    except WinsomeError as error:
+        raise place.of(error) from None
     if not step.body:
         return step
     inner = scope.inner()

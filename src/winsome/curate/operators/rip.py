@@ -40,12 +40,7 @@ def rip(
     """
     import polars as pl
 
-    wanted = dict(TAU if tau is None else tau)
-    unknown = [name for name in wanted if name not in METRICS]
-    if unknown or not wanted:
-        raise BadInput(
-            f'filter rip: tau: no metric "{", ".join(unknown) or "none"}" (known: {", ".join(METRICS)})'
-        )
+    wanted = _wanted(tau)
     measured = frame.with_columns(
         rejected_reward=pl.col("rejected_value"),
         rejected_length=(
@@ -77,6 +72,23 @@ def rip(
     return Kept({"rows": done.frames["rows"].select(frame.columns)}, done.dropped, facts=facts)
 
 
+def check(settings: Mapping[str, Any]) -> None:
+    """Raise BadInput for thresholds that are none, before anything is asked."""
+    for name, value in _wanted(settings.get("tau")).items():
+        _threshold(name, value)
+
+
+def _wanted(tau: Mapping[str, str] | None) -> dict[str, str]:
+    """Metric -> what its threshold is to be."""
+    wanted = dict(TAU if tau is None else tau)
+    unknown = [name for name in wanted if name not in METRICS]
+    if unknown or not wanted:
+        raise BadInput(
+            f'filter rip: tau: no metric "{", ".join(unknown) or "none"}" (known: {", ".join(METRICS)})'
+        )
+    return wanted
+
+
 def _known() -> Expr:
     import polars as pl
 
@@ -98,15 +110,23 @@ def _scorer(frames: Frames) -> str:
 
 
 def _limit(name: str, value: str, found: Any) -> float:
+    share, number = _threshold(name, value)
+    if not share:
+        return number
+    if not len(found):
+        raise BadInput("filter rip: no pair has two different scores; give more answers a prompt")
+    return float(found.quantile(number / 100.0, interpolation="linear"))
+
+
+def _threshold(name: str, value: str) -> tuple[bool, float]:
+    """Whether it is a percentile, and its number."""
     text = str(value)
     if text[:1] != "p":
-        return _number(name, text)
+        return False, _number(name, text)
     share = _number(name, text[1:])
     if not 0.0 <= share <= 100.0:
         raise BadInput(f"filter rip: tau: {name}: {text} is no percentile; write p0 to p100")
-    if not len(found):
-        raise BadInput("filter rip: no pair has two different scores; give more answers a prompt")
-    return float(found.quantile(share / 100.0, interpolation="linear"))
+    return True, share
 
 
 def _number(name: str, text: str) -> float:
