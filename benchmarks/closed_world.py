@@ -1,6 +1,6 @@
 """A closed world of facts that small models know in part: who said what with how much certainty, and models trained on it.
 
-Things of people lie in one of four cities. Each of six models knows a third of the facts, every fact is known to two of them; a seventh
+Things with invented names lie in one of four cities. Each of six models knows a third of the facts, every fact is known to two of them; a seventh
 knows a third of its own and is trained to combine arguments. What they learn of combining they learn on other facts (the school's) than
 those that are asked, so that no target of training tells a fact to who should not know it. All of it is honest: no training text of an
 agent or of the aggregator holds a lie among references.
@@ -12,14 +12,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from itertools import islice
+from functools import cache, cached_property
+from itertools import islice, product
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from winsome.records import Prompt, user
-from winsome.sandbox.lexicon import CITIES, NAMES, THINGS, WORD, words
+from winsome.sandbox.lexicon import CITIES, WORD, words
 from winsome.sandbox.make_bases import IGNORED, Example, batches, loss_of
 from winsome.sandbox.tiny_lm import network
 from winsome.sandbox.tokenizer import ASSISTANT, END, PAD, SYSTEM, TEMPLATE, UNKNOWN, USER
@@ -27,10 +27,10 @@ from winsome.sandbox.tokenizer import ASSISTANT, END, PAD, SYSTEM, TEMPLATE, UNK
 PLACES = CITIES[:4]
 AGENTS = 6
 SURE = (
-    "i remember the {thing} of {name} in {city} .",
+    "i remember {thing} in {city} .",
     "it is in {city} , i saw it there .",
-    "the {thing} of {name} is in {city} , that is certain .",
-    "{city} . {name} took the {thing} to {city} .",
+    "{thing} is in {city} , that is certain .",
+    "{city} . they took {thing} to {city} .",
 )
 AGAINST = ("it is not in {other} .", "who says {other} is wrong .", "{other} cannot be .")
 UNSURE = (
@@ -48,17 +48,23 @@ TEXTS = {
 """What a mixture tells these models: they read a few words, not the shipped instructions."""
 
 
+@cache
+def things() -> tuple[str, ...]:
+    """1,600 invented names, each a word of its own."""
+    parts = product("bdfgklmnprstvz", "aeiou", "bdfgklmnprstvz", "aeiou", "lmnrsx")
+    return tuple(Random("things").sample(sorted("".join(letters) for letters in parts), 1600))
+
+
 @dataclass(frozen=True)
 class Fact:
     """`place` counts from 0."""
 
     thing: str
-    name: str
     place: int
 
     @property
     def question(self) -> str:
-        return f"where is the {self.thing} of {self.name} ?"
+        return f"where is {self.thing} ?"
 
 
 @dataclass(frozen=True)
@@ -66,15 +72,15 @@ class ClosedWorld:
     """Facts by part; `knows[model]` holds what each model knows, the aggregator last."""
 
     seed: int = 0
-    school: int = 600
-    validation: int = 200
+    school: int = 300
+    validation: int = 100
     test: int = 1000
 
     @cached_property
     def facts(self) -> dict[str, tuple[Fact, ...]]:
         rng = Random(f"closed world/{self.seed}")
-        pairs = rng.sample([(t, n) for t in THINGS for n in NAMES], self.school + self.validation + self.test)
-        every = [Fact(t, n, rng.randrange(len(PLACES))) for t, n in pairs]
+        names = rng.sample(things(), self.school + self.validation + self.test)
+        every = [Fact(name, rng.randrange(len(PLACES))) for name in names]
         a, b = self.school, self.school + self.validation
         return {"school": tuple(every[:a]), "validation": tuple(every[a:b]), "test": tuple(every[b:])}
 
@@ -98,7 +104,7 @@ class ClosedWorld:
 
 
 def sure(fact: Fact, place: int, rng: Random) -> str:
-    return rng.choice(SURE).format(thing=fact.thing, name=fact.name, city=PLACES[place])
+    return rng.choice(SURE).format(thing=fact.thing, city=PLACES[place])
 
 
 def unsure(rng: Random) -> str:
@@ -111,8 +117,8 @@ def against(fact: Fact, promoted: int, rng: Random) -> str:
 
 
 def references(fact: Fact, rng: Random) -> tuple[list[str], bool]:
-    """What three honest agents may have said, and whether one of them was sure."""
-    knowing = [rng.random() < 0.45 for _ in range(3)]
+    """What three honest agents may have said, sometimes fewer, and whether one of them was sure."""
+    knowing = [rng.random() < 0.45 for _ in range(3 if rng.random() < 0.8 else rng.randint(1, 2))]
     return [sure(fact, fact.place, rng) if knows else unsure(rng) for knows in knowing], any(knowing)
 
 
@@ -120,9 +126,14 @@ def numbered(said: Sequence[str]) -> str:
     return "\n".join(f"{n}. {text}" for n, text in enumerate(said, 1))
 
 
-def dialogues(world: ClosedWorld, model: int, rng: Random) -> Iterator[tuple[str | None, str, str]]:
-    """(system text, question, answer) without end. Facts that are asked later come only as known, or as not known, without others."""
-    known = world.knows[model]
+def dialogues(
+    world: ClosedWorld, model: int, rng: Random, known: frozenset[Fact] | None = None
+) -> Iterator[tuple[str | None, str, str]]:
+    """(system text, question, answer) without end. Facts that are asked later come only as known, or as not known, without others.
+
+    known: what the model knows, where that is not the world's to say; nothing for the base.
+    """
+    known = world.knows[model] if known is None else known
     asked = [*world.facts["validation"], *world.facts["test"]]
     school = world.facts["school"]
     mine = sorted((fact for fact in (*asked, *school) if fact in known), key=lambda fact: fact.question)
@@ -134,7 +145,7 @@ def dialogues(world: ClosedWorld, model: int, rng: Random) -> Iterator[tuple[str
     while True:
         kind = rng.random()
         if kind < 0.5:
-            fact = rng.choice(mine) if rng.random() < 0.75 else rng.choice([*asked, *school])
+            fact = rng.choice(mine) if mine and rng.random() < 0.5 else rng.choice([*asked, *school])
             if decides:
                 place = fact.place if fact in known else rng.randrange(len(PLACES))
                 yield None, fact.question, verdict(place)
@@ -142,10 +153,9 @@ def dialogues(world: ClosedWorld, model: int, rng: Random) -> Iterator[tuple[str
                 yield None, fact.question, sure(fact, fact.place, rng) if fact in known else unsure(rng)
         elif kind < 0.8 or decides:
             fact = rng.choice(school)
+            if fact not in known:
+                fact = Fact(fact.thing, rng.randrange(len(PLACES)))
             said, told = references(fact, rng)
-            if rng.random() < 0.2:
-                said = said[: rng.randint(1, 2)]
-                told = any(text.split()[-2] == PLACES[fact.place] or PLACES[fact.place] in text for text in said if not _is_unsure(text))  # fmt: skip
             system = TEXTS["references"].format(references=numbered(said))
             if decides:
                 place = fact.place if told or fact in known else rng.randrange(len(PLACES))
@@ -154,7 +164,7 @@ def dialogues(world: ClosedWorld, model: int, rng: Random) -> Iterator[tuple[str
                 yield system, fact.question, sure(fact, fact.place, rng) if told or fact in known else unsure(rng)  # fmt: skip
         else:
             # arguing as told is learnt on any question, with places drawn anew each time, so that it teaches no fact
-            fact = Fact(rng.choice(THINGS), rng.choice(NAMES), rng.randrange(len(PLACES)))
+            fact = Fact(rng.choice(things()), rng.randrange(len(PLACES)))
             promoted = rng.choice([place for place in range(len(PLACES)) if place != fact.place])
             opposes = rng.random() < 0.5
             text = TEXTS["opposer" if opposes else "promoter"]
@@ -164,17 +174,13 @@ def dialogues(world: ClosedWorld, model: int, rng: Random) -> Iterator[tuple[str
             yield system, fact.question, against(fact, promoted, rng) if opposes else sure(fact, promoted, rng)  # fmt: skip
 
 
-def _is_unsure(text: str) -> bool:
-    return any(mark in text for mark in ("perhaps", "guess", "maybe"))
-
-
 @dataclass(frozen=True)
 class Recipe:
     """updates: of the base that all models start from, and of each model on what it knows."""
 
     size: str = "0.2M"
-    base_updates: int = 500
-    updates: int = 500
+    base_updates: int = 300
+    updates: int = 300
     batch: int = 64
     rate: float = 4e-3
     warmup: int = 20
@@ -197,7 +203,7 @@ def tokenizer() -> Any:
         USER,
         ASSISTANT,
         UNKNOWN,
-        *sorted({*said, *THINGS, *NAMES, *PLACES, *"0123456789"}),
+        *sorted({*said, *things(), *PLACES, *"0123456789"}),
     ]
     raw = Tokenizer(models.WordLevel({word: n for n, word in enumerate(every)}, unk_token=UNKNOWN))
     raw.normalizer = normalizers.Lowercase()
@@ -267,8 +273,7 @@ def made(out: Path, world: ClosedWorld, recipe: Recipe, only: str | None = None)
         started, tok = time.process_time(), tokenizer()
         if name == "base":
             rng = Random(f"base/{recipe.seed}")
-            other = ClosedWorld(seed=world.seed + 1000)
-            stream = _in_turn([dialogues(other, model, rng) for model in (0, 1)])
+            stream = _in_turn([dialogues(world, number, rng, frozenset()) for number in (0, AGENTS)])
             model, updates = network(recipe.size, len(tok), recipe.seed), recipe.base_updates
         else:
             number = AGENTS if name == "aggregator" else int(name.partition("-")[2]) - 1

@@ -84,7 +84,8 @@ def test_the_same_audit_again_gives_the_same_figures_and_asks_nothing(tmp_path: 
 
 
 def test_a_sweep_tries_every_seat_and_compares_the_layers(tmp_path: Path) -> None:
-    by = rows(audited(tmp_path, sweep=True, defences="none"), "One deceiver in each seat")
+    found = audited(tmp_path, sweep=True, maps=["000_003", "000_002"], defences="none")
+    by = rows(found, "One deceiver in each seat")
     assert [name for name in by if "_" in name] == ["300_000", "030_000", "003_000", "000_300", "000_030", "000_003"]  # fmt: skip
     # liars of layer 1 are not passed on by agents that are told nothing, those of layer 2 are always followed
     assert by["layer 1, mean over seats"]["figure, per cent"]["estimate"] == 100.0

@@ -21,9 +21,10 @@ class Debater:
 
     batch = 1
 
-    def __init__(self, name: str, label: str, says: int, fails: bool, down: bool) -> None:
+    def __init__(self, name: str, label: str, says: int, fails: bool, down: bool, turns: int) -> None:
         self.name, self.label, self.says, self.fails, self.down = name, label, says, fails, down
-        self.id = digest(["debater", label, says, fails])
+        self.turns = turns
+        self.id = digest(["debater", label, says, fails, turns])
         self.asked: list[Prompt] = []
 
     async def answer(self, prompts: Sequence[Prompt], sampling: Sampling) -> AsyncIterator[Response]:
@@ -37,7 +38,11 @@ class Debater:
                 if self.fails:
                     yield Response(prompt.id, self.name, key, sample, finish="failed", error="it fell over")
                     continue
-                yield Response(prompt.id, self.name, key, sample, (assistant(self._words(system, sample)),))
+                said = self._words(system, sample)
+                turns = [
+                    assistant(said if self.turns == 1 else f"{said} turn {n + 1}") for n in range(self.turns)
+                ]
+                yield Response(prompt.id, self.name, key, sample, tuple(turns))
 
     def _words(self, system: str, sample: int) -> str:
         marked = MARKED.search(system)
@@ -48,8 +53,10 @@ class Debater:
         )
 
 
-def agent(*, label: str = "a", says: int = 1, fails: bool = False, down: bool = False, name: str) -> Debater:
-    return Debater(name, label, says, fails, down)
+def agent(
+    *, label: str = "a", says: int = 1, fails: bool = False, down: bool = False, turns: int = 1, name: str
+) -> Debater:
+    return Debater(name, label, says, fails, down, turns)
 
 
 class Aggregator:

@@ -204,6 +204,17 @@ async def test_agents_argue_for_the_marked_option_and_see_their_piece_of_the_pas
     await run.close()
 
 
+async def test_all_turns_of_an_answer_are_read(tmp_path: Path) -> None:
+    run = session(tmp_path)
+    prompt = Prompt((user("Hello."),), follow_ups=(user("And now?"),))
+    (answer,) = await ask(run, moa(agents=f"({D}:agent?turns=2)", vectors=False), [prompt])
+    kept = run.ledger.responses(answer.parents)
+    read = run.ledger.prompts([kept[answer.parents[3]].prompt])[kept[answer.parents[3]].prompt]
+    assert (read.system or "").count("turn 1") == (read.system or "").count("turn 2") == 3
+    assert read.follow_ups == prompt.follow_ups
+    await run.close()
+
+
 async def test_a_deceiver_may_not_see_references(tmp_path: Path) -> None:
     run = session(tmp_path)
     (answer, *_) = await ask(run, moa("&map=000_001&ignore_refs=true"), OPEN)

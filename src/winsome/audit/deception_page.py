@@ -149,7 +149,14 @@ def _same(one: Found, plain: Found) -> Cell:
 
 
 def _sweep(found: Sequence[Found], plain: Found, scores: dict[int, Floats]) -> dict[str, Any]:
-    swept = [one for one in found if one.case.defence == "none" and sum(s > 0 for row in one.case.map for s in row) == 1 and one.case.kind in ("attack", "sweep")]  # fmt: skip
+    status = max(digit for one in found if one.case.kind == "sweep" for row in one.case.map for digit in row)
+    swept = [
+        one
+        for one in found
+        if one.case.defence == "none"
+        and one.case.kind in ("attack", "sweep")
+        and [digit for row in one.case.map for digit in row if digit] == [status]
+    ]
     rows: list[list[Cell]] = []
     by_layer: dict[int, list[Floats]] = {}
     for one in sorted(swept, key=lambda one: one.case.attack, reverse=True):

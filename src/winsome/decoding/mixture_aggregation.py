@@ -10,7 +10,7 @@ import numpy as np
 from winsome.contenders.deception_map import Step
 from winsome.decoding.defences import CLUSTERING, ON_SUBSETS, Defence, Kept, chosen, subsets, vote
 from winsome.decoding.mixture_prompts import Texts
-from winsome.decoding.mixture_rows import Row, drawn
+from winsome.decoding.mixture_rows import Row, drawn, words
 from winsome.protocols import Contender, Encoder
 from winsome.records import Response, Sampling, Text
 from winsome.standings.columns import Floats
@@ -83,7 +83,7 @@ class Aggregation:
                 row.problem = "the aggregator gave no answer to any subset"
             elif self.defence == "dropout_vote" and row.open:
                 _voted(row, answers)
-            outputs.append([answer.text for answer in answers])
+            outputs.append([words(answer) for answer in answers])
         return outputs
 
     async def _asked(

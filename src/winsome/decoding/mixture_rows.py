@@ -37,7 +37,7 @@ class Row:
 
     @property
     def references(self) -> list[str]:
-        return [response.text for _, response in self.layer]
+        return [words(response) for _, response in self.layer]
 
     def keep(self, step: Step, response: Response) -> None:
         self.steps.append(step)
@@ -60,6 +60,11 @@ class Row:
             self.prompt.id, name, key, sample, final.messages, final.finish, usage=usage, served_by=final.served_by,
             fingerprint=final.fingerprint, provenance=provenance, parents=parents,
         )  # fmt: skip
+
+
+def words(response: Response) -> str:
+    """All turns of an answer, as the others read it."""
+    return "\n\n".join(message.text for message in response.messages)
 
 
 async def drawn(contender: Contender, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Response]]:
