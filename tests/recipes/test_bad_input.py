@@ -65,6 +65,13 @@ CASES: dict[str, tuple[Any, type[WinsomeError], str]] = {
         recipe(LOAD, ANSWER, {"score": {"by": GOLD}}, {"match": {"a": HALF, "b": "world:instruction#oracle?quality=0.9", "judge": GOLD, "suite": TEST}}),
         BadInput, "also selected (step score)",
     ),
+    "a judge that flips": (
+        recipe(LOAD, ANSWER, {"match": {"a": HALF, "b": BETTER, "judge": "world:instruction#annotators?members=13&flip=0.25", "suite": TEST}}),
+        BadInput, "turns a share 0.25 of its labels round, which only those that teach may be; drop flip",
+    ),
+    "a pool that flips most": (
+        recipe(LOAD, ANSWER, {"judge": {"by": "world:instruction#annotators?flip=0.75", "output": "choice"}}), BadInput, "flip=0.75 in [0, 0.5]",
+    ),
     "the suite's own judge": (
         recipe(LOAD, ANSWER, {"score": {"by": GOLD}}, {"match": {"a": HALF, "b": "world:instruction#oracle?quality=0.9", "suite": TEST}}),
         BadInput, "allow_same_judge: true",

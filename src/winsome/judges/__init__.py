@@ -15,6 +15,7 @@ KINDS: dict[str, dict[str, str]] = {
         "in_context": "winsome.judges.in_context:in_context",
         "response_choice": "winsome.judges.response_choice:response_choice",
         "jury": "winsome.judges.jury:jury",
+        "annotators": "winsome.judges.annotators:annotators",
         "debate": "winsome.judges.debate:debate",
         "cascade": "winsome.judges.cascade:cascade",
         "human": "winsome.judges.human:human",

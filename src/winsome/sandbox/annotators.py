@@ -38,9 +38,9 @@ class Taste:
     flip: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (self.k >= 0.0 and 0.0 <= self.flip <= 1.0 and 0.0 <= self.contradiction <= 1.0):
+        if not (self.k >= 0.0 and 0.0 <= self.flip <= 0.5 and 0.0 <= self.contradiction <= 1.0):
             raise BadInput(
-                f"annotator: k={self.k} must be at least 0, flip={self.flip} and contradiction={self.contradiction} in [0, 1]"
+                f"annotator: k={self.k} must be at least 0, flip={self.flip} in [0, 0.5], contradiction={self.contradiction} in [0, 1]"
             )
 
 
@@ -106,6 +106,11 @@ class Annotators:
     @property
     def ordered(self) -> bool:
         return any(taste.position_bias for taste in self.pool)
+
+    @property
+    def flips(self) -> float:
+        """The largest share of a member's labels that is turned round."""
+        return max(taste.flip for taste in self.pool)
 
     @property
     def id(self) -> str:

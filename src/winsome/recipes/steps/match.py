@@ -154,10 +154,17 @@ def identities(thing: Any) -> set[str]:
 def refuse_selectors(
     step: Planned, settings: Mapping[str, Any], raters: Mapping[str, set[str]], session: Any
 ) -> None:
-    """Raise BadInput where the judge, or what it reads with, rated rows in a step before; `raters`: step -> identities."""
+    """Raise BadInput where the judge, or what it reads with, rated rows in a step before, and where it turns labels round.
+
+    raters: step -> identities.
+    """
     judge, suite = settings.get("judge"), settings.get("suite")
     if judge is None and suite is not None and getattr(suite, "judge", None):
         judge = session.open(suite.judge, Judge)
+    if judge is not None and getattr(judge, "flips", 0.0) > 0:
+        raise step.place.bad(
+            f"judge {judge.name[:70]} turns a share {judge.flips:g} of its labels round, which only those that teach may be; drop flip"
+        )
     if settings.get("allow_same_judge") or judge is None or not hasattr(judge, "id"):
         return
     own = identities(judge)
