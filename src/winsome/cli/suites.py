@@ -9,6 +9,7 @@ from winsome.cli import options, output
 from winsome.cli.parsing import Parser, whole_number
 
 PROMPTS_SHOWN = 10
+HOLES = 3
 WORDS_SHOWN = 90
 
 
@@ -56,12 +57,45 @@ def add(parser: Parser) -> None:
         metavar="YEAR",
         help="the end of facts that still hold (default: refuse them)",
     )
-    for action in (listing, show, new, timestress):
+    build = actions.add_parser(
+        "build",
+        help="a suite like WildBench from your own chat log",
+        description="Filter a chat log, rate its requests, write a checklist for each: a suite like WildBench of your own.",
+    )
+    build.add_argument("log", metavar="FILE", help="dialogues: messages with role and content")
+    build.add_argument(
+        "--out", required=True, metavar="FILE", help="where to; .jsonl, read by wildbench?path=FILE"
+    )
+    build.add_argument(
+        "--checklists",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="a model that writes checklists; may be given again",
+    )
+    build.add_argument(
+        "--difficulty",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a model that rates difficulty; may be given again",
+    )
+    build.add_argument(
+        "--near", metavar="NAME", help="leave out near-duplicates by an encoder, such as embedded:minilm"
+    )
+    build.add_argument("--hardest", type=whole_number(), metavar="N", help="keep the N hardest (default all)")
+    build.add_argument(
+        "--limit", type=whole_number(), metavar="N", help="the first N dialogues only (default all)"
+    )
+    options.asking(build)
+    for action in (listing, show, new, timestress, build):
         options.everywhere(action)
 
 
 def run(args: Namespace) -> int:
-    return {"list": _list, "show": _show, "new": _new, "timestress": _timestress}[args.action or "list"](args)
+    return {"list": _list, "show": _show, "new": _new, "timestress": _timestress, "build": _build}[
+        args.action or "list"
+    ](args)
 
 
 def _list(args: Namespace) -> int:
@@ -140,6 +174,28 @@ def _new(args: Namespace) -> int:
     elif not args.quiet:
         print(f"{path}: write one prompt a line, then: winsome compare A B --suite {path} --judge J")
     return 0
+
+
+def _build(args: Namespace) -> int:
+    from winsome.suites.wildbench_build import built, write_tasks
+
+    found = built(
+        args.log, writers=args.checklists, raters=args.difficulty, encoder=args.near, hardest=args.hardest, limit=args.limit,
+        **options.asked(args),
+    )  # fmt: skip
+    write_tasks(args.out, found)
+    told = {"tasks": len(found.tasks), "left_out": dict(found.left_out), "unread": dict(found.unread)}
+    if args.json:
+        output.emit({"out": args.out, **told})
+    elif not args.quiet:
+        for why, count in found.left_out.most_common():
+            output.tell(f"left out: {count:,} {why}")
+        for what, count in found.unread.items():
+            output.tell(f"could not be read: {count:,} replies on {what}")
+        print(
+            f"{args.out}: {len(found.tasks):,} tasks; winsome compare A B --suite 'wildbench?path={args.out}' --judge J"
+        )
+    return HOLES if found.unread else 0
 
 
 def _timestress(args: Namespace) -> int:

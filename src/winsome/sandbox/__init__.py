@@ -22,6 +22,7 @@ KINDS: dict[str, dict[str, str]] = {
         "world#critic": "winsome.sandbox.members:critic",
         "world#reviser": "winsome.sandbox.members:reviser",
         "world#translator": "winsome.sandbox.members:translator",
+        "world#marker": "winsome.sandbox.members:marker",
         "world#patient": "winsome.sandbox.members:patient",
     },
 }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from winsome import specs
 from winsome.errors import BadInput
 from winsome.records import Suite
-from winsome.sandbox import actors
+from winsome.sandbox import actors, markers
 from winsome.sandbox import annotators as annotators_
 from winsome.sandbox.gold import GoldScorer, gold_judge
 from winsome.sandbox.graders import Grader
@@ -225,6 +225,30 @@ def translator(address: str, *, to: int = 0, noise: float | None = None, name: s
 def patient(address: str, *, name: str) -> actors.Actor:
     """A contender that answers yes or no to the one finding asked about, by the record in the prompt's system text."""
     return actors.patient(_world_of(address), name=name)
+
+
+def marker(
+    address: str,
+    *,
+    error: float = 0.2,
+    length_bias: float = 0.0,
+    tie: float = 0.05,
+    much: float = 0.5,
+    look: Literal["own", "question", "impression"] = "own",
+    name: str,
+) -> actors.Actor:
+    """A contender that plays WildBench's judge of pairs: each question of a checklist is misread with probability `error`.
+
+    Scores are shares of yes, plus `length_bias` a word; they tie up to `tie` apart and are much better above `much`. look: without a
+    checklist, its own half of the questions, one question whether the answer is right, or a noisy impression of how right it is.
+    """
+    _check_share(name, "error", error)
+    if not 0.0 <= tie <= much:
+        raise BadInput(f'"{name}": tie={tie} and much={much} must be 0 <= tie <= much')
+    home = _world_of(address)
+    act = markers.marking(home, error=error, length_bias=length_bias, tie=tie, much=much, look=look)
+    settings = {"error": error, "length_bias": length_bias, "tie": tie, "much": much, "look": look}
+    return actors.Actor(act, name, markers.marker_id(home, settings))
 
 
 def base(
