@@ -47,13 +47,15 @@ class Outcome:
 
 
 def outcome(place: Path, start: Any, trained: str, run: Path, ledger: Ledger) -> Outcome:
-    """The outcome of the model in `place`, from the answers of the comparison in the folder `run`."""
+    """The outcome of the model in `place`, from its answers and those it met in the comparison in the folder `run`."""
     import polars as pl
 
     record = orjson.loads((place / "winsome.json").read_bytes())
     asks = pl.read_parquet(run / "asks.parquet", columns=["prompt", "a", "b", "response_a", "response_b"])
     sides = [
-        (row["a"], row["b"], row["response_a"], row["response_b"], row["prompt"]) for row in asks.to_dicts()
+        (row["a"], row["b"], row["response_a"], row["response_b"], row["prompt"])
+        for row in asks.to_dicts()
+        if trained in (row["a"], row["b"])
     ]
     pairs = {
         prompt: (one, other) if a == trained else (other, one)
