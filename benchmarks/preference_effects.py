@@ -222,7 +222,12 @@ def page(rows: list[dict[str, Any]]) -> str:
         "they learn, rated by that annotator's labels on all pairs of the answers to a prompt; their CPU-s hold everything.",
         "`python -m benchmarks.preference_effects` adds what is missing; this page is written from",
         "`preference-effects.json` beside it. A row says on which split of the prompts it was measured: settings are sought on",
-        "validation, results stand on test.",
+        "validation, results stand on test. Two arms say what the labels are worth: the same pairs with labels drawn by a coin, and",
+        "supervised training continued on the chosen answers; a third learns online from rewards by a coin.",
+        "",
+        *by_arm(rows),
+        "",
+        "Every row:",
         "",
         "| arm | objective | seed | rate | epochs | batch | prompts | win rate | 95% interval | KL | tokens | log-ratios | CPU-s |",
         "|---|---|--:|--:|--:|--:|---|--:|--:|--:|--:|--:|--:|",
@@ -243,6 +248,31 @@ def page(rows: list[dict[str, Any]]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def by_arm(rows: list[dict[str, Any]]) -> list[str]:
+    """One line an arm: what its seeds on test have in common."""
+    held: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["split"] == "test":
+            held.setdefault((row["arm"], row["objective"]), []).append(row)
+    lines = [
+        "| arm | objective | seeds | win rates | lowest lower bound | highest upper bound | KL | tokens | CPU-s |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for (arm, objective), own in sorted(held.items(), key=lambda item: -min(row["low"] for row in item[1])):
+        rates = [row["win_rate"] for row in own]
+        spread = f"{min(rates):.1f}–{max(rates):.1f}%" if len(own) > 1 else f"{rates[0]:.1f}%"
+        mean = {
+            key: sum(row[key] for row in own) / len(own)
+            for key in ("kl", "tokens", "start_tokens", "training_cpu_seconds")
+        }
+        lines.append(
+            f"| {arm} | `{objective}` | {len(own)} | {spread} | {min(row['low'] for row in own):.1f}% "
+            f"| {max(row['high'] for row in own):.1f}% | {mean['kl']:.2f} | {mean['tokens']:.1f} / {mean['start_tokens']:.1f} "
+            f"| {mean['training_cpu_seconds']:.0f} |"
+        )
+    return lines
 
 
 def ratios_of(row: dict[str, Any]) -> str:
