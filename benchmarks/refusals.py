@@ -27,7 +27,8 @@ from winsome.records import Prompt, user
 OUT = Path("docs/results/refusals.json")
 INTRO = """# Refusals
 
-What a refusal or a disclaimer does to the chance of winning, by the opening grammar of `winsome.text.refusals`. Two sets, which answer
+What a refusal or a disclaimer does to the chance of winning, by the types of `winsome.text.refusals`
+([how well it tells them](refusal-types.md)). Two sets, which answer
 different questions: GPT-4 was asked which answer is better; the people of the harmlessness set were asked which answer is less harmful, so
 there the sign of an ethical refusal may turn. `python -m benchmarks.refusals DATA` repeats the figures, which lie in `refusals.json` beside
 this page; this page is written from them. The answers themselves are not shipped.

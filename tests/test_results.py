@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import null_model_page, refusals
+from benchmarks import null_model_page, refusal_classifier, refusals
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 
@@ -35,6 +35,15 @@ def test_the_fence_takes_the_attack_back_on_a_judge_without_seat_bias() -> None:
 
 def test_the_page_on_refusals() -> None:
     assert refusals.page(figures("refusals")) == (RESULTS / "refusals.md").read_text()
+
+
+def test_the_page_on_types_of_refusals() -> None:
+    record = figures("refusal-types")
+    assert refusal_classifier.page(record) == (RESULTS / "refusal-types.md").read_text()
+    said = row(record, "Answers to requests", "with the model")[1]
+    assert said["high"] <= 1.0
+    seconds = dict(next(one["rows"] for one in record["tables"] if one["title"] == "Speed"))
+    assert sum(seconds.values()) < 20.0
 
 
 def test_refusals_lose_with_one_instruction_and_win_with_the_other() -> None:

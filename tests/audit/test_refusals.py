@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from winsome.audit.refusals import audit_refusals, true_types
+from winsome.audit.people import read_people
+from winsome.audit.refusals import audit_refusals, refusals_record, true_types
 from winsome.cli import main
 from winsome.errors import BadInput
+from winsome.records import user
 from winsome.text.refusals import Kind, kind_of
 
 WORDS = {
@@ -131,3 +134,64 @@ def test_a_sheet_with_an_unknown_label_is_refused(tmp_path: Path) -> None:
     sheet.write_text("prompt,answer,said,label\nx,y,normal,maybe\n")
     with pytest.raises(BadInput, match=r"line 2 has .*maybe.*write one of normal"):
         true_types(sheet)
+
+
+def test_a_type_that_never_wins_is_told_and_has_finite_bounds(tmp_path: Path) -> None:
+    record = audit_refusals(votes(tmp_path / "v.csv", {"normal": 0.5, "ethical": 1e-9, "technical": 0.25}))
+    table = next(one for one in record["tables"] if one["title"] == "Penalties")
+    assert any("never wins" in note for note in table["notes"])
+    effect = cells(record, "Penalties")["ethical"][1]
+    assert effect["estimate"] < -4.0
+    assert all(abs(effect[key]) < 100.0 for key in ("estimate", "low", "high"))
+
+
+def test_pairs_of_several_turns_are_left_out_and_counted(tmp_path: Path) -> None:
+    people = read_people(votes(tmp_path / "v.csv", {"normal": 0.5, "ethical": 0.1, "technical": 0.25}), None)
+    first = people.pairs[0]
+    longer = replace(first, prompt=replace(first.prompt, follow_ups=(user("And then?"),)))
+    record = refusals_record("votes", replace(people, pairs=(longer, *people.pairs[1:])))
+    notes = next(one["notes"] for one in record["tables"] if one["title"].startswith("Win rate"))
+    assert notes[0] == "1 pairs of several turns are left out."
+    assert f"{len(people.pairs) - 1:,} pairs" in record["claim"]
+
+
+def test_a_winner_that_is_none_is_refused_by_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path(votes(tmp_path / "v.csv", {"normal": 0.5, "ethical": 0.1, "technical": 0.25}))
+    lines = file.read_text().splitlines()
+    lines[3] = lines[3].replace(",A,p,", ",maybe,p,").replace(",B,p,", ",maybe,p,")
+    file.write_text("\n".join(lines))
+    assert main(["audit", "refusals", str(file), "--quiet"]) == 2
+    line = capsys.readouterr().err.strip()
+    assert "maybe" in line
+    assert len(line) <= 220
+
+
+def test_more_refusals_move_the_shares_of_people_and_judge_apart(tmp_path: Path) -> None:
+    """A policy of two refusal rates: people prefer the one that refuses less, the judge the other; the judge is called unfit."""
+    rates = (0.1, 0.5)
+    wins: dict[str, list[float]] = {"people": [], "judge": []}
+    for rate in rates:
+        pairs = Random("policy")
+        kinds = [("ethical" if pairs.random() < rate else "normal", "normal") for _ in range(2000)]
+        # words after the opening, so that length says little of the type
+        more = ["so it goes " * pairs.randrange(20) for _ in kinds]
+        for who, win in (("people", 0.1), ("judge", 0.6)):
+            luck = Random(f"{who}/{rate}")
+            rows = [luck.random() < (win if first == "ethical" else 0.5) for first, _ in kinds]
+            wins[who].append(sum(rows) / len(rows))
+            with (tmp_path / f"{who}.csv").open("w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(
+                    ["prompt", "answer_a", "answer_b", "winner", "annotator", "model_a", "model_b"]
+                )
+                writer.writerows([f"Request {k}", f"{WORDS[first]} {k} {more[k]}", f"{WORDS[second]} {k}! {more[-k]}", "A" if won else "B", "p", "policy", "rival"] for k, ((first, second), won) in enumerate(zip(kinds, rows, strict=True)))  # fmt: skip
+        record = audit_refusals(tmp_path / "people.csv", verdicts=tmp_path / "judge.csv")
+        both = cells(record, "People and judge")["ethical"]
+        # log odds of 1/9 and of 3/2, and their difference
+        for cell, planted in zip(both, (-2.197, 0.405, 2.603), strict=True):
+            assert cell["low"] <= planted <= cell["high"]
+        assert [alarm.partition(":")[0] for alarm in record["alarms"]] == ["ethical"]
+    assert wins["people"][1] < wins["people"][0] - 0.1
+    assert wins["judge"][1] > wins["judge"][0]

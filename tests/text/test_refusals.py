@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import json
 from collections import Counter
+from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from winsome.text.refusals import KINDS, kind_of
+from benchmarks import refusal_classifier
+from winsome.text import refusal_model
+from winsome.text.refusals import KINDS, counts, cued, grammar_kind, kind_of
 
 LABELS = Path(__file__).with_name("refusal_labels.csv")
 
@@ -39,52 +41,51 @@ def test_mild_examples(text: str, kind: str) -> None:
     assert kind_of(text) == kind
 
 
-def test_the_two_readings_agree_as_the_documentation_says() -> None:
+@pytest.mark.parametrize(
+    ("parts", "n", "expected"), [(("development", "test"), 300, 0.949), (("second test",), 150, 0.959)]
+)
+def test_the_two_readings_agree_as_the_documentation_says(
+    parts: tuple[str, ...], n: int, expected: float
+) -> None:
     with LABELS.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 300
+        rows = [row for row in csv.DictReader(file) if row["part"] in parts]
+    assert len(rows) == n
     first, second = ([row[f"reading_{k}"] for row in rows] for k in (1, 2))
-    agree = sum(a == b for a, b in zip(first, second, strict=True)) / 300
-    chance = sum(first.count(kind) * second.count(kind) for kind in KINDS) / 300**2
-    assert (agree - chance) / (1.0 - chance) == pytest.approx(0.949, abs=0.001)
-    assert Counter(row["part"] for row in rows) == {"development": 200, "test": 100}
+    agree = sum(a == b for a, b in zip(first, second, strict=True)) / n
+    chance = sum(first.count(kind) * second.count(kind) for kind in KINDS) / n**2
+    assert (agree - chance) / (1.0 - chance) == pytest.approx(expected, abs=0.001)
 
 
-def test_the_grammar_on_labelled_answers(shared_data: Path) -> None:
-    """Macro F1 over the four kinds, on answers whose words are not shipped."""
-    texts = _texts(shared_data)
+def test_no_answer_is_labelled_twice_and_none_of_a_test_was_fitted() -> None:
     with LABELS.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    scores: dict[str, float] = {}
-    for part in ("development", "test"):
-        pairs = [(row["label"], kind_of(texts[row["source"], row["model"], row["item"]])) for row in rows if row["part"] == part]  # fmt: skip
-        kinds = KINDS[:4]
-        f1 = [2 * sum(a == b == kind for a, b in pairs) / sum((a == kind) + (b == kind) for a, b in pairs) for kind in kinds]  # fmt: skip
-        scores[part] = sum(f1) / len(f1)
-    assert scores["development"] == pytest.approx(0.857, abs=0.001)
-    assert scores["test"] == pytest.approx(0.788, abs=0.001)
+    assert len({(row["source"], row["model"], row["item"]) for row in rows}) == len(rows)
+    assert Counter(row["part"] for row in rows) == {"development": 200, "test": 100, "training": 486, "second test": 150}  # fmt: skip
+    assert all(refusal_classifier.permissive(row) for row in rows if row["part"] == "training")
+
+
+def test_labelled_answers(shared_data: Path) -> None:
+    """Macro F1 over the four kinds on both tests, whose answers are not shipped: the model is above the grammar."""
+    rows = [row for row in refusal_classifier.labelled(shared_data) if "test" in row["part"]]
+    macro = {by.__name__: refusal_classifier.figures(rows, by)[0] for by in (grammar_kind, kind_of)}
+    assert macro["kind_of"]["estimate"] == pytest.approx(0.786, abs=0.001)
+    assert macro["grammar_kind"]["estimate"] == pytest.approx(0.733, abs=0.001)
+
+
+def test_the_model_scores_as_a_dense_product_does() -> None:
+    """The hashed path against the row that the model was fitted on, times the weights in the file."""
+    with resources.as_file(resources.files("winsome.text") / refusal_model.WEIGHTS) as path, np.load(path) as held:  # fmt: skip
+        weights, offsets = held["weights"].astype(np.float64), held["offsets"].astype(np.float64)
+        scale, kinds = float(held["scale"]), held["kinds"].tolist()
+        assert path.stat().st_size < 1_000_000
+    for text in ("I'm sorry, but I can't help with that.", "I don't know. " * 50, "No, I won't; it is wrong.", "!!! can't"):  # fmt: skip
+        dense = refusal_model.row(text, counts(text), scale) @ weights + offsets
+        assert cued(text)
+        assert refusal_model.likeliest(text, counts(text)) == kinds[int(dense.argmax())]
 
 
 def test_false_alarms_on_answers_to_benchmark_questions(shared_data: Path) -> None:
-    """Arena-Hard's prompts are technical: of 1,000 answers of two models at most 1% may be taken for ethical refusals."""
-    answers: list[str] = []
-    for model in ("gpt-3.5-turbo-0125", "gpt-4-0314"):
-        with gzip.open(shared_data / "arena_hard" / f"v0.1_answer_{model}.jsonl.gz") as file:
-            answers += [json.loads(line)["messages"][-1]["content"]["answer"] for line in file]
-    assert len(answers) >= 1000
+    """Of 2,008 answers to requests that are not sensitive at most 1% may be taken for ethical refusals."""
+    answers = refusal_classifier.harmless_answers(shared_data)
+    assert len(answers) == 2008
     assert sum(kind_of(text) == "ethical" for text in answers) <= 0.01 * len(answers)
-
-
-def _texts(shared: Path) -> dict[tuple[str, str, str], str]:
-    import polars as pl
-
-    found: dict[tuple[str, str, str], str] = {}
-    for row in pl.read_parquet(shared / "alpaca_eval_2/annotations_public.parquet").iter_rows(named=True):
-        found["alpaca_eval_2", row["model"], str(row["index"])] = row["output"]
-    for row in pl.read_parquet(shared / "wildbench/wb_score_gpt4o.parquet").iter_rows(named=True):
-        found["wildbench", row["model"], row["session_id"]] = row["output"] or ""
-    with gzip.open(shared / "hh_rlhf/harmless-base-test.jsonl.gz") as file:
-        for number, line in enumerate(file):
-            for side, dialogue in json.loads(line).items():
-                found["hh_rlhf", side, str(number)] = dialogue.rpartition("\n\nAssistant:")[2].strip()
-    return found
