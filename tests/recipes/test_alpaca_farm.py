@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.alpaca_farm import METHODS, correlation, page, spearman
 from winsome.recipes.estimates import estimate_here
+from winsome.recipes.paper import estimate_paper
 from winsome.recipes.read import read
 from winsome.recipes.run import checked
 
@@ -23,6 +24,18 @@ def test_the_recipe_is_right_before_it_runs(here: Path) -> None:
     for step in steps:
         if step.kind != "match":
             assert "#gold" not in json.dumps([dict(step.given), dict(step.rule_given)], default=str)
+
+
+def test_the_published_farm_counts_its_methods_and_verdicts() -> None:
+    """20,000 prompts x 16 answers; 8 methods on 20,000 x 3 epochs x 492 tokens; 805 x 8 verdicts at a price."""
+    recipe = read("071-alpaca-farm", ["paper.usd_per_verdict=0.01", "paper.usd_per_gpu_hour=2"])
+    made = {row.step: row for row in estimate_paper(recipe).rows}
+    assert made["generate"].calls == 320_000
+    assert made["train"].tokens == 8 * 20_000 * 3 * (192 + 300)
+    assert made["match"].calls == 805 * 8
+    assert made["match"].tokens == 805 * 9 * (192 + 300)
+    hours = 8 * made["match"].minutes / 60
+    assert made["match"].money == pytest.approx(64.40 + 2 * hours)
 
 
 def test_ranks_are_spearman_s() -> None:

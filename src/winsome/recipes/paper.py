@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from winsome.recipes.estimates import GIB, TRAINING_BYTES, Estimate, Row, with_total
@@ -13,8 +14,8 @@ GPUS, GPU_FLOPS, GPU_GIB = 8, 989e12, 80
 DECODING, READING, TRAINING = 0.05, 0.4, 0.4
 """Shares of a GPU's peak that sampling, scoring and training reach."""
 PAPER = (
-    "parameters", "prompts", "n", "prompt_tokens", "answer_tokens", "epochs", "sides", "rounds", "match_prompts",
-    "scorer_parameters", "gpus", "usd_per_gpu_hour",
+    "parameters", "prompts", "n", "prompt_tokens", "answer_tokens", "epochs", "sides", "rounds", "methods", "match_prompts",
+    "usd_per_verdict", "scorer_parameters", "gpus", "usd_per_gpu_hour",
 )  # fmt: skip
 """Keys of a recipe's `paper:` block: the published scale."""
 
@@ -39,7 +40,7 @@ def estimate_paper(recipe: Recipe) -> Estimate:
         held.get("rounds", 1.0),
     )
     asked, answer = held.get("prompt_tokens", 100.0), held.get("answer_tokens", 300.0)
-    usd = held.get("usd_per_gpu_hour")
+    usd, methods = held.get("usd_per_gpu_hour"), held.get("methods", 1.0)
 
     def row(
         step: str, makes: str, rows: float, tokens: float, flops: float, share: float, bytes_: float
@@ -59,25 +60,30 @@ def estimate_paper(recipe: Recipe) -> Estimate:
                 "score", "scores", answers, answers * (asked + answer), 2 * scorer, READING, 2 * scorer * gpus
             )
         )
-    tokens = prompts * rounds * held.get("sides", 1.0) * held.get("epochs", 1.0) * (asked + answer)
+    tokens = methods * prompts * rounds * held.get("sides", 1.0) * held.get("epochs", 1.0) * (asked + answer)
     rows.append(row("train", "", 0, tokens, 6 * size, TRAINING, TRAINING_BYTES * size))
-    compared = 2 * held.get("match_prompts", 500.0)
-    rows.append(
-        row(
-            "match",
-            "contests",
-            compared / 2,
-            compared * (asked + answer),
-            2 * size,
-            DECODING,
-            2 * size * gpus,
-        )
+    # each method answers, and the one that all are measured against; each method's answers are judged
+    compared = held.get("match_prompts", 500.0)
+    answered = (methods + 1) * compared
+    played = row(
+        "match",
+        "contests",
+        methods * compared,
+        answered * (asked + answer),
+        2 * size,
+        DECODING,
+        2 * size * gpus,
     )
+    judged = held.get("usd_per_verdict")
+    if judged is not None:
+        bought = judged * methods * compared
+        played = replace(played, money=bought + (played.money or 0.0))
+    rows.append(played)
     fits = max(r.memory for r in rows)
     notes = [
         f"published scale, an estimate and not measured: {gpus:g} GPUs of {GPU_FLOPS / 1e12:.0f} TFLOP/s; memory is of one of them",
         f"shares of the peak: sampling {DECODING:.0%}, scoring {READING:.0%}, training {TRAINING:.0%}"
-        + ("" if usd is not None else "; money unknown without usd_per_gpu_hour"),
+        + ("" if usd is not None else "; money of GPUs unknown without usd_per_gpu_hour"),
         *(
             [f"{fits:.0f} GiB a GPU are more than {GPU_GIB}: shard further, or train an adapter"]
             if fits > GPU_GIB
