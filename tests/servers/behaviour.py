@@ -70,7 +70,7 @@ class Behaviour:
     """How a server answers. Times are in seconds; `rate` is the share of asks that a fault meets, 0 to 1.
 
     `requests_a_window`, `window`: more requests than that in a window get 429; the headers tell what is left.
-    `most_at_once`: more requests under way than that get 429.
+    `most_at_once`: more requests under way than that get 429. `schemas`: False refuses a response_format with 400.
     """
 
     answer: Answer = sentence
@@ -78,6 +78,7 @@ class Behaviour:
     served_as: str | None = None
     latency: float = 0.0
     logprobs: bool = True
+    schemas: bool = True
     usage: bool = True
     context: int | None = None
     keys: frozenset[str] = frozenset()

@@ -107,6 +107,10 @@ class ChatServer:
             return refused
         if body.get("model") not in behaviour.models:
             return _error(404, f"The model `{body.get('model')}` does not exist.", "model_not_found")
+        if "response_format" in body and not behaviour.schemas:
+            return _error(
+                400, "Unrecognized request argument supplied: response_format", "invalid_request_error"
+            )
         question = question_of(body)
         self.stats.asked[question] += 1
         self.stats.models[body["model"]] += 1

@@ -26,6 +26,7 @@ _MODEL = re.compile(
 _QUOTA = re.compile(
     r"insufficient[_ ](?:quota|balance|credits?|funds)|billing_(?:hard_limit|not_active)", re.IGNORECASE
 )
+_SCHEMA = re.compile(r"response_format|json_schema|guided_json|structured output", re.IGNORECASE)
 _FILTER = re.compile(r"content[_ ](?:filter|policy)|invalid_prompt|moderation|ResponsibleAI", re.IGNORECASE)
 
 
@@ -65,6 +66,10 @@ def refusal(
         return Unanswered("failed", f"context window: {_short(message or 'the request is too long')}")
     if status == 400 and _FILTER.search(said):
         return Unanswered("filtered", f"filtered by the server: {_short(said)}")
+    if status in (400, 422, 501) and _SCHEMA.search(said):
+        return Fatal(
+            f"{host}: holds no reply to a JSON schema ({status}); leave out structured: {_short(said, 80)}"
+        )
     if status in (404, 405) or _MODEL.search(said):
         return ModelMissing(line)
     if 300 <= status < 400:

@@ -13,8 +13,9 @@ from statistics import fmean
 from typing import Any
 
 from winsome.errors import BadInput
-from winsome.judges import score_slot, templates
+from winsome.judges import score_slot, structured_replies, templates
 from winsome.judges.asking import Ask, Reply, replies
+from winsome.judges.protocol import Protocol
 from winsome.judges.templates import Template
 from winsome.judges.verdict_slot import Reading
 from winsome.protocols import Contender
@@ -60,15 +61,15 @@ class _Talk:
 
 @dataclass(frozen=True)
 class Debate:
-    """`rounds` of speeches by all agents in order, then a score of both answers by each."""
+    """`rounds` of speeches by all agents in order, then a score of both answers by each, asked for and read as `last` says."""
 
     name: str
     id: str
     label: str
     agents: tuple[Agent, ...]
     rounds: int
-    scale: int
     sampling: Sampling
+    last: tuple[Protocol, Sampling]
     controls: dict[str, str]
     sides: range = range(2, 3)
     ordered: bool = True
@@ -104,10 +105,10 @@ class Debate:
     async def _score(self, talks: Sequence[_Talk], number: int) -> None:
         open_talks = [talk for talk in talks if not talk.problem and not talk.absent]
         asks = [self._ask(talk, number, "score") for talk in open_talks]
-        read = score_slot.combined(self.scale)
+        row, sampling = self.last
         heard = {
             id(reply.ask.of[0]): reply
-            async for reply in replies(self.agents[number].model, asks, self.sampling, read)
+            async for reply in replies(self.agents[number].model, asks, sampling, row.read)
         }
         for talk in open_talks:
             reply = heard.get(id(talk))
@@ -193,11 +194,12 @@ def debate(
     scale: int = 10,
     temperature: float | None = 0.0,
     max_tokens: int = 512,
+    structured: bool = False,
     name: str = "debate",
 ) -> Debate:
     """Personas who discuss a pair over `rounds` and score it: one model for all, or a model each in `members`.
 
-    BadInput for an unknown persona, for no round, and where members are neither one nor as many as personas.
+    structured asks the server for the scores as JSON by schema, where it has that. BadInput for an unknown persona, for no round, and where members are neither one nor as many as personas.
     """
     if len(members) not in (1, len(personas)):
         raise BadInput(
@@ -217,7 +219,10 @@ def debate(
         what: _shipped_text(f"debate_{what}@1").replace("<scale>", str(scale)) for what in ("speak", "score")
     }
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
+    last = Protocol("debate_score", 1, 2, score_slot.combined(scale), max_tokens), sampling
+    if structured:
+        last = structured_replies.two_scores(*last, scale)
     content = [[agent.template.digest, agent.model.id] for agent in agents]
-    id = digest(["debate", VERSION, content, rounds, scale, controls, sampling.asked()])
+    id = digest(["debate", VERSION, content, rounds, scale, controls, last[1].asked()])
     label = f"debate of {', '.join(personas)} over {rounds} rounds by {', '.join(dict.fromkeys(m.name for m in members))}"
-    return Debate(name, id, label, tuple(agents), rounds, scale, sampling, controls)
+    return Debate(name, id, label, tuple(agents), rounds, sampling, last, controls)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from winsome.errors import Unsupported
-from winsome.judges import fences, templates
+from winsome.judges import fences, structured_replies, templates
 from winsome.judges import protocol as protocols
 from winsome.judges.asking import Ask, Reply, replies
 from winsome.judges.protocol import Protocol
@@ -83,6 +83,7 @@ def pairwise(
     max_tokens: int | None = None,
     logprobs: int | None = None,
     fence: Literal["template", "nonce", "none"] = "template",
+    structured: bool = False,
     name: str = "pairwise",
 ) -> Pairwise:
     """`model` as a judge of two sides by `protocol`: letter, alpaca_eval, arena_hard or mt_bench_pair, @version or newest.
@@ -90,11 +91,14 @@ def pairwise(
     `prompt=@path` takes the prompt text from a file. `max_tokens` and `logprobs` (alternatives a token, 0 asks for none)
     stand in for the protocol's own. `fence`: nonce puts every answer between marks with a code of its own query, which an
     answer cannot know; none takes such marks away, to measure what they are worth; template leaves the text as it is. Shares in (0, 1) come from token probabilities where the protocol reads them.
+    structured asks the server for JSON by schema, where it has that; then there are no probabilities.
     """
     row, version = protocols.named(protocol, sides=2)
     template = templates.chosen(f"{row.name}@{version}", prompt, sides=2)
     template = {"template": _same, "nonce": fences.fenced, "none": fences.bare}[fence](template)
     sampling = protocols.sampling(row, temperature, max_tokens, logprobs)
+    if structured:
+        row, sampling = structured_replies.labelled(row, sampling)
     id = digest(["pairwise", VERSION, row.name, template.digest, model.id, sampling.asked()])
     label = f"{model.name} {protocols.label(row, template)}"
     return Pairwise(name, id, label, model, template, row, sampling)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
-from winsome.judges import templates
+from winsome.judges import structured_replies, templates
 from winsome.judges.pairwise import Pairwise
 from winsome.judges.protocol import Protocol
 from winsome.judges.verdict_slot import mt_bench_pair
@@ -74,15 +74,19 @@ def reference_guided(
     prompt: str | None = None,
     temperature: float | None = 0.0,
     max_tokens: int = 2048,
+    structured: bool = False,
     name: str = "reference_guided",
 ) -> ReferenceGuided:
     """`model` compares two answers with the prompt's reference answer: [[A]], [[B]] or [[C]] after reasoning.
 
     Where a prompt has none, `writer` writes it (model and writer may be one); without a writer such a prompt is BadInput.
+    structured asks the server for the verdict as JSON by schema, where it has that.
     """
     row = Protocol("reference_pair", 1, 2, mt_bench_pair, max_tokens)
     template = templates.chosen("reference_pair@1", prompt, sides=2)
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
+    if structured:
+        row, sampling = structured_replies.labelled(row, sampling)
     inner_id = digest(["pairwise", VERSION, row.name, template.digest, model.id, sampling.asked()])
     label = f"{model.name} {template.name}"
     inner = Pairwise(name, inner_id, label, model, template, row, sampling)

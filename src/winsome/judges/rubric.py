@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from winsome.judges import protocol as protocols
-from winsome.judges import templates
+from winsome.judges import structured_replies, templates
 from winsome.judges.asking import Ask, Reply, replies
 from winsome.judges.protocol import Protocol
 from winsome.judges.templates import Template
@@ -73,14 +73,18 @@ def rubric(
     prompt: str | None = None,
     temperature: float | None = 0.0,
     max_tokens: int | None = None,
+    structured: bool = False,
     name: str = "rubric",
 ) -> Rubric:
     """`model` as a judge that grades each side alone from 1 to 10, by MT-Bench's single-answer protocol.
 
-    `prompt=@path` takes the prompt text from a file; `max_tokens` stands in for the protocol's own.
+    `prompt=@path` takes the prompt text from a file; `max_tokens` stands in for the protocol's own. structured asks the server for JSON
+    by schema, where it has that.
     """
     row, version = protocols.named(protocol, sides=1)
     template = templates.chosen(f"{row.name}@{version}", prompt, sides=1)
     sampling = protocols.sampling(row, temperature, max_tokens, None)
+    if structured:
+        row, sampling = structured_replies.labelled(row, sampling)
     id = digest(["rubric", VERSION, row.name, template.digest, model.id, sampling.asked()])
     return Rubric(name, id, f"{model.name} {protocols.label(row, template)}", model, template, row, sampling)
