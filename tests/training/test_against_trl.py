@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.training.small_run import prepared, rows, session
+from tests.training.trl_steps import Step, check, gradients, moved, settings, step_of
 from winsome.models.render import rendered_ids
 from winsome.training import parallel
 from winsome.training import start as starts
@@ -59,9 +60,7 @@ def labelled() -> list[dict[str, Any]]:
     ]
 
 
-def ours(
-    folder: Path, name: str, *, shift: float, data: list[dict[str, Any]] | None = None
-) -> tuple[float, dict[str, torch.Tensor]]:
+def ours(folder: Path, name: str, *, shift: float, data: list[dict[str, Any]] | None = None) -> Step:
     """Loss and gradient of an update on the rows; the policy is the start with every matrix scaled by 1 + shift."""
     lowered = objective(name)
     given = rows(NUMBER) if data is None else data
@@ -82,34 +81,7 @@ def ours(
         sums = task.sums_of_update([order], 1)
         losses = task.losses(order, sums, 0.0)
         (losses.values.sum() / losses.counts.sum()).backward()
-    grads = {n: p.grad.clone() for n, p in model.network.named_parameters() if p.grad is not None}
-    return float((losses.values.sum() / losses.counts.sum()).detach()), grads
-
-
-def moved(network: Any, shift: float) -> None:
-    """The policy away from its reference, so that ratios are not 0; scaled by a pattern that no layer's norm undoes."""
-    with torch.no_grad():
-        for p in network.parameters():
-            if p.ndim > 1:
-                pattern = torch.sin(torch.arange(p.numel(), dtype=torch.float32)).view_as(p)
-                p.mul_(1.0 + shift * pattern)
-
-
-def settings(tmp_path: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "output_dir": str(tmp_path / "trl"),
-        "per_device_train_batch_size": NUMBER,
-        "max_length": None,
-        "bf16": False,
-        "fp16": False,
-        "gradient_checkpointing": False,
-        "report_to": [],
-        "use_cpu": True,
-        "max_steps": 1,
-        "dataset_num_proc": None,
-        "shuffle_dataset": False,
-        **more,
-    }
+    return float((losses.values.sum() / losses.counts.sum()).detach()), gradients(model.network)
 
 
 def dataset(folder: Path, given: list[dict[str, Any]], sides: tuple[str, ...]) -> Any:
@@ -151,7 +123,7 @@ def theirs(
     data: list[dict[str, Any]] | None = None,
     sides: tuple[str, ...] = ("chosen", "rejected"),
     **more: Any,
-) -> tuple[float, dict[str, torch.Tensor]]:
+) -> Step:
     import inspect
 
     from transformers import AutoModelForCausalLM
@@ -166,26 +138,13 @@ def theirs(
     held, tokenizer = dataset(folder, rows(NUMBER) if data is None else data, sides)
     trainer_kind, config_kind = trainer_of(kind)
     known = inspect.signature(config_kind).parameters
-    config = config_kind(**{k: v for k, v in settings(tmp_path, **more).items() if k in known})
+    own = {"max_length": None, "dataset_num_proc": None, "shuffle_dataset": False}
+    given = settings(tmp_path / "trl", NUMBER, **own, **more)
+    config = config_kind(**{k: v for k, v in given.items() if k in known})
     reference = {"ref_model": load()} if kind in ("dpo", "kto") else {}
     trainer = trainer_kind(policy, args=config, train_dataset=held, processing_class=tokenizer, **reference)
     # One batch holds every row, so its order does not matter.
-    batch = next(iter(trainer.get_train_dataloader()))
-    trainer.model.eval()
-    loss = trainer.compute_loss(trainer.model, batch)
-    loss.backward()
-    grads = {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
-    return float(loss.detach()), grads
-
-
-def check(mine: tuple[float, dict], peer: tuple[float, dict]) -> None:
-    assert mine[0] == pytest.approx(peer[0], abs=1e-5)
-    assert mine[1].keys() == peer[1].keys()
-    both = [(mine[1][name], peer[1][name]) for name in mine[1]]
-    scale = sum(float((b**2).sum()) for _, b in both) ** 0.5
-    apart = sum(float(((a - b) ** 2).sum()) for a, b in both) ** 0.5
-    assert scale > 0
-    assert apart / scale < 1e-4
+    return step_of(trainer)
 
 
 SAME = [

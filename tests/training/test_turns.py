@@ -12,7 +12,7 @@ import torch
 from tests import tiny_models
 from tests.models.test_logprobs import padded
 from tests.training.small_run import prepared, session, trained
-from tests.training.test_against_trl import moved
+from tests.training.trl_steps import moved
 from winsome.errors import BadInput, Unsupported
 from winsome.models.render import answer_ids, dialogue_ids, prompt_ids
 from winsome.records import Message, Prompt, Response, Text, assistant, user

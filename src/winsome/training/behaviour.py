@@ -38,8 +38,10 @@ class Told:
         import torch
 
         chosen = np.asarray(sequences)
-        sums, counts = torch.from_numpy(self.sums[chosen]), torch.from_numpy(self.counts[chosen])
-        return Logprobs(sums.to(device), counts.to(device))
+        return Logprobs(
+            torch.as_tensor(self.sums[chosen], device=device),
+            torch.as_tensor(self.counts[chosen], device=device),
+        )
 
 
 def source(examples: Examples, objective: Objective, model: str) -> Source:

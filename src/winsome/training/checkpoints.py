@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -42,8 +42,9 @@ def save(root: Path, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
 
     Raises Fatal where the disk is full or cannot be written; what was there before stays as it was.
     """
-    from safetensors.torch import save_file
+    import safetensors.torch
 
+    save_file = cast(Any, safetensors.torch).save_file
     name = f"{checkpoint.state['update']:06d}"
     part = root / f".part-{name}-{os.getpid()}"
     try:
@@ -118,8 +119,9 @@ def load(root: Path, made_for: Mapping[str, str], device: str = "cpu") -> Checkp
 
     Raises BadInput where it was made for another start, data or plan than `made_for`, naming which.
     """
-    from safetensors.torch import load_file
+    import safetensors.torch
 
+    load_file = cast(Any, safetensors.torch).load_file
     for place in reversed(folders(root)):
         state = orjson.loads((place / "state.json").read_bytes())
         _check_made_for(place, state, made_for)

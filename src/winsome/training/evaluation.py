@@ -52,4 +52,5 @@ class WinRate:
             folder=self._folder / "matches", limit=LIMIT,
         )  # fmt: skip
         row = found.standings.row(name)
-        return {"win_rate": row.estimate, "win_rate_low": row.low, "win_rate_high": row.high}
+        figures = {"win_rate": row.estimate, "win_rate_low": row.low, "win_rate_high": row.high}
+        return {name: value for name, value in figures.items() if value is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from winsome.errors import BadInput, Fatal
 from winsome.matchmaking.run_folder import now, versions
@@ -87,7 +87,7 @@ def slerp(first: Tensor, second: Tensor, share: float) -> Tensor:
     import torch
 
     u, v = first.flatten().double(), second.flatten().double()
-    norms = float(u.norm() * v.norm())
+    norms = float(cast(Any, u).norm() * cast(Any, v).norm())
     cosine = float(torch.dot(u, v)) / norms if norms else 1.0
     angle = math.acos(min(1.0, max(-1.0, cosine)))
     if angle < NEARLY or math.pi - angle < NEARLY:

@@ -59,7 +59,7 @@ def outcome(place: Path, start: Any, trained: str, run: Path, ledger: Ledger) ->
     ]
     pairs = {
         prompt: (one, other) if a == trained else (other, one)
-        for a, b, one, other, prompt in sides
+        for a, _, one, other, prompt in sides
         if one and other
     }
     answers = ledger.responses({id for pair in pairs.values() for id in pair})

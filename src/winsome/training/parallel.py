@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from winsome.errors import BadInput, Unsupported
 from winsome.models.logprobs import Logprobs, Want, logprobs
@@ -55,14 +55,15 @@ class Ranks:
         from accelerate.utils import gather_object
 
         total: dict[str, tuple[float, float]] = {}
-        for held in gather_object([sums]):
+        shared: list[dict[str, tuple[float, float]]] = cast(Any, gather_object)([sums])
+        for held in shared:
             for name, (value, count) in held.items():
                 a, b = total.get(name, (0.0, 0.0))
                 total[name] = (a + value, b + count)
         return total
 
     @contextmanager
-    def gradients(self, last: bool) -> Iterator[None]:
+    def gradients(self, last: bool) -> Generator[None]:
         """Backward passes within add to this rank's gradients; those of the `last` micro-batch are then shared."""
         if self.kind == "ddp" and not last:
             with self.module.no_sync():

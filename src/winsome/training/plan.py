@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from winsome.errors import BadInput
 from winsome.records import digest
@@ -111,7 +111,7 @@ def with_plan(trainer: Callable[..., Any]) -> Callable[..., Any]:
     own = [p for p in inspect.signature(trainer).parameters.values() if p.kind is not p.VAR_KEYWORD]
     taken = {p.name for p in own}
     fields = [p for p in inspect.signature(Plan).parameters.values() if p.name not in taken]
-    trainer.__signature__ = inspect.Signature([*own, *fields])  # type: ignore[attr-defined]
+    cast(Any, trainer).__signature__ = inspect.Signature([*own, *fields])
     return trainer
 
 
@@ -122,4 +122,8 @@ def plan_of(given: Mapping[str, Any]) -> Plan:
         raise BadInput(
             f'training: no setting "{unknown[0]}" (known: {", ".join(Plan.__dataclass_fields__)[:120]})'
         )
-    return Plan(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+    fields: dict[str, Any] = {
+        name: tuple(cast("list[Any]", value)) if isinstance(value, list) else value
+        for name, value in given.items()
+    }
+    return Plan(**fields)

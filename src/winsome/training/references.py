@@ -51,8 +51,8 @@ class Stored:
         import torch
 
         spans = [self.tokens[self.starts[i] : self.starts[i + 1]] for i in sequences]
-        flat = torch.from_numpy(np.concatenate(spans) if spans else np.zeros(0, np.float32))
-        sums = torch.stack([torch.from_numpy(np.array(span)).sum() for span in spans])
+        flat = torch.as_tensor(np.concatenate(spans) if spans else np.zeros(0, np.float32))
+        sums = torch.stack([torch.as_tensor(np.array(span)).sum() for span in spans])
         counts = torch.tensor([len(span) for span in spans])
         found = Logprobs(sums.to(device), counts.to(device), flat.to(device))
         if self.prompt_sums is None or self.prompt_counts is None:
@@ -62,8 +62,8 @@ class Stored:
             found.sums,
             found.counts,
             found.tokens,
-            torch.from_numpy(self.prompt_sums[chosen]).to(device),
-            torch.from_numpy(self.prompt_counts[chosen]).to(device),
+            torch.as_tensor(self.prompt_sums[chosen], device=device),
+            torch.as_tensor(self.prompt_counts[chosen], device=device),
         )
 
 
@@ -132,11 +132,11 @@ def _split(found: Logprobs) -> list[Kept]:
     assert found.tokens is not None
     tokens = found.tokens.float().cpu().numpy()
     ends = np.cumsum(found.counts.cpu().numpy())[:-1]
-    none = [0.0] * len(found.sums)
-    sums = none if found.prompt_sums is None else found.prompt_sums.float().tolist()
-    counts = none if found.prompt_counts is None else found.prompt_counts.tolist()
+    none = np.zeros(len(found.sums))
+    sums = none if found.prompt_sums is None else found.prompt_sums.float().cpu().numpy()
+    counts = none if found.prompt_counts is None else found.prompt_counts.cpu().numpy()
     return [
-        (values, prompt, int(count))
+        (values, float(prompt), int(count))
         for values, prompt, count in zip(np.split(tokens, ends), sums, counts, strict=True)
     ]
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -163,8 +163,8 @@ def tracked(ranks: Ranks, plan: Plan, folder: Path) -> Callable[[Mapping[str, fl
     if "mlflow" in plan.trackers and "MLFLOW_TRACKING_URI" not in os.environ:
         import mlflow
 
-        mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
-    settings = {k: str(v) if isinstance(v, tuple) else v for k, v in asdict(plan).items()}
+        cast(Any, mlflow).set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    settings = {k: v if isinstance(v, (str, int, float)) else str(v) for k, v in asdict(plan).items()}
     ranks.accelerator.init_trackers(
         "winsome", config=settings, init_kwargs={"wandb": {"dir": str(folder)}, "mlflow": {}}
     )
@@ -238,6 +238,7 @@ def keep(
         "versions": versions(),
     }
     write_model(place, network, model.tokenizer, record)
+    assert isinstance(task, TextTask)
     _check_reloaded(place, origin, task, rows, policy.sums, policy.counts)
     ranks.accelerator.wait_for_everyone()
 
@@ -273,7 +274,7 @@ def _check_reloaded(
             row_tokens=task.row_tokens, compute=task.compute,
         )  # fmt: skip
     if (counted := task.units.counts(sequences)) is not None:
-        found = only_counted(found, torch.from_numpy(counted).to(found.sums.device))
+        found = only_counted(found, torch.as_tensor(counted, device=found.sums.device))
     apart = float(((found.sums - sums).abs() / counts).max())
     if not apart <= APART[task.compute]:
         raise Fatal(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from winsome import specs
 from winsome.errors import BadInput, Unsupported
@@ -60,7 +60,7 @@ def load(start: Start) -> LocalModel:
     logging.disable_progress_bar()
     place = str(folder(start.weights)) if start.weights in PACKAGES else start.weights
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place)
+        tokenizer: Any = cast(Any, AutoTokenizer).from_pretrained(place)
         network = causal_network(place, torch.float32, local=Path(place).is_dir())
     except (OSError, ValueError) as error:
         raise absent(start.name, error) from None
@@ -81,9 +81,10 @@ def without_dropout(network: Any) -> None:
         for name in ("attention_dropout", "dropout"):
             if isinstance(getattr(module, name, None), float):
                 setattr(module, name, 0.0)
-    config = network.config.get_text_config()
-    for name in list(vars(config)):
-        if (name.endswith(("dropout", "_pdrop"))) and isinstance(getattr(config, name), float):
+    config: Any = network.config.get_text_config()
+    held: Mapping[str, Any] = config.__dict__
+    for name in list(held):
+        if name.endswith(("dropout", "_pdrop")) and isinstance(getattr(config, name), float):
             setattr(config, name, 0.0)
 
 
@@ -146,13 +147,13 @@ def _with_adapter(
     unknown = [name for name in chosen if name not in linear]
     if unknown:
         raise BadInput(f'adapter: no linear layer "{unknown[0]}" (found: {", ".join(sorted(linear))})')
-    torch.manual_seed(seed)
-    config = LoraConfig(
+    cast(Any, torch).manual_seed(seed)
+    config = cast(Any, LoraConfig)(
         r=rank, lora_alpha=alpha, lora_dropout=0.0, use_dora=adapter == "dora",
         target_modules=chosen or "all-linear", task_type="SEQ_CLS" if beside else "CAUSAL_LM",
         modules_to_save=list(beside) or None,
     )  # fmt: skip
-    return get_peft_model(network, config, autocast_adapter_dtype=False)
+    return cast(Any, get_peft_model)(network, config, autocast_adapter_dtype=False)
 
 
 def sampling(model: LocalModel) -> LocalModel:

@@ -55,7 +55,7 @@ class TextTask:
     ranks: Ranks
     compute: Compute = "own"
     row_tokens: int = 1024
-    run_sums: Sums = field(default_factory=dict)
+    run_sums: Sums = field(default_factory=dict[str, Any])
     tokens: Mapping[str, Stored] = field(default_factory=dict[str, Stored])
     critic: Callable[[Sequences], Tensor] | None = None
 
@@ -110,7 +110,7 @@ class TextTask:
         references = {name: held.of(sequences, str(device)) for name, held in self.references.items()}
         counts = units.counts(sequences)
         if counts is not None:
-            mask = torch.from_numpy(counts).to(device)
+            mask = torch.as_tensor(counts, device=device)
             policy = only_counted(policy, mask)
             references = {
                 name: held if held.tokens is None else only_counted(held, mask)
@@ -130,7 +130,7 @@ class TextTask:
             step_sums,
             self.run_sums,
             progress,
-            {name: held.of(sequences, str(device)).tokens for name, held in self.tokens.items()},  # type: ignore[misc]
+            {name: _single(held.of(sequences, str(device))) for name, held in self.tokens.items()},
             None if self.critic is None else self.critic([units.sequences[i] for i in sequences]),
         )
 
@@ -163,6 +163,12 @@ class TextTask:
             name: (torch.tensor(value, device=device), torch.tensor(count, device=device))
             for name, (value, count) in state.items()
         }
+
+
+def _single(held: Logprobs) -> Tensor:
+    """The values of single tokens, which what is stored always has."""
+    assert held.tokens is not None
+    return held.tokens
 
 
 def _like(held: Logprobs, policy: Logprobs) -> Logprobs:

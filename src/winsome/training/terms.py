@@ -234,7 +234,10 @@ def ranking(batch: Batch, reference: Reference) -> Sums:
 
     now = right("chosen", "rejected", "sum")
     pairs = now.new_tensor(float(len(now)))
-    found = {"ranked": (now.sum(), pairs), "ranked_by_token": (right("chosen", "rejected", "mean").sum(), pairs)}
+    found = {
+        "ranked": (now.sum(), pairs),
+        "ranked_by_token": (right("chosen", "rejected", "mean").sum(), pairs),
+    }
     if reference != "none":
         was = (reference_gap(batch, reference=reference) > 0.0).to(now.dtype)
         is_right = (now == 1.0).to(now.dtype)

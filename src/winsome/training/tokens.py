@@ -190,7 +190,7 @@ class _Asked:
 def _rows(
     model: LocalModel, examples: Examples, asked: _Asked
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    counts = dict.fromkeys(
+    counts: dict[str, int] = dict.fromkeys(
         ("read", "kept", "too long", "identical sides", "prompts cut", "answers cut", "answers", "ended"), 0
     )
     prompts: dict[str, list[int]] = {}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import orjson
 
@@ -96,7 +96,7 @@ class Trainer:
         and where a checkpoint cannot be written.
         """
         self.resume()
-        told = self.begun()
+        told: Mapping[str, float] = self.begun()
         if self.update == 0:
             invariants.before(self.task, self.parts(0)[0][0], self.starts_at_reference, self.progress.say)
         self.progress.begin(self.update, self.total)
@@ -134,9 +134,9 @@ class Trainer:
     def parts(self, update: int) -> tuple[list[list[int]], int]:
         """This rank's micro-batches of an update and how many of them count; others fill up so that ranks stay in step."""
         if self.source is None:
-            rows = of_update(len(self.task.units), self.plan.batch, update, self.seed)
+            rows = list(map(int, of_update(len(self.task.units), self.plan.batch, update, self.seed)))
         else:
-            rows = self.source.rows(update)
+            rows = list(self.source.rows(update))
         world = self.ranks.world
         mine = [split(rows[r::world], self.task.units.sizes, self.plan.micro_tokens) for r in range(world)]
         own = mine[self.ranks.rank]
@@ -159,7 +159,7 @@ class Trainer:
                     found = self.task.losses(rows, step_sums, progress)
                     counted = float(number < mine)
                     self.check_finite(rows, found.values)
-                    (counted * found.values.sum()).backward()
+                    cast(Any, counted * found.values.sum()).backward()
                 value, n = counted * found.values.detach().sum(), counted * found.counts.sum()
                 loss, count = (value, n) if loss is None or count is None else (loss + value, count + n)
                 for name, (a, b) in found.metrics.items():
@@ -202,8 +202,8 @@ class Trainer:
 
         if bool(torch.isfinite(values).all()):
             return
-        bad = (~torch.isfinite(values)).nonzero().flatten().tolist()
-        self.stop_at([rows[i] for i in bad if i < len(rows)], "the loss is not finite")
+        bad = (~torch.isfinite(values)).nonzero().flatten().cpu().numpy()
+        self.stop_at([rows[int(i)] for i in bad if i < len(rows)], "the loss is not finite")
 
     def stop_at(self, rows: Sequence[int], why: str) -> None:
         """Save the units of a bad batch and end the run; what was saved before stays."""

@@ -11,6 +11,7 @@ import torch
 
 from tests.training.rewards.small import folder_of, step, task_of
 from tests.training.small_run import rows, session
+from tests.training.trl_steps import check, settings, step_of
 from winsome.matchmaking.loops import finish
 from winsome.protocols import Scorer
 from winsome.records import Prompt, Response, assistant, user
@@ -51,12 +52,9 @@ def trainer_of(folder: Path, place: Path, head: torch.Tensor, *, margin: bool = 
         }
         for i, row in enumerate(rows(NUMBER))
     ]  # fmt: skip
-    settings = trl.RewardConfig(
-        output_dir=str(place), per_device_train_batch_size=NUMBER, max_length=None, bf16=False, fp16=False,
-        gradient_checkpointing=False, report_to=[], use_cpu=True, max_steps=1, save_strategy="no", disable_tqdm=True, **more,
-    )  # fmt: skip
+    given = trl.RewardConfig(**settings(place, NUMBER, max_length=None, **more))
     return trl.RewardTrainer(
-        network, args=settings, train_dataset=Dataset.from_list(data), processing_class=byte_tokenizer()
+        network, args=given, train_dataset=Dataset.from_list(data), processing_class=byte_tokenizer()
     )
 
 
@@ -70,18 +68,7 @@ def test_a_step_equals_trls(folder, tmp_path, name, margin, theirs) -> None:
     task = task_of(folder, name, data)
     head = task.ranks.module.network.score.weight.detach().clone()
     trainer = trainer_of(folder, tmp_path, head, margin=margin, **theirs)
-    batch = next(iter(trainer.get_train_dataloader()))
-    trainer.model.eval()
-    loss = trainer.compute_loss(trainer.model, batch)
-    loss.backward()
-    peer = {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
-    value, grads = step(task)
-    assert value == pytest.approx(float(loss.detach()), abs=1e-5)
-    assert grads.keys() == peer.keys()
-    scale = sum(float((g**2).sum()) for g in peer.values()) ** 0.5
-    apart = sum(float(((grads[n] - g) ** 2).sum()) for n, g in peer.items()) ** 0.5
-    assert scale > 0
-    assert apart / scale < 1e-4
+    check(step(task), step_of(trainer))
 
 
 def test_a_reward_model_that_trl_saved_is_a_scorer(folder, tmp_path) -> None:

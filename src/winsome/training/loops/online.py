@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from winsome.errors import BadInput
 from winsome.protocols import Run
@@ -63,8 +63,8 @@ def _prompts(frames: Any, run: Run) -> tuple[Sequence[Prompt], str]:
     if isinstance(frames, dict):
         from winsome.frames import prompts_of
 
-        return prompts_of(frames["prompts"]), "prompts"
-    found = list(frames)
+        return prompts_of(cast("Frames", frames)["prompts"]), "prompts"
+    found: list[Prompt] = list(cast("Sequence[Prompt]", frames))
     if not found:
         raise BadInput("no prompts to answer; give at least one")
     return found, "prompts"

@@ -133,4 +133,5 @@ def _per_group(reward: Array, groups: NDArray[int64]) -> tuple[Array, Array]:
     import numpy as np
 
     size = int(groups.max()) + 1 if len(groups) else 0
-    return np.bincount(groups, reward, size), np.bincount(groups, minlength=size).astype(np.float64)
+    sums = np.bincount(groups, reward, size).astype(np.float64)
+    return sums, np.bincount(groups, minlength=size).astype(np.float64)

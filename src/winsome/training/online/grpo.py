@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
-from winsome.training.batch import Batch, Losses
+from winsome.training.objective import taken
 from winsome.training.online.advantages import group_normalised
 from winsome.training.online.method import Method, Table, penalty, policy_gradient
 from winsome.training.online.rollouts import Rollouts
-from winsome.training.online.surrogate import divergence, reduced, surrogate
+from winsome.training.online.surrogate import clipped
 
 
 def grpo(
@@ -39,10 +40,5 @@ def grpo(
             reward = reward - rollouts.sums(penalty(rollouts, kl_coef, estimator))
         return {"advantage": group_normalised(reward, rollouts.groups, scale)[rollouts.owners]}
 
-    def losses(batch: Batch) -> Losses:
-        tokens, found = surrogate(batch, clip_low=clip_low, clip_high=clip_high, ratio=ratio)
-        if kl == "loss":
-            tokens = tokens + kl_coef * divergence(batch, estimator)
-        return Losses(*reduced(batch, tokens, mean, divisor), found)
-
+    losses = partial(clipped, **taken(clipped, settings))
     return policy_gradient("grpo", settings, credit, losses, draws=8, least=2, dead_groups=dead_groups)

@@ -122,7 +122,7 @@ class Phases:
         import numpy as np
 
         clock = [time.perf_counter()]
-        asked = [self.asked[i] for i in of_update(len(self.asked), self.each, phase, self.seed)]
+        asked = [self.asked[int(i)] for i in of_update(len(self.asked), self.each, phase, self.seed)]
         drawn = self.sample(asked, phase)
         clock.append(time.perf_counter())
         said = [

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from winsome.training.batch import Batch, Losses
+from winsome.training.objective import taken
 from winsome.training.online.advantages import generalised, token_rewards, whitened
 from winsome.training.online.method import Method, Table, penalty, policy_gradient
 from winsome.training.online.rollouts import Rollouts
-from winsome.training.online.surrogate import critic_error, divergence, reduced, surrogate
+from winsome.training.online.surrogate import clipped, critic_error
 
 
 def ppo(
@@ -40,6 +42,7 @@ def ppo(
     Source: Schulman et al. 2017, eq. 7 and 9; Stiennon et al. 2020; AlpacaFarm's settings: Dubois et al. 2023, appendix A.
     """
     settings = dict(locals())
+    terms = taken(clipped, settings)
 
     def credit(rollouts: Rollouts) -> Table:
         import numpy as np
@@ -53,12 +56,10 @@ def ppo(
         return {"advantage": whitened(advantage) if whiten else advantage, "return": returns, "value": values}
 
     def losses(batch: Batch) -> Losses:
-        tokens, found = surrogate(batch, clip_low=clip_low, clip_high=clip_high, ratio=ratio)
-        if kl == "loss":
-            tokens = tokens + kl_coef * divergence(batch, estimator)
         error = critic_error(batch, value_clip)
-        found["value_error"] = (error.detach().sum(), error.new_tensor(float(len(error))))
-        return Losses(*reduced(batch, tokens + value_coef * error, mean, divisor), found)
+        told = {"value_error": (error.detach().sum(), error.new_tensor(float(len(error))))}
+        found = clipped(batch, more=value_coef * error, **terms)
+        return replace(found, metrics={**found.metrics, **told})
 
     return policy_gradient(
         "ppo", settings, credit, losses, draws=1, least=1, dead_groups=dead_groups, critic=True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
-from winsome.training.batch import Batch, Losses
+from winsome.training.objective import taken
 from winsome.training.online.advantages import group_normalised, returns_to_go, token_rewards, whitened
 from winsome.training.online.method import Method, Table, penalty, policy_gradient
 from winsome.training.online.rollouts import Rollouts
-from winsome.training.online.surrogate import divergence, reduced, surrogate
+from winsome.training.online.surrogate import clipped
 
 
 def reinforce_pp(
@@ -45,12 +46,7 @@ def reinforce_pp(
         advantage = returns_to_go(token_rewards(reward, taken, starts), starts, gamma)
         return {"advantage": whitened(advantage) if whiten else advantage}
 
-    def losses(batch: Batch) -> Losses:
-        tokens, found = surrogate(batch, clip_low=clip_low, clip_high=clip_high, ratio=ratio)
-        if kl == "loss":
-            tokens = tokens + kl_coef * divergence(batch, estimator)
-        return Losses(*reduced(batch, tokens, mean, divisor), found)
-
+    losses = partial(clipped, **taken(clipped, settings))
     least = 2 if baseline == "group" else 1
     return policy_gradient(
         "reinforce_pp", settings, credit, losses, draws=4, least=least, dead_groups=dead_groups

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
-from winsome.training.batch import Batch, Losses
+from winsome.training.objective import taken
 from winsome.training.online.advantages import leave_one_out, whitened
 from winsome.training.online.method import Method, Table, penalty, policy_gradient
 from winsome.training.online.rollouts import Rollouts
-from winsome.training.online.surrogate import divergence, reduced, surrogate
+from winsome.training.online.surrogate import clipped
 
 
 def rloo(
@@ -40,10 +41,5 @@ def rloo(
         advantage = leave_one_out(reward, rollouts.groups)
         return {"advantage": (whitened(advantage) if whiten else advantage)[rollouts.owners]}
 
-    def losses(batch: Batch) -> Losses:
-        tokens, found = surrogate(batch, clip_low=clip_low, clip_high=clip_high, ratio=ratio)
-        if kl == "loss":
-            tokens = tokens + kl_coef * divergence(batch, estimator)
-        return Losses(*reduced(batch, tokens, mean, divisor), found)
-
+    losses = partial(clipped, **taken(clipped, settings))
     return policy_gradient("rloo", settings, credit, losses, draws=4, least=2, dead_groups=dead_groups)

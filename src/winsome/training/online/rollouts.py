@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from winsome.errors import Fatal
 from winsome.training.units import Flat
@@ -64,13 +64,14 @@ class Rollouts:
         """Figures of tokens [t] summed by answer, [m]."""
         import numpy as np
 
-        return np.bincount(self.owners, weights=tokens.astype(np.float64), minlength=len(self))
+        return np.bincount(self.owners, tokens.astype(np.float64), len(self)).astype(np.float64)
 
     def only(self, kept: NDArray[int64]) -> Rollouts:
         """The answers with these numbers, in this order; groups keep the numbers of their prompts."""
         import numpy as np
 
-        spans = [np.arange(*self.sequences.answer_starts[i : i + 2]) for i in kept]
+        starts = self.sequences.answer_starts
+        spans: list[NDArray[int64]] = [np.arange(starts[i], starts[i + 1]) for i in kept]
         tokens = np.concatenate(spans) if spans else np.zeros(0, np.int64)
         held = {
             name: getattr(self, name)[tokens] if len(getattr(self, name)) else getattr(self, name)
@@ -80,10 +81,10 @@ class Rollouts:
             self,
             groups=self.groups[kept],
             sequences=flat([self.sequences[int(i)] for i in kept]),
-            texts=tuple(self.texts[i] for i in kept),
+            texts=tuple(self.texts[int(i)] for i in kept),
             ended=self.ended[kept],
             reward=self.reward[kept],
-            failures=tuple(self.failures[i] for i in kept),
+            failures=tuple(self.failures[int(i)] for i in kept),
             **held,
         )
 
@@ -139,14 +140,12 @@ def read(place: Path) -> Rollouts | None:
             if int(held["format"]) != FORMAT:
                 return None
             named = ("prompts", "prompt_starts", "answers", "answer_starts")
-            words = {name: tuple(held[name].tolist()) for name in ("texts", "failures")}
-            arrays = {
+            kept: dict[str, Any] = {name: tuple(held[name].tolist()) for name in ("texts", "failures")}
+            kept |= {
                 name: held[name]
                 for name in ("groups", "ended", "reward", "sampled", "behaviour", "reference", "values")
             }
             asked = tuple(held["names"].tolist())
-            return Rollouts(
-                str(held["version"]), asked, sequences=Flat(*(held[n] for n in named)), **arrays, **words
-            )
+            return Rollouts(str(held["version"]), asked, sequences=Flat(*(held[n] for n in named)), **kept)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None

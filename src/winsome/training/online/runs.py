@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -295,7 +295,7 @@ def _reference(origin: Start, fixed: Start, model: LocalModel, plan: Plan) -> Ca
     if fixed.id == origin.id and plan.adapter != "none" and adapter_base(origin.weights) is None:
 
         @contextmanager
-        def without(network: Any) -> Iterator[Any]:
+        def without(network: Any) -> Generator[Any]:
             with network.disable_adapter():
                 yield unwrapped(network)
 
@@ -308,7 +308,7 @@ def _reference(origin: Start, fixed: Start, model: LocalModel, plan: Plan) -> Ca
     other.network.requires_grad_(False)
 
     @contextmanager
-    def copy(network: Any) -> Iterator[Any]:
+    def copy(network: Any) -> Generator[Any]:
         yield other.network
 
     return copy

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from winsome.errors import BadInput, Unsupported
 from winsome.models.draw import Draw
@@ -90,16 +90,16 @@ def by_transformers(
 
     def _generated(one: Asked, phase: int) -> list[Answer]:
         key = blake2b(f"{seed}|{_name(one, phase)}".encode(), digest_size=8).digest()
-        torch.manual_seed(int.from_bytes(key) >> 1)
+        cast(Any, torch).manual_seed(int.from_bytes(key) >> 1)
         ids = torch.tensor([one.ids], device=model.device)
         # Everything that would bend the distribution is put back to its neutral value.
-        out = model.network.generate(
+        out: Any = model.network.generate(
             ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=temperature, top_k=0, top_p=1.0,
             repetition_penalty=1.0, min_new_tokens=0, max_new_tokens=_room(model, one, max_tokens), num_return_sequences=draws,
             eos_token_id=sorted(model.ends), pad_token_id=min(model.ends), return_dict_in_generate=True, output_logits=True,
         )  # fmt: skip
         new = out.sequences[:, ids.shape[1] :]
-        chances = torch.stack(out.logits, 1).float().log_softmax(-1).gather(2, new[..., None])[..., 0]
+        chances: Any = torch.stack(out.logits, 1).float().log_softmax(-1).gather(2, new[..., None])[..., 0]
         found: list[Answer] = []
         for row, told in zip(new.tolist(), chances.tolist(), strict=True):
             end = next((i for i, token in enumerate(row) if token in model.ends), None)
@@ -174,9 +174,9 @@ def _room(model: LocalModel, one: Asked, max_tokens: int) -> int:
 
 
 @contextmanager
-def _seeded() -> Iterator[None]:
+def _seeded() -> Generator[None]:
     """Torch's random state as it was, afterwards."""
     import torch
 
-    with torch.random.fork_rng():
+    with cast(Any, torch.random).fork_rng():
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from winsome.errors import BadInput
-from winsome.training.batch import Batch
+from winsome.training.batch import Batch, Losses
 from winsome.training.online.advantages import Estimator
 from winsome.training.terms import token_mean
 
@@ -47,6 +47,28 @@ def surrogate(
             "kl": ((_tokens(batch) - _known(batch, "reference")).sum(), rho.new_tensor(float(len(batch.policy.counts)))),
         }  # fmt: skip
     return -torch.minimum(kept, bounded), found
+
+
+def clipped(
+    batch: Batch,
+    *,
+    kl: Literal["reward", "loss", "none"],
+    kl_coef: float,
+    estimator: Estimator,
+    clip_low: float,
+    clip_high: float | None,
+    ratio: Ratio,
+    mean: Mean,
+    divisor: float,
+    more: Tensor | None = None,
+) -> Losses:
+    """The surrogate, with `kl` loss plus kl_coef times the divergence, plus `more` [t]; as values and counts of units."""
+    tokens, found = surrogate(batch, clip_low=clip_low, clip_high=clip_high, ratio=ratio)
+    if kl == "loss":
+        tokens = tokens + kl_coef * divergence(batch, estimator)
+    if more is not None:
+        tokens = tokens + more
+    return Losses(*reduced(batch, tokens, mean, divisor), found)
 
 
 def divergence(batch: Batch, estimator: Estimator) -> Tensor:

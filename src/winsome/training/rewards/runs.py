@@ -130,7 +130,8 @@ def outputs_of(objective: Objective) -> int:
     import importlib
 
     module = importlib.import_module(getattr(objective.losses, "func", objective.losses).__module__)
-    size = int(getattr(module, "size", lambda settings: 1)(objective.settings))
+    of: Any = getattr(module, "size", None)
+    size = 1 if of is None else int(of(objective.settings))
     if size < 1:
         raise BadInput(f"{objective.name}: no output; name at least one attribute")
     return size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from winsome.errors import BadInput
 from winsome.models.fetch import PACKAGES, folder
@@ -15,7 +15,7 @@ from winsome.training.objective import Objective
 from winsome.training.start import Start, without_dropout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SETTINGS = "winsome_reward"
 """The entry of config.json that says what the outputs are."""
@@ -40,9 +40,9 @@ def load(start: Start, objective: Objective, outputs: int, seed: int) -> LocalMo
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # a new head is what is asked for
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place)
+        tokenizer: Any = cast(Any, AutoTokenizer).from_pretrained(place)
         more: dict[str, Any] = {} if rates else {"num_labels": outputs}
-        network = AutoModelForSequenceClassification.from_pretrained(
+        network: Any = cast(Any, AutoModelForSequenceClassification).from_pretrained(
             place, dtype=torch.float32, local_files_only=Path(place).is_dir(), attn_implementation="sdpa", **more
         )  # fmt: skip
     except (OSError, ValueError) as error:
@@ -117,8 +117,9 @@ def describe(config: Any, objective: Objective) -> None:
             "attributes": list(settings["attributes"]),
             "weights": list(settings["attribute_weights"]),
         }
-        config.id2label = dict(enumerate(settings["attributes"]))
-        config.label2id = {name: i for i, name in config.id2label.items()}
+        names: Sequence[str] = settings["attributes"]
+        config.id2label = dict(enumerate(names))
+        config.label2id = {name: i for i, name in enumerate(names)}
     setattr(config, SETTINGS, held)
 
 

@@ -28,7 +28,7 @@ class RewardTask:
     ranks: Ranks
     compute: Compute = "own"
     row_tokens: int = 1024
-    run_sums: Sums = field(default_factory=dict)
+    run_sums: Sums = field(default_factory=dict[str, Any])
 
     def sums_of_update(self, parts: Sequence[Sequence[int]], mine: int) -> Sums:
         """Objectives of reward models read no totals."""
