@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests import tiny_models
 from tests.training.small_run import prepared, trained
 from winsome.errors import BadInput
-from winsome.training.canary import repeated
+from winsome.models.render import prompt_ids
+from winsome.records import Prompt, user
+from winsome.training.canary import Canary, Sampled, alarm, repeated
 from winsome.training.progress import read
 from winsome.training.trainer import Paused
 
@@ -43,6 +47,39 @@ def test_repetition_is_the_share_of_runs_of_four_seen_before():
     assert repeated([1, 2, 3]) == 0.0
     assert repeated([1, 2, 3, 4, 5]) == 0.0
     assert repeated([7] * 8) == pytest.approx(4 / 5)
+
+
+START = Sampled(repetition=0.05, length=20.0, ended=0.9, kl=0.0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({}, None),
+        ({"repetition": 0.19, "length": 79.0, "ended": 0.46, "kl": 99.0}, None),
+        ({"repetition": 0.21}, "repetition 0.21 (start 0.05)"),
+        ({"length": 81.0}, "length 81 tokens (start 20)"),
+        ({"length": 4.9}, "length 5 tokens (start 20)"),
+        ({"ended": 0.44}, "44% of answers end (start 90%)"),
+        ({"kl": 101.0}, "KL 101 nats an answer (limit 100)"),
+    ],
+)
+def test_each_limit_of_the_canary_has_its_alarm(changed, says):
+    """Looping above 0.2, four times or a quarter of the length, half as many ends, and the limit of the plan."""
+    assert alarm(replace(START, **changed), START, 100.0) == says
+
+
+def test_a_policy_that_loops_is_paused():
+    """Logits fifty times as sharp: the tiny model says one thing again and again."""
+    start, looping = (tiny_models.local_model(tiny_models.causal()) for _ in range(2))
+    prompts = [prompt_ids(start, Prompt((user(f"say {i}"),))) for i in range(4)]
+    Canary(start, start, prompts, 1e9)(1)
+    with torch.no_grad():
+        looping.network.lm_head.weight.mul_(50.0)
+    with pytest.raises(
+        Paused, match=r"paused after update 7: repetition 0\.\d+ \(start 0\.\d+\); look at its answers"
+    ):
+        Canary(looping, start, prompts, 1e9)(7)
 
 
 def test_the_win_rate_is_measured_during_training(folder):

@@ -148,6 +148,25 @@ def test_two_processes_equal_one(folder, kind):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
 
 
+def test_what_lies_in_a_checkpoint_is_what_version_1_keeps(folder):
+    """A change of what is kept, or of what makes a run this one, wants a new VERSION; an old one is refused by that name."""
+    from winsome.training import checkpoints, runs
+
+    place = trained(folder, {"objective": "bco", "ema": 0.5}, runs="kept")
+    newest = checkpoints.newest(place.parent / "checkpoints")
+    assert newest is not None
+    state = json.loads((newest / "state.json").read_text())
+    assert set(state) == {"update", "made_for", "tokens", "seconds", "task", "source", "format", "files"}
+    assert set(state["made_for"]) == {"version", "start", "data", "objective", "plan", "reference", "seed"}
+    assert set(state["task"]) == {"ratio"}
+    kinds = {name.partition("/")[0] for name in load_file(newest / "optimizer.safetensors")}
+    assert kinds == {"random", "step", "exp_avg", "exp_avg_sq", "average"}
+    assert load_file(newest / "model.safetensors").keys() == weights(place).keys()
+    assert state["made_for"]["version"] == str(runs.VERSION) == "1"
+    with pytest.raises(BadInput, match="is a checkpoint of another version"):
+        checkpoints.load(newest.parent, {**state["made_for"], "version": "2"})
+
+
 def test_fsdp_in_one_process_stops(folder):
     with pytest.raises(BadInput, match="needs several processes"):
         trained(folder, {"parallel": "fsdp"}, runs="fsdp-alone")

@@ -49,15 +49,8 @@ class Canary:
 
     def __call__(self, update: int) -> Mapping[str, float]:
         """The figures after `update`; raises Paused where they are bad."""
-        now, first = self._measured(self._policy), self._first
-        bad = [
-            (now.repetition > max(LOOPING, 2 * first.repetition), f"repetition {now.repetition:.2f} (start {first.repetition:.2f})"),
-            (now.length > LONGER * first.length, f"length {now.length:.0f} tokens (start {first.length:.0f})"),
-            (now.length < first.length / LONGER, f"length {now.length:.0f} tokens (start {first.length:.0f})"),
-            (now.ended < ENDED * first.ended, f"{now.ended:.0%} of answers end (start {first.ended:.0%})"),
-            (now.kl > self._max_kl, f"KL {now.kl:.0f} nats an answer (limit {self._max_kl:g})"),
-        ]  # fmt: skip
-        why = next((text for holds, text in bad if holds), None)
+        now = self._measured(self._policy)
+        why = alarm(now, self._first, self._max_kl)
         if why is not None:
             raise Paused(
                 f"paused after update {update}: {why}; look at its answers, lower --rate, or go on with --canary-every 0"
@@ -84,6 +77,18 @@ class Canary:
             ended=sum(one.finish == "stop" for one in drawn) / len(drawn),
             kl=kl,
         )
+
+
+def alarm(now: Sampled, first: Sampled, max_kl: float) -> str | None:
+    """What is wrong with a policy's answers beside the start's, the first of several; None where nothing is."""
+    bad = [
+        (now.repetition > max(LOOPING, 2 * first.repetition), f"repetition {now.repetition:.2f} (start {first.repetition:.2f})"),
+        (now.length > LONGER * first.length, f"length {now.length:.0f} tokens (start {first.length:.0f})"),
+        (now.length < first.length / LONGER, f"length {now.length:.0f} tokens (start {first.length:.0f})"),
+        (now.ended < ENDED * first.ended, f"{now.ended:.0%} of answers end (start {first.ended:.0%})"),
+        (now.kl > max_kl, f"KL {now.kl:.0f} nats an answer (limit {max_kl:g})"),
+    ]  # fmt: skip
+    return next((text for holds, text in bad if holds), None)
 
 
 def repeated(ids: Sequence[int]) -> float:
