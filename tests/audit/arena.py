@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 from winsome.standings.battles import Battles, outcome_of
 from winsome.standings.columns import Codes
 
+Shape = Literal["flat", "ramp", "bell", "pulses"]
+
 
 @dataclass(frozen=True)
 class Plant:
-    """Stuffing of `share` of all votes for `target` by `accomplices`, over `width` of the time; `honest`: share of decoys."""
+    """Stuffing of `share` of all votes for `target` by `accomplices`, over `width` of the time in a `shape`.
+
+    decoys: share of its votes on what the draw brought. uneven: exponent of the accomplices' sizes (0: all alike).
+    """
 
     share: float
     accomplices: int
@@ -22,6 +27,8 @@ class Plant:
     width: float = 1.0
     start: float = 0.0
     decoys: float = 0.2
+    shape: Shape = "flat"
+    uneven: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +48,16 @@ def arena(
     votes: int = 1_500_000,
     sources: int = 60_000,
     plants: tuple[Plant, ...] = (),
+    fans: float = 0.05,
+    heat: float = 1.5,
+    launch: float = 8.0,
+    sessions: float | None = None,
 ) -> Arena:
-    """Votes in order of time. Sources' sizes are heavy-tailed; one in 20 is in a fan club (+1.5 logits for one player)."""
+    """Votes in order of time by sources of heavy-tailed sizes, `fans` of them in a fan club (`heat` logits more for one player).
+
+    launch: how many times as often a new player is shown at first. sessions: sources come and go, the more so the smaller it is
+    (the shape of a gamma factor on their activity in each hundredth of the time).
+    """
     draw = np.random.default_rng(seed)
     strength = np.sort(draw.normal(0.0, 0.6, players))[::-1]
     weight = (1.0 + np.arange(sources)) ** -0.8
@@ -53,23 +68,29 @@ def arena(
     b = np.empty(votes, np.int32)
     for rows in np.array_split(np.arange(votes), 100):
         now = float(time[rows[0]]) if len(rows) else 0.0
-        shown = np.where(launched > now, 1e-9, np.where((launched > 0) & (now - launched < 0.03), 8.0, 1.0))
+        shown = np.where(
+            launched > now, 1e-9, np.where((launched > 0) & (now - launched < 0.03), launch, 1.0)
+        )
         first = draw.choice(players, len(rows), p=shown / shown.sum())
         second = draw.choice(players, len(rows), p=shown / shown.sum())
         same = first == second
         second[same] = (first[same] + 1 + draw.integers(players - 1, size=int(same.sum()))) % players
         a[rows], b[rows] = first, second
-    fan_of = np.where(draw.random(sources) < 0.05, draw.integers(players, size=sources), -1)
+        if sessions is not None:
+            active = weight * draw.gamma(sessions, size=sources)
+            source[rows] = draw.choice(sources, len(rows), p=active / active.sum())
+    fan_of = np.where(draw.random(sources) < fans, draw.integers(players, size=sources), -1)
     taste = draw.normal(0.0, 0.4, votes)
-    gap = strength[a] - strength[b] + taste + 1.5 * ((fan_of[source] == a) * 1.0 - (fan_of[source] == b))
+    gap = strength[a] - strength[b] + taste + heat * ((fan_of[source] == a) * 1.0 - (fan_of[source] == b))
     share = (draw.random(votes) < 1 / (1 + np.exp(-gap))).astype(np.float64)
     share[draw.random(votes) < 0.1] = 0.5
     stuffers: set[int] = set()
     for number, plant in enumerate(plants):
         rows = np.flatnonzero((time >= plant.start) & (time <= plant.start + plant.width))
-        rows = draw.choice(rows, min(len(rows), round(plant.share * votes)), replace=False)
+        rows = draw.choice(rows, min(len(rows), round(plant.share * votes)), replace=False, p=_height(plant, time[rows]))  # fmt: skip
         codes = sources + 100_000 * number + np.arange(plant.accomplices)
-        source[rows] = draw.choice(codes, len(rows))
+        size = (1.0 + np.arange(plant.accomplices)) ** -plant.uneven
+        source[rows] = draw.choice(codes, len(rows), p=size / size.sum() if plant.uneven else None)
         stuffers |= set(np.unique(source[rows]).tolist())
         aimed = rows[draw.random(len(rows)) > plant.decoys]
         other = draw.integers(players - 1, size=len(aimed))
@@ -81,6 +102,19 @@ def arena(
     battles = Battles(names, a, b, share, outcome_of(share), np.ones(votes))
     busiest = np.argsort(-np.bincount(source, minlength=sources)[:sources])[:100]
     return Arena(battles, source, time, frozenset(stuffers), frozenset(np.flatnonzero(fan_of >= 0).tolist()), frozenset(busiest.tolist()))  # fmt: skip
+
+
+def _height(plant: Plant, time: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Each vote's chance of belonging to the plant, by its time; None where all are alike."""
+    place = (time - plant.start) / plant.width
+    if plant.shape == "flat" or not len(time):
+        return None
+    shapes = {
+        "ramp": 0.02 + place,
+        "bell": 0.02 + np.exp(-0.5 * ((place - 0.5) / 0.15) ** 2),
+        "pulses": 0.02 + (np.sin(10 * np.pi * place) > 0.7),
+    }
+    return shapes[plant.shape] / shapes[plant.shape].sum()
 
 
 def with_sources(found: Arena) -> Battles:

@@ -128,6 +128,15 @@ def test_variants_are_found_in_an_arena_and_honest_families_are_not() -> None:
     assert [(one.provider, len(one.variants)) for one in found] == [("maker 0", 6)]
 
 
+@pytest.mark.parametrize("seed", [40, 42])
+def test_a_short_trial_is_no_burst(seed: int) -> None:
+    """Variants that are met during a trial and never again: beside stretches without them every stretch of it looks like one."""
+    made = arena(seed, votes=500_000, sources=20_000)
+    for number, kind in enumerate(("best of several", "one drawn by lot stays") * 2):
+        made, _ = with_family(made, 10 * (seed - 40) + number, kind, f"maker {number}", 8)
+    assert not bursts(made.battles, made.time)
+
+
 def test_the_command_says_what_it_could_not_look_at(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

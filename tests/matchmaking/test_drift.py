@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import winsome
+from winsome.cli import main
 from winsome.matchmaking.drift import change_of
 
 N = 240
@@ -70,6 +71,31 @@ def test_a_format_that_changes_in_the_middle_is_told(tmp_path: Path) -> None:
     assert asks.filter(pl.col("outcome") == "unparsed")["share"].null_count() > 100
     assert share_of(found) == pytest.approx(100 * 2 / 3, abs=3)
     assert not [line for line in compared(tmp_path, "plain").record["warnings"] if "changed" in line]
+
+
+@pytest.mark.parametrize(
+    ("manner", "told"), [("garbage", "unparsed"), ("refusals", "unparsed"), ("turns", "changed its format")]
+)
+def test_the_command_ends_with_holes_and_tells_them(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    manner: str,
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    judge = f"pairwise?model=(tests.matchmaking.unruly:{manner})"
+    words = ["compare", *files(tmp_path), "--judge", judge, "--concurrency", "1", "--json"]
+    assert main(words) == 3
+    heard = capsys.readouterr()
+    assert told in heard.err
+    record = json.loads(heard.out)
+    counts = record["counts"]
+    # a contest has a share where one of its two orders was read
+    assert counts["unparsed"] >= 0.05 * N
+    assert counts["win"] + counts["loss"] + counts["unparsed"] == N
+    (mine,) = [row for row in record["standings"]["rows"] if "a.jsonl" in row["contender"]]
+    assert mine["estimate"] == pytest.approx(100 * 2 / 3, abs=6)
 
 
 def test_the_place_of_a_change_is_found() -> None:

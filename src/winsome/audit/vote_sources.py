@@ -80,7 +80,7 @@ def bursts(battles: Battles, time: Floats) -> list[Burst]:
     """Stretches of time in which one contender was shown and won too much, the surest first, none overlapping for one contender.
 
     time: any unit [rows]; stretches of about 400, 2,000 and 10,000 votes. A contender's rate is the median of the `AROUND`
-    stretches on either side, so a new model's entry is no burst of its own.
+    stretches on either side, as far as it was there, so neither a new model's entry nor a short trial is a burst of its own.
     """
     size = len(battles.names)
     every: list[Burst] = []
@@ -93,9 +93,7 @@ def bursts(battles: Battles, time: Floats) -> list[Burst]:
         table = np.zeros((number, size))
         table[cells // size, cells % size] = shown
         totals = np.bincount(code, minlength=number)
-        padded = np.pad(table, ((AROUND, AROUND), (0, 0)), mode="reflect")
-        near = np.median(np.stack([padded[k : k + number] for k in range(2 * AROUND + 1)]), axis=0)
-        rate = np.maximum(near, 1.0) / np.maximum(totals[:, None], 1)
+        rate = np.maximum(_usual(table), 1.0) / np.maximum(totals[:, None], 1)
         found = _flagged(cells, shown, won, chance, totals, size, rate.ravel()[cells], len(scales))
         every += [Burst(float(edges[one.who]), float(edges[one.who + 1]), one) for one in found]
     kept: list[Burst] = []
@@ -108,6 +106,29 @@ def bursts(battles: Battles, time: Floats) -> list[Burst]:
         ):
             kept.append(burst)
     return kept
+
+
+def _usual(table: Floats) -> Floats:
+    """How often a contender was met in the stretches around each [stretches, contenders].
+
+    The median of `AROUND` stretches on either side, mirrored at the ends; of one that came later or went earlier only those from its
+    first to its last meeting, for of a trial of a few stretches the others say nothing.
+    """
+    number = len(table)
+    padded = np.pad(table, ((AROUND, AROUND), (0, 0)), mode="reflect")
+    near = np.median(np.stack([padded[k : k + number] for k in range(2 * AROUND + 1)]), axis=0)
+    met = table > 0
+    first, last = met.argmax(0), number - 1 - met[::-1].argmax(0)
+    brief = np.flatnonzero((first > 0) | (last < number - 1))
+    place = np.arange(number)[:, None]
+    there = np.where((place >= first[brief]) & (place <= last[brief]), table[:, brief], np.nan)
+    padded = np.pad(there, ((AROUND, AROUND), (0, 0)), constant_values=np.nan)
+    # NaN is sorted last
+    ordered = np.sort(np.stack([padded[k : k + number] for k in range(2 * AROUND + 1)]), axis=0)
+    count = np.maximum((~np.isnan(ordered)).sum(0), 1)
+    middle = [np.take_along_axis(ordered, at[None], 0)[0] for at in ((count - 1) // 2, count // 2)]
+    near[:, brief] = np.nan_to_num((middle[0] + middle[1]) / 2.0)
+    return near
 
 
 def _cells(battles: Battles, who: Ints) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:

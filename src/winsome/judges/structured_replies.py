@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from winsome.errors import BadInput
 from winsome.judges.protocol import Protocol
@@ -83,7 +83,8 @@ def _read(
         return otherwise(text, tokens, cut)
     if not isinstance(found, dict) or not any(name in found for name in fields):
         return otherwise(text, tokens, cut)
-    said = {name: str(found.get(name)).strip() for name in fields}
+    held = cast(dict[str, Any], found)
+    said = {name: str(held.get(name)).strip() for name in fields}
     for name, values in fields.items():
         if said[name] not in values:
             return Reading(problem=f"no verdict: {name} {said[name][:30]} is not among those asked for", again=True)  # fmt: skip
