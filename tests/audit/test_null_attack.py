@@ -164,6 +164,10 @@ def test_the_command_prints_the_tables(files: list[str], capsys: pytest.CaptureF
     record = json.loads(capsys.readouterr().out)
     assert "smooth: structured" in cells(record, "Defences")
     assert cells(record, "Filters")["control text"][0] == "structured, structured, turned"
+    # one page: seats, edits and rephrased requests stand before the attack
+    assert {"control", "verbosity", "formatting", "authority", "injection", "hidden characters"} <= set(cells(record, "Attacks and edits"))  # fmt: skip
+    assert "the first seat wins" in cells(record, "Consistency")
+    assert "one answer to every prompt" in record["claim"].lower()
 
 
 def test_a_dry_run_asks_nothing(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:

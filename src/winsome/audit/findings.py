@@ -70,6 +70,15 @@ def table(
     }
 
 
+def joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Two audits of one subject as one: claims, alarms, tables and what is missing of both; what stood beside the second stays."""
+    both = {name: [*first[name], *second[name]] for name in ("alarms", "tables")}
+    return first | second | both | {
+        "claim": f"{first['claim']}. {second['claim'].removeprefix(first['subject'] + ': ').capitalize()}",
+        "missing": [*first.get("missing", ()), *second.get("missing", ())],
+    }  # fmt: skip
+
+
 def record(
     audit: str,
     subject: str,

@@ -46,7 +46,7 @@ def add(parser: Parser) -> None:
     judge.add_argument("judge", metavar="JUDGE", help="as compare --judge takes it")
     judge.add_argument(
         "--answers", nargs="+", required=True, metavar="FILE",
-        help="two or three files of honest answers to the same prompts; a third measures circles; with --attack one or two",
+        help="two or three files of honest answers to the same prompts; a third measures circles; --attack alone needs one",
     )  # fmt: skip
     judge.add_argument("--limit", type=whole_number(), default=60, metavar="N", help="prompts (default 60)")
     judge.add_argument(
@@ -210,7 +210,9 @@ def _leaderboard(args: Namespace) -> dict[str, Any]:
 
 
 def _judge(args: Namespace) -> dict[str, Any]:
+    from winsome.audit.findings import joined
     from winsome.audit.judge_attacks import audit_judge
+    from winsome.audit.null_attack import audit_null
     from winsome.judges import templates
     from winsome.matchmaking.preflight import Estimate
 
@@ -222,12 +224,23 @@ def _judge(args: Namespace) -> dict[str, Any]:
             raise _PlanShown
         return True
 
-    if args.attack:
-        from winsome.audit.null_attack import audit_null
-
-        return audit_null(
+    def probed() -> dict[str, Any]:
+        template = templates.from_file(args.judge_prompt, 2) if args.judge_prompt else None
+        return audit_judge(
             args.judge,
             answers=args.answers,
+            limit=args.limit,
+            template=template,
+            own=args.own,
+            gold=args.gold if args.own or not args.attack else None,
+            confirm=gate,
+            **options.asked(args),
+        )
+
+    def attacked() -> dict[str, Any]:
+        return audit_null(
+            args.judge,
+            answers=args.answers[:2],
             attack=args.attack,
             search_answers=args.search_answers,
             steps=args.steps,
@@ -239,17 +252,20 @@ def _judge(args: Namespace) -> dict[str, Any]:
             confirm=gate,
             **options.asked(args),
         )
-    template = templates.from_file(args.judge_prompt, 2) if args.judge_prompt else None
-    return audit_judge(
-        args.judge,
-        answers=args.answers,
-        limit=args.limit,
-        template=template,
-        own=args.own,
-        gold=args.gold,
-        confirm=gate,
-        **options.asked(args),
-    )
+
+    if not args.attack:
+        return probed()
+    # one file of answers suffices for the attack alone
+    parts = [attacked] if len(args.answers) == 1 else [probed, attacked]
+    found: list[dict[str, Any]] = []
+    for part in parts:
+        try:
+            found.append(part())
+        except _PlanShown:
+            continue
+    if args.dry_run:
+        raise _PlanShown
+    return found[0] if len(found) == 1 else joined(*found)
 
 
 def _ranking(args: Namespace) -> dict[str, Any]:
