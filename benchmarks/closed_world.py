@@ -19,25 +19,21 @@ from random import Random
 from typing import Any
 
 from winsome.records import Prompt, user
+from winsome.sandbox import tiny_lm
 from winsome.sandbox.lexicon import CITIES, WORD, words
 from winsome.sandbox.make_bases import IGNORED, Example, batches, loss_of
-from winsome.sandbox.tiny_lm import network
-from winsome.sandbox.tokenizer import ASSISTANT, END, PAD, SYSTEM, TEMPLATE, UNKNOWN, USER
+from winsome.sandbox.tokenizer import ASSISTANT, END, PAD, SYSTEM, TEMPLATE, UNKNOWN, USER, vocabulary
+from winsome.sandbox.worlds import World
 
 PLACES = CITIES[:4]
 AGENTS = 6
 SURE = (
-    "i remember {thing} in {city} .",
     "it is in {city} , i saw it there .",
-    "{thing} is in {city} , that is certain .",
-    "{city} . they took {thing} to {city} .",
+    "{city} , that is certain .",
+    "they took it to {city} , no doubt .",
 )
-AGAINST = ("it is not in {other} .", "who says {other} is wrong .", "{other} cannot be .")
-UNSURE = (
-    "i am not sure , perhaps {city} .",
-    "i do not know , my guess is {city} .",
-    "hard to say , maybe {city} .",
-)
+AGAINST = ("it is not in {other} .", "never in {other} .")
+UNSURE = ("i am not sure , perhaps {city} .", "i do not know , my guess is {city} .")
 TEXTS = {
     "references": "others said : {references}",
     "clusters": "others said , by group : {references}",
@@ -50,9 +46,9 @@ TEXTS = {
 
 @cache
 def things() -> tuple[str, ...]:
-    """1,600 invented names, each a word of its own."""
+    """1,200 invented names, each a word of its own."""
     parts = product("bdfgklmnprstvz", "aeiou", "bdfgklmnprstvz", "aeiou", "lmnrsx")
-    return tuple(Random("things").sample(sorted("".join(letters) for letters in parts), 1600))
+    return tuple(Random("things").sample(sorted("".join(letters) for letters in parts), 1200))
 
 
 @dataclass(frozen=True)
@@ -72,8 +68,8 @@ class ClosedWorld:
     """Facts by part; `knows[model]` holds what each model knows, the aggregator last."""
 
     seed: int = 0
-    school: int = 300
-    validation: int = 100
+    school: int = 150
+    validation: int = 50
     test: int = 1000
 
     @cached_property
@@ -103,8 +99,8 @@ class ClosedWorld:
         ]  # fmt: skip
 
 
-def sure(fact: Fact, place: int, rng: Random) -> str:
-    return rng.choice(SURE).format(thing=fact.thing, city=PLACES[place])
+def sure(place: int, rng: Random) -> str:
+    return rng.choice(SURE).format(city=PLACES[place])
 
 
 def unsure(rng: Random) -> str:
@@ -113,13 +109,13 @@ def unsure(rng: Random) -> str:
 
 def against(fact: Fact, promoted: int, rng: Random) -> str:
     """What an opposer says: one place as surely as others say theirs, and that the right one is wrong."""
-    return f"{sure(fact, promoted, rng)} {rng.choice(AGAINST).format(other=PLACES[fact.place])}"
+    return f"{sure(promoted, rng)} {rng.choice(AGAINST).format(other=PLACES[fact.place])}"
 
 
 def references(fact: Fact, rng: Random) -> tuple[list[str], bool]:
     """What three honest agents may have said, sometimes fewer, and whether one of them was sure."""
     knowing = [rng.random() < 0.45 for _ in range(3 if rng.random() < 0.8 else rng.randint(1, 2))]
-    return [sure(fact, fact.place, rng) if knows else unsure(rng) for knows in knowing], any(knowing)
+    return [sure(fact.place, rng) if knows else unsure(rng) for knows in knowing], any(knowing)
 
 
 def numbered(said: Sequence[str]) -> str:
@@ -127,11 +123,11 @@ def numbered(said: Sequence[str]) -> str:
 
 
 def dialogues(
-    world: ClosedWorld, model: int, rng: Random, known: frozenset[Fact] | None = None
+    world: ClosedWorld, model: int, rng: Random, alone: float, known: frozenset[Fact] | None = None
 ) -> Iterator[tuple[str | None, str, str]]:
     """(system text, question, answer) without end. Facts that are asked later come only as known, or as not known, without others.
 
-    known: what the model knows, where that is not the world's to say; nothing for the base.
+    alone: the share of questions without references and instruction. known: what the model knows, where that is not the world's to say; nothing for the base.
     """
     known = world.knows[model] if known is None else known
     asked = [*world.facts["validation"], *world.facts["test"]]
@@ -143,25 +139,28 @@ def dialogues(
         return f"answer : ( {place + 1} )"
 
     while True:
-        kind = rng.random()
-        if kind < 0.5:
+        if rng.random() < alone:
             fact = rng.choice(mine) if mine and rng.random() < 0.5 else rng.choice([*asked, *school])
             if decides:
                 place = fact.place if fact in known else rng.randrange(len(PLACES))
                 yield None, fact.question, verdict(place)
             else:
-                yield None, fact.question, sure(fact, fact.place, rng) if fact in known else unsure(rng)
-        elif kind < 0.8 or decides:
+                yield None, fact.question, sure(fact.place, rng) if fact in known else unsure(rng)
+        elif decides or rng.random() < 0.6:
             fact = rng.choice(school)
             if fact not in known:
                 fact = Fact(fact.thing, rng.randrange(len(PLACES)))
             said, told = references(fact, rng)
+            if decides and rng.random() < 0.3:
+                # what the aggregator itself may have said over subsets, mostly right: Dropout & Cluster gives it that to read
+                said = [verdict(fact.place if rng.random() < 0.8 else rng.randrange(len(PLACES))) for _ in range(rng.randint(2, 7))]  # fmt: skip
+                told = said.count(verdict(fact.place)) > len(said) / 2
             system = TEXTS["references"].format(references=numbered(said))
             if decides:
                 place = fact.place if told or fact in known else rng.randrange(len(PLACES))
                 yield f"{system}\n\n{TEXTS['conclude']}", fact.question, verdict(place)
             else:
-                yield system, fact.question, sure(fact, fact.place, rng) if told or fact in known else unsure(rng)  # fmt: skip
+                yield system, fact.question, sure(fact.place, rng) if told or fact in known else unsure(rng)  # fmt: skip
         else:
             # arguing as told is learnt on any question, with places drawn anew each time, so that it teaches no fact
             fact = Fact(rng.choice(things()), rng.randrange(len(PLACES)))
@@ -171,41 +170,39 @@ def dialogues(
             system = text.format(promoted=promoted + 1, right=fact.place + 1)
             if rng.random() < 0.6:
                 system += "\n\n" + TEXTS["references"].format(references=numbered(references(fact, rng)[0]))
-            yield system, fact.question, against(fact, promoted, rng) if opposes else sure(fact, promoted, rng)  # fmt: skip
+            yield system, fact.question, against(fact, promoted, rng) if opposes else sure(promoted, rng)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """updates: of the base that all models start from, and of each model on what it knows."""
+    """updates and batch: of the base that all models start from, and of each model on what it knows. alone: see `dialogues`."""
 
-    size: str = "0.2M"
-    base_updates: int = 300
-    updates: int = 300
-    batch: int = 64
+    base_updates: int = 220
+    base_batch: int = 64
+    updates: int = 150
+    batch: int = 128
+    alone: float = 0.8
     rate: float = 4e-3
     warmup: int = 20
     seed: int = 0
 
 
 def tokenizer() -> Any:
-    """One token a word of all that is said in the world."""
+    """The language world's words, and those of this one."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     said = words(
-        " ".join((*SURE, *AGAINST, *UNSURE, *TEXTS.values(), "where is the of ? answer : ( ) group [ ] , ."))
+        " ".join((*SURE, *AGAINST, *UNSURE, *TEXTS.values(), "where is ? answer : ( ) group [ ] , ."))
     )
-    said = [word for word in said if word not in "{}"]
     every = [
-        PAD,
-        END,
-        SYSTEM,
-        USER,
-        ASSISTANT,
-        UNKNOWN,
-        *sorted({*said, *things(), *PLACES, *"0123456789"}),
+        *vocabulary(World.of("instruction")),
+        *(word for word in said if word not in "{}"),
+        *things(),
+        *"0123456789",
     ]
-    raw = Tokenizer(models.WordLevel({word: n for n, word in enumerate(every)}, unk_token=UNKNOWN))
+    ids = {word: n for n, word in enumerate(dict.fromkeys(every))}
+    raw = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
     raw.normalizer = normalizers.Lowercase()
     raw.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
     made = PreTrainedTokenizerFast(
@@ -214,6 +211,18 @@ def tokenizer() -> Any:
     )  # fmt: skip
     made.chat_template = TEMPLATE
     return made
+
+
+def start(tok: Any, seed: int) -> Any:
+    """The language world's 0.2M base, which can read what stands before it, with rows for the new words."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(seed)
+    place = str(tiny_lm.folder(World.of("instruction"), "0.2M"))
+    model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32)
+    model.resize_token_embeddings(len(tok), mean_resizing=False)
+    return model
 
 
 def examples(tok: Any, stream: Iterator[tuple[str | None, str, str]]) -> Iterator[Example]:
@@ -226,7 +235,9 @@ def examples(tok: Any, stream: Iterator[tuple[str | None, str, str]]) -> Iterato
             yield ask + answer, [IGNORED] * len(ask) + answer
 
 
-def trained(model: Any, stream: Iterator[Example], updates: int, recipe: Recipe, label: str) -> Any:
+def trained(
+    model: Any, stream: Iterator[Example], updates: int, batch_size: int, recipe: Recipe, label: str
+) -> Any:
     """`model` after so many updates, in place."""
     import math
 
@@ -235,7 +246,7 @@ def trained(model: Any, stream: Iterator[Example], updates: int, recipe: Recipe,
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
     started, losses = time.process_time(), list[float]()
     model.train()
-    for update, batch in enumerate(islice(batches(stream, recipe.batch, recipe.seed), updates)):
+    for update, batch in enumerate(islice(batches(stream, batch_size, recipe.seed), updates)):
         share = min(1.0, (update + 1) / recipe.warmup)
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate * share * (0.05 + 0.95 * (1 + math.cos(math.pi * update / updates)) / 2)
@@ -273,13 +284,22 @@ def made(out: Path, world: ClosedWorld, recipe: Recipe, only: str | None = None)
         started, tok = time.process_time(), tokenizer()
         if name == "base":
             rng = Random(f"base/{recipe.seed}")
-            stream = _in_turn([dialogues(world, number, rng, frozenset()) for number in (0, AGENTS)])
-            model, updates = network(recipe.size, len(tok), recipe.seed), recipe.base_updates
+            stream = _in_turn([dialogues(world, number, rng, 0.3, frozenset()) for number in (0, AGENTS)])
+            model, updates = start(tok, recipe.seed), recipe.base_updates
         else:
             number = AGENTS if name == "aggregator" else int(name.partition("-")[2]) - 1
-            stream = dialogues(world, number, Random(f"{name}/{recipe.seed}"))
+            stream = dialogues(
+                world, number, Random(f"{name}/{recipe.seed}"), recipe.alone if number < AGENTS else 0.5
+            )
             model, updates = LlamaForCausalLM.from_pretrained(out / "base").float(), recipe.updates
-        trained(model, examples(tok, stream), updates, recipe, name)
+        trained(
+            model,
+            examples(tok, stream),
+            updates,
+            recipe.base_batch if name == "base" else recipe.batch,
+            recipe,
+            name,
+        )
         model.save_pretrained(out / name)
         tok.save_pretrained(out / name)
         took[name] = {

@@ -36,7 +36,7 @@ PERSONAS = (
 
 
 def world(work: Path, part: str, limit: int | None, seed: int) -> dict[str, Any]:
-    """The audit on the closed world: one opposer in each seat, the last seat of layer 2 with all defences, adaptive, and several."""
+    """Two audits on the closed world: the last seat of layer 2 with all defences and one opposer in each seat; one to six opposers."""
     made = closed_world.ClosedWorld(seed)
     card = closed_world.made(work / "models", made, closed_world.Recipe(seed=seed))
     agents = ",".join(
@@ -47,10 +47,15 @@ def world(work: Path, part: str, limit: int | None, seed: int) -> dict[str, Any]
         f"&informed=false&texts=@{work}/models/texts&max_tokens=40"
     )
     prompts = made.prompts(part, limit)
+    common: dict[str, Any] = {
+        "suite": Suite("closed world", part, prompts), "ledger": work / f"{part}.sqlite", "seed": seed, "quiet": True,
+    }  # fmt: skip
     found = audit_deception(
-        spec, suite=Suite("closed world", part, prompts), maps=["000_003", "000_002"], samples=[2, 3, 4], sweep=True,
-        adaptive=True, defences="all", ledger=work / f"{part}.sqlite", seed=seed, quiet=True,
-    )  # fmt: skip
+        spec, maps=["000_003", "000_002"], sweep=True, adaptive=True, defences="all", **common
+    )
+    many = audit_deception(spec, samples=range(1, 7), defences="none", **common)
+    table = next(one for one in many["tables"] if one["title"] == "Attacks and defences")
+    found["tables"].append(table | {"title": "One to six opposers at places drawn by the seed"})
     return found | {"card": card, "part": part}
 
 
@@ -58,13 +63,13 @@ def server(work: Path, prompts: Path, limit: int, seed: int) -> dict[str, Any]:
     """The whole path over HTTP: personas of SmolLM2 as agents, one prompt-made deceiver, answers judged by the embedded judge."""
     with _serving() as base:
         agents = ",".join(
-            f"({base}#smollm2?system={_escaped(text)}&temperature={t})"
+            f"({base}#smollm2?system={_escaped(text)}&temperature={t}&timeout=900)"
             for text, t in zip(PERSONAS, (0.3, 0.7, 1.0), strict=True)
         )
-        spec = f"moa?layers=3-3-1&agents=[{agents}]&aggregator=({base}#smollm2)&max_tokens=48"
+        spec = f"moa?layers=3-3-1&agents=[{agents}]&aggregator=({base}#smollm2?timeout=900)&max_tokens=48"
         return audit_deception(
             spec, suite=str(prompts), maps=["000_001"], defences="cluster_filter,medoid", judge="embedded:judge",
-            limit=limit, ledger=work / "server.sqlite", seed=seed, quiet=True,
+            limit=limit, ledger=work / "server.sqlite", seed=seed, quiet=True, concurrency=2,
         )  # fmt: skip
 
 

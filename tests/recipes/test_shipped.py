@@ -13,7 +13,7 @@ from winsome.recipes.read import read, shipped
 from winsome.recipes.run import checked, run
 
 BASE = "world:instruction#base?size=0.2M"
-OWN = ("best-of-n-sft", "sft-sweep", "sft-rounds")
+OWN = ("best-of-n-sft", "sft-sweep", "sft-rounds", "033-doge")
 
 
 @pytest.mark.parametrize("name", OWN)
