@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +95,14 @@ def plan_labels(args: Namespace) -> int:
         f"({pilot['rho2_low']:.3f} to {pilot['rho2_high']:.3f}), variance of a label {pilot['variance']:.3f}"
     )
     console.print(
+        f"selection of the labelled pairs: {pilot['selection']}{SELECTION.get(pilot['selection'], '')}"
+    )
+    if "stratified" in pilot:
+        one = pilot["stratified"]
+        console.print(
+            f"  over all pairs: {one['estimate']:.1%} ({one['low']:.1%} to {one['high']:.1%}), by the shares of the strata"
+        )
+    console.print(
         f"For an interval of -+{100 * width:.3g} points at {100 * args.level:g}% with {pairs:,} pairs:"
     )
     if plan.labels is None:
@@ -114,8 +121,13 @@ def plan_labels(args: Namespace) -> int:
     return 0
 
 
-def _pilot(name: str) -> Mapping[str, Any]:
-    """The control-variate figure of a run, or of a file's columns human (empty: no label), synthetic and, if there, cluster."""
+SELECTION = {
+    "unknown": "; these figures hold for a random draw of all pairs (a column stratum says otherwise)"
+}
+
+
+def _pilot(name: str) -> dict[str, Any]:
+    """The control-variate figure of a run, or of a file's columns human (empty: no label), synthetic and, if there, cluster and stratum."""
     from winsome.errors import BadInput
 
     if Path(name).is_file():
@@ -130,16 +142,17 @@ def _pilot(name: str) -> Mapping[str, Any]:
         raise BadInput(
             f"{name}: is no run of people with --assist and 4 labels or more; name such a run, or a file"
         )
-    return found
+    return found | {"selection": "random"}
 
 
-def _of_file(path: Path) -> Mapping[str, Any]:
+def _of_file(path: Path) -> dict[str, Any]:
     import numpy as np
 
     from winsome.errors import BadInput
     from winsome.ledger.formats.fields import label, wrong
     from winsome.ledger.formats.reading import read
     from winsome.standings.columns import Codes
+    from winsome.standings.control_strata import stratified
     from winsome.standings.control_variates import control_variates
 
     source = read(path)
@@ -164,7 +177,12 @@ def _of_file(path: Path) -> Mapping[str, Any]:
     if source.rows and "cluster" in source.rows[0]:
         codes = Codes.of([label(source, place, "cluster") for place in range(len(source.rows))]).values
         clusters = {"clusters": codes[kept], "clusters_all": codes}
-    return control_variates(y[kept], s[kept], s, **clusters).payload()
+    found = control_variates(y[kept], s[kept], s, **clusters).payload() | {"selection": "unknown"}
+    if source.rows and "stratum" in source.rows[0]:
+        strata = Codes.of([label(source, place, "stratum") for place in range(len(source.rows))]).values
+        whole = stratified(y[kept], s[kept], s, strata[kept], strata).payload()
+        found |= {"selection": "random within strata", "stratified": whole}
+    return found
 
 
 def _part(text: str) -> float:
