@@ -86,6 +86,9 @@ def test_the_sheet_is_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture
     assert len(rows) == 150
     assert {row["said"] for row in rows} == set(WORDS)
     assert {row["label"] for row in rows} == {""}
+    assert main(["audit", "refusals", file, "--classifier", "rules", "--json", "--quiet"]) == 0
+    by_rules = json.loads(capsys.readouterr().out)
+    assert cells(by_rules, "Types")["m"][2]["n"] > 0
 
 
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

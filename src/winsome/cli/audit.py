@@ -101,6 +101,10 @@ def add(parser: Parser) -> None:
     refusals.add_argument(
         "--labels", metavar="FILE.csv", help="that sheet with the column label filled in by a person"
     )
+    refusals.add_argument(
+        "--classifier", choices=("linear", "rules"), default="linear",
+        help="what tells the types: the model that ships (default), or the opening grammar alone",
+    )  # fmt: skip
     default = actions.add_parser(
         "default-context",
         help="whom a model's answers serve when it is not told who asks",
@@ -283,6 +287,7 @@ def _ranking(args: Namespace) -> dict[str, Any]:
 
 def _refusals(args: Namespace) -> dict[str, Any]:
     from winsome.audit.refusals import audit_refusals
+    from winsome.text.refusals import grammar_kind, kind_of
 
     return audit_refusals(
         args.file,
@@ -290,6 +295,7 @@ def _refusals(args: Namespace) -> dict[str, Any]:
         verdicts=args.judge_verdicts,
         sheet=args.sheet,
         labels=args.labels,
+        classifier=grammar_kind if args.classifier == "rules" else kind_of,
         seed=args.seed,
     )
 
