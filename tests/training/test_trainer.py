@@ -243,6 +243,39 @@ def test_a_reference_that_is_not_the_start_is_no_zero_kl(folder, capsys):
     assert invariants.WATCHED == 2
 
 
+def test_a_policy_under_another_template_than_that_of_training_is_refused(folder):
+    """It would be asked otherwise than it learnt to be; as it stands, and with the old template named, it answers."""
+    import shutil
+
+    from winsome.contenders.local import LocalContender
+    from winsome.matchmaking.loops import finish
+    from winsome.records import Prompt, Sampling, user
+
+    place = trained(folder, {"updates": 2}, runs="template")
+    other = folder / "template" / "moved"
+    shutil.copytree(place, other)
+    jinja = other / "chat_template.jinja"
+    old = folder / "old.jinja"
+    shutil.copy(jinja, old)
+    jinja.write_text(jinja.read_text().replace("assistant", "helper"))
+
+    def answers(weights: Path, template: str | None = None) -> list[str]:
+        async def heard() -> list[str]:
+            contender = LocalContender(str(weights), dtype="float32", template=template, name="policy")
+            asked = contender.answer([Prompt((user("say 1"),))], Sampling(max_tokens=2, temperature=0.0))
+            return [response.text async for response in asked]
+
+        return finish(heard())
+
+    assert answers(other, template=f"@{old}") == answers(place)
+    for ask in (
+        lambda: answers(other),
+        lambda: trained(folder, {"start": f"hf:{other}?dtype=float32"}, runs="template"),
+    ):
+        with pytest.raises(BadInput, match="was trained with another chat template"):
+            ask()
+
+
 def test_log_holds_each_update_with_its_figures(folder):
     place = trained(folder, {"schedule": "constant", "warmup": 0}, runs="log")
     log = read(place.parent / "log.jsonl")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from winsome.errors import BadInput, WinsomeError
 from winsome.models.fetch import folder, package
-from winsome.models.render import prompt_ids, read_text, template_of
+from winsome.models.render import check_template, prompt_ids, read_text, template_of
 from winsome.models.weights import LocalModel, identity, load, resolved_dtype
 from winsome.records import (
     Message,
@@ -144,6 +144,8 @@ class LocalContender:
 
         model = self._model = self._model or load(self.weights, self.dtype)
         template_of(model, self._template)
+        if self._template is None:
+            check_template(model, self.weights, self.name)
         settings = sampling.over(DEFAULTS)
         if settings.choices or settings.schema is not None:
             raise BadInput(

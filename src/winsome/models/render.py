@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,19 @@ def template_of(model: LocalModel, template: str | None = None) -> str:
 def template_digest(model: LocalModel, template: str | None = None) -> str:
     """Digest of the chat template in use."""
     return digest(template_of(model, template))
+
+
+def check_template(model: LocalModel, weights: str, shown: str) -> None:
+    """Raises BadInput where Winsome trained the weights, and the template beside them is not that of training."""
+    try:
+        record: dict[str, Any] = json.loads((Path(weights).expanduser() / "winsome.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return
+    trained_with = record.get("template")
+    if trained_with is not None and trained_with != digest(template_of(model)):
+        raise BadInput(
+            f"{shown}: was trained with another chat template than lies beside it; put the old one back"
+        )
 
 
 def read_text(value: str) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput, Unsupported
-from winsome.models.render import dialogue_ids, template_of
+from winsome.models.render import check_template, dialogue_ids
 from winsome.models.weights import LocalModel, absent
-from winsome.records import Prompt, Response, digest
+from winsome.records import Prompt, Response
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -126,11 +126,7 @@ class Classifier:
         model = LocalModel(
             self._weights, network.to(device).eval().requires_grad_(False), tokenizer, context, device
         )
-        trained_with = self.record().get("template")
-        if trained_with is not None and trained_with != digest(template_of(model)):
-            raise BadInput(
-                f"{self.shown}: was trained with another chat template than lies beside it; put the old one back"
-            )
+        check_template(model, self._weights, self.shown)
         return model
 
     @staticmethod

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from winsome.training.advice import of_figures
+
 LINE_EVERY = 10.0
 """Seconds between lines."""
 SHOWN = ("loss", "accuracy", "gap", "reward", "dead_groups", "failed", "logprob", "kl")
@@ -28,6 +30,7 @@ class Progress:
     _total: int = 0
     _told: float = 0.0
     _tokens: float | None = None
+    _advised: bool = False
 
     def begin(self, update: int, total: int) -> None:
         """Figures after `update` are of a run that died there; they will be written again."""
@@ -43,6 +46,10 @@ class Progress:
             file.write(orjson.dumps({"update": update, **figures}) + b"\n")
         if self.tracked is not None:
             self.tracked(figures, update)
+        advice = None if self._advised else of_figures(figures)
+        if advice is not None:
+            self._advised = True
+            self.say(f"update {update}: {advice}")
         now = time.perf_counter()
         if "tokens" in figures and self._tokens is None:
             self._tokens, self._first, self._began = figures["tokens"], update, now

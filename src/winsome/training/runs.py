@@ -20,7 +20,7 @@ from winsome.models.render import template_of
 from winsome.models.weights import LocalModel
 from winsome.protocols import Run
 from winsome.records import digest
-from winsome.training import behaviour, checkpoints, parallel
+from winsome.training import advice, behaviour, checkpoints, parallel
 from winsome.training import start as starts
 from winsome.training.behaviour import BEHAVIOUR
 from winsome.training.examples import Examples
@@ -85,6 +85,8 @@ def trained(
         say(f"trained before: {place}")
         return origin.trained_name(str(place.resolve()))
     held = units(data, objective.needs, objective=objective.name)
+    for line in advice.of_data(held, objective.settings):
+        say(line)
     compute = precision(model, plan)
     fixed = references(named, held, data, objective, origin, model, ranks, compute, plan.micro_tokens, say)
     model = adapted(model, plan, run.seed)

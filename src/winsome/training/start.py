@@ -10,8 +10,10 @@ from typing import Any, Literal, cast
 from winsome import specs
 from winsome.errors import BadInput, Unsupported
 from winsome.matchmaking.session import COMMON
+from winsome.models.adapters import fuse_adapters
 from winsome.models.fetch import PACKAGES, folder
 from winsome.models.logprobs import unwrapped
+from winsome.models.render import check_template
 from winsome.models.weights import LocalModel, absent, causal_network, identity
 from winsome.protocols import Contender, Run
 
@@ -68,7 +70,9 @@ def load(start: Start) -> LocalModel:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     config = network.config.get_text_config()
     context = int(getattr(config, "max_position_embeddings", None) or 2048)
-    return LocalModel(start.name, network.to(device).eval(), tokenizer, context, device)
+    model = LocalModel(start.name, network.to(device).eval(), tokenizer, context, device)
+    check_template(model, start.weights, start.name)
+    return model
 
 
 def without_dropout(network: Any) -> None:
@@ -122,6 +126,7 @@ def adapt(
         parameter.requires_grad_("lora_" in name or ".modules_to_save." in name)
     if not any(isinstance(p, torch.nn.Parameter) and p.requires_grad for p in network.parameters()):
         raise BadInput(f"{model.name}: nothing would be trained; name linear layers with --lora-targets")
+    fuse_adapters(network)
     return replace(model, network=network)
 
 
