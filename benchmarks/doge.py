@@ -153,16 +153,21 @@ def main() -> None:
         found = world(args.work, args.part, args.limit, args.seed)
     else:
         found = server(args.work, args.prompts, args.limit or 4, args.seed)
-    held = orjson.loads(args.out.read_bytes()) if args.out.is_file() else {}
-    held[args.what] = found | {
+    found |= {
         "seed": args.seed,
         "cpu_seconds": round(time.process_time() - started),
         "machine": f"{platform.machine()}, 2 cores, no GPU, one thread",
     }
-    held[args.what].pop("subject")
-    held[args.what].pop("cases")
-    args.out.write_bytes(orjson.dumps(held, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
-    args.out.with_suffix(".md").write_text(doge_page.page(held))
+    write(args.out, args.what, found, args.work)
+
+
+def write(out: Path, what: str, found: dict[str, Any], work: Path) -> None:
+    """Put a part's figures beside those that are there, without folders of this machine and answers by question, and write the page."""
+    held = orjson.loads(out.read_bytes()) if out.is_file() else {}
+    kept = {key: value for key, value in found.items() if key not in ("subject", "cases")}
+    held[what] = orjson.loads(orjson.dumps(kept).replace(f"{work}/".encode(), b""))
+    out.write_bytes(orjson.dumps(held, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+    out.with_suffix(".md").write_text(doge_page.page(held))
 
 
 if __name__ == "__main__":

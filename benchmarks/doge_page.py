@@ -16,10 +16,16 @@ same references. `python -m benchmarks.doge` repeats the figures, which lie in `
 PARTS = {
     "world": """## A closed world of small models
 
-Things of people lie in one of four places. Six models know a third of the facts each, every fact is known to two of them, and an
-aggregator that knows a third of its own is trained to combine what others say. Training is honest: nobody met a lie. What combining takes
-is learnt on other facts than those asked. A deceiver is the same model told which place to argue for, and against which. Six phrases
-of certainty and doubt are drawn at random by everybody, so that a text's words say more of its phrase than of its place.
+Things with invented names lie in one of four places. Six models know a third of the facts each, every fact is known to two of them, and
+an aggregator that knows a third of its own is trained to combine what others say. Training is honest: no agent among the references lied. What
+combining takes is learnt on other facts than those asked, or on places drawn anew. A deceiver is the same model told which place to argue for,
+and against which, as it was trained to; it is not told what others know. Everybody draws from the same three phrases of certainty and two of
+doubt, so that two texts may differ by their phrase as well as by their place. Settings were chosen on 50 other questions.
+
+Two things came out otherwise than reported of large models. One opposer costs more in layer 1 than in layer 2: all three agents of layer 2
+read it, and two in five questions are known to neither of its neighbours in layer 1. And Dropout & Cluster as the paper describes it hardly helps, for four
+of seven subsets hold the liar; what the published code does under that name (it clusters the references) is Cluster & Filter, which does
+help. The adaptive deceiver is harder to tell and persuades less.
 """,
     "server": """## Embedded models behind a chat server
 

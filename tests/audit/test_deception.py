@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import doge_page
 from tests.decoding.test_mixture_of_agents import OPEN, OPTIONS, D, moa
 from winsome.audit.deception import audit_deception
 from winsome.cli import main
@@ -186,3 +187,23 @@ def test_the_command_reads_options_from_a_file_and_writes_page_and_json(
     assert kept["audit"] == "deception"
     assert "Attacks and defences" in (tmp_path / "page.html").read_text()
     assert main([*words, "--map", "000_001"]) == 2
+
+
+RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
+
+
+def test_the_page_of_results_is_what_its_figures_say() -> None:
+    record = json.loads((RESULTS / "doge.json").read_text())
+    assert doge_page.page(record) == (RESULTS / "doge.md").read_text()
+    world = record["world"]
+    assert rows(world, "The honest mixture")["mixture, honest"]["above the one alone, points"]["low"] > 0.0
+    by = rows(world, "Attacks and defences")
+    lost, regained = (
+        by["000_003 none"]["to honest, points"],
+        by["000_003 cluster_filter"]["to undefended, points"],
+    )
+    assert lost["n"] == 1000
+    assert lost["high"] < 0.0
+    assert regained["low"] > 0.0
+    assert regained["estimate"] > -lost["estimate"] / 3
+    assert len(rows(world, "What a defence costs where nobody lies")) == 7
