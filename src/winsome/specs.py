@@ -23,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
-    "Contender": ("winsome.contenders", "winsome.decoding", "winsome.sandbox"),
+    "Contender": ("winsome.contenders", "winsome.decoding", "winsome.agents", "winsome.sandbox"),
     "Judge": ("winsome.judges", "winsome.scorers", "winsome.sandbox"),
     "Scorer": ("winsome.scorers", "winsome.sandbox"),
     "Encoder": ("winsome.models",),

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.judges.scripted import Scripted, always, asked, verdicts
+from tests.judges.scripted import Scripted, always, answered, asked, matched, verdicts
 from winsome import specs
 from winsome.errors import BadInput, Unsupported
 from winsome.judges.tool_eval import solved, tool_eval
+from winsome.records import Prompt, user
 from winsome.suites.stable_tool_bench import GROUPS, function_name
 from winsome.suites.tool_scores import pass_rate, win_rate, win_shares
 from winsome.suites.virtual_tools import Call, ToolAnswer, VirtualTools, call_of, is_valid
@@ -264,3 +265,15 @@ async def test_a_label_that_is_none_is_asked_again_and_never_unsure() -> None:
     assert verdict.scores == (1.0, 1.0)
     (verdict,) = await verdicts(tool_eval(model=always("Perhaps")), asked())
     assert verdict.outcome == "unparsed"
+
+
+async def test_without_a_final_answer_a_task_is_unsolved_and_nobody_is_asked() -> None:
+    model = always("[[Solved]]")
+    prompt = Prompt((user("What does a lamp cost?"),))
+    none = matched(prompt, answered(prompt, "a", " "), answered(prompt, "b", ""), 0)
+    one = matched(prompt, answered(prompt, "a", ""), answered(prompt, "b", "Three."), 0)
+    first, second = await verdicts(tool_eval(model=model), none, one)
+    assert (first.scores, first.outcome, second.scores) == ((0.0, 0.0), "graded", (0.0, 1.0))
+    assert len(model.prompts) == 1
+    (unread,) = await verdicts(tool_eval(model=always("?")), one)
+    assert (unread.outcome, unread.scores) == ("unparsed", ())

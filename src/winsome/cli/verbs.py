@@ -32,5 +32,6 @@ VERBS: dict[str, tuple[str, str]] = {
     "models": ("winsome.cli.models", "list the embedded models, fetch their weights once"),
     "suites": ("winsome.cli.suites", "list, show and start suites of prompts"),
     "contexts": ("winsome.cli.contexts", "write what prompts leave open, for --context of compare"),
+    "tools": ("winsome.cli.tools", "serve virtual tools, which give agents the same answer next year"),
     "doctor": ("winsome.cli.doctor", "what is here and what is missing"),
 }

@@ -56,7 +56,7 @@ def annotate(
         from winsome.server.app import app
 
         secret = token or kept_token()
-        bound = _bound(place)
+        bound = listening(place)
         hosts = None if place.exposed else LOCAL
         config = uvicorn.Config(
             app(board, secret, hosts),
@@ -107,7 +107,8 @@ def _local(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _bound(place: Address) -> socket.socket:
+def listening(place: Address) -> socket.socket:
+    """A socket bound to an address; BadInput for a port in use and a host that cannot be served."""
     try:
         family, kind, proto, _, where = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, proto)

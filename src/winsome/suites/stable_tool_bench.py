@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from winsome.ledger.formats.complaints import refuse, shown
 from winsome.ledger.formats.fields import items, label, mapping, text, wrong
 from winsome.ledger.formats.reading import Source, read
@@ -110,3 +112,21 @@ def function_name(tool: str, api: str) -> str:
     """The name by which a model calls an API: both names in small letters, digits and underscores, at most 64 long."""
     parts = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in (api, tool)]
     return "_for_".join(parts)[-64:]
+
+
+def documents(path: str | Path) -> dict[str, str]:
+    """ "category/tool/api" -> its documentation, of every API that the tasks in a folder of JSON files, or in one, name."""
+    place = Path(path)
+    files = sorted(place.glob("*.json")) if place.is_dir() else [place]
+    found: dict[str, str] = {}
+    for source in map(read, files):
+        for number, row in enumerate(source.rows):
+            for api in map(mapping, items(row.get("api_list"))):
+                names = [api.get(key) for key in ("category_name", "tool_name", "api_name")]
+                if not all(isinstance(name, str) for name in names):
+                    wrong(source, number, "has an API without category_name, tool_name or api_name; add them")
+                kept = {k: v for k, v in api.items() if k not in ("template_response", "category_name")}
+                found["/".join(map(str, names))] = orjson.dumps(kept).decode()
+    if not found:
+        refuse(place, 'holds no tasks with "api_list"; give the folder of tasks, or one of its files')
+    return found

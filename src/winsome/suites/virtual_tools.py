@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -94,7 +94,10 @@ def is_valid(answer: Mapping[str, Any]) -> str:
 
 @dataclass
 class VirtualTools:
-    """documents: "category/tool/api" -> its documentation. live: None keeps the network out. fail: APIs switched off."""
+    """documents: "category/tool/api" -> its documentation. live: None keeps the network out.
+
+    fail: APIs whose live tool is switched off; the cache and the simulator stand in for them, without both the call is an error.
+    """
 
     cache: Path
     documents: Mapping[str, str]
@@ -130,8 +133,6 @@ class VirtualTools:
         place = f"{call.category}/{call.tool}/{call.api}"
         if place not in self.documents:
             return ToolAnswer(f"API {call.api} of {call.tool} is not in the documentation", "", "rejected")
-        if place in self.fail:
-            return ToolAnswer("This API is not available", "", "rejected")
         known = self._known(call.key)
         if known is not None:
             self.counts["cache"] += 1
@@ -152,7 +153,7 @@ class VirtualTools:
             del self._under_way[call.key]
 
     async def _fresh(self, call: Call, place: str) -> ToolAnswer:
-        if self.live is not None:
+        if self.live is not None and place not in self.fail:
             raw = await self.live(call)
             why = is_valid(raw)
             if not why:
@@ -161,13 +162,21 @@ class VirtualTools:
                     call, place, ToolAnswer(str(raw.get("error") or ""), raw.get("response"), "real"), "live"
                 )
             self.counts["rejected"] += 1
+        if self.simulator is None and (self.live is not None or place in self.fail):
+            return ToolAnswer("This API is not available", "", "rejected")
         if self.simulator is None:
             raise Unsupported(
                 f"{place}: is not cached and live=off; name a simulator, or allow live calls by live=on"
             )
-        return await self._simulated(call, place, self.simulator)
+        found = await self.simulated(call, place, self.simulator)
+        if found.origin == "rejected":
+            self.counts["rejected"] += 1
+            return found
+        self.counts["simulated"] += 1
+        return self._keep(call, place, found, f"{self.simulator.name} {self.asking(call, place).id}")
 
-    async def _simulated(self, call: Call, place: str, simulator: Contender) -> ToolAnswer:
+    async def simulated(self, call: Call, place: str, simulator: Contender) -> ToolAnswer:
+        """What the simulator answers, which is not kept; three replies that are no JSON are a rejected one."""
         ask = self.asking(call, place)
         for draw in range(TRIES):
             sampling = Sampling(
@@ -176,10 +185,7 @@ class VirtualTools:
             async for response in simulator.answer([ask], sampling):
                 rows = [row for row in objects(response.text) if "response" in row]
                 if rows:
-                    self.counts["simulated"] += 1
-                    said = ToolAnswer(str(rows[-1].get("error") or ""), rows[-1]["response"], "simulated")
-                    return self._keep(call, place, said, f"{simulator.name} {ask.id}")
-        self.counts["rejected"] += 1
+                    return ToolAnswer(str(rows[-1].get("error") or ""), rows[-1]["response"], "simulated")
         return ToolAnswer("Failed to generate a response for this call", "", "rejected")
 
     def asking(self, call: Call, place: str) -> Prompt:
@@ -222,3 +228,20 @@ class VirtualTools:
         )
         self._rows.commit()
         return answer
+
+
+async def fidelity(tools: VirtualTools, held_out: Sequence[tuple[Call, Any]]) -> list[bool]:
+    """Whether the simulator answers each real call, held out of its examples, as the tool did. Raises Unsupported without one."""
+    if tools.simulator is None:
+        raise Unsupported("fidelity: there is no simulator to measure; name one")
+    found: list[bool] = []
+    for call, response in held_out:
+        said = await tools.simulated(call, f"{call.category}/{call.tool}/{call.api}", tools.simulator)
+        found.append(not said.error and said.response == response)
+    return found
+
+
+def switched_off(places: Iterable[str], share: float, seed: int = 0) -> frozenset[str]:
+    """A share of the APIs, drawn by `seed`; smaller shares are contained in larger ones."""
+    order = sorted(places, key=lambda place: digest([seed, place]))
+    return frozenset(order[: round(share * len(order))])
