@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import null_model_page, refusal_classifier, refusals
+from benchmarks import audit_arenas_page, null_model_page, refusal_classifier, refusals
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 
@@ -35,6 +35,16 @@ def test_the_fence_takes_the_attack_back_on_a_judge_without_seat_bias() -> None:
 
 def test_the_page_on_refusals() -> None:
     assert refusals.page(figures("refusals")) == (RESULTS / "refusals.md").read_text()
+
+
+def test_the_page_on_leaderboard_audits() -> None:
+    arenas = figures("leaderboard-audit")["arenas"]
+    assert audit_arenas_page.page(arenas) == (RESULTS / "leaderboard-audit.md").read_text()
+    assert {arena["votes"] for arena in arenas} == {1_500_000}
+    assert sum(arena["accused"] for arena in arenas) == 0
+    plants = [plant for arena in arenas for plant in arena["plants"]]
+    assert all(plant["by_source"] or plant["by_burst"] for plant in plants if plant["aimed"] >= 8)
+    assert max(arena.get("audit_cpu", 0.0) for arena in arenas) < 60.0
 
 
 def test_the_page_on_types_of_refusals() -> None:
