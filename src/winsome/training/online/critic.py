@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from winsome.errors import Unsupported
-from winsome.models.logprobs import forwarded, trees_of
+from winsome.models.logprobs import row_of, states_at, trees_of
 from winsome.models.packing import rows
 from winsome.training import start as starts
 from winsome.training.parallel import Ranks
@@ -71,14 +71,14 @@ def state_values(
     placed = 0
     with torch.autocast(device.type, torch.bfloat16, enabled=compute == "bfloat16"):
         for row in rows(trees, row_tokens):
-            packed, hidden = forwarded(body, [tree for _, tree, _ in row], str(device))
+            packed = row_of(body, [tree for _, tree, _ in row], str(device))
             places: list[int] = []
             for (number, _, branches), trunk, held in zip(row, packed.trunks, packed.branches, strict=True):
                 for b, (start, end) in zip(branches, held, strict=True):
                     places += [trunk[1] - 1, *range(start, end - 1)]
                     spans[members[number][b]] = slice(placed, placed + end - start)
                     placed += end - start
-            states.append(hidden[torch.tensor(places, device=device)])
+            states.append(states_at(body, packed, places))
     values = head(torch.cat(states).float())[:, 0]
     return values[_order(spans).to(device)]
 

@@ -38,7 +38,8 @@ MISMATCH = {"own": 0.05, "bfloat16": 0.2}
 
 @dataclass
 class Phases:
-    """`forward` gives the policy's, `reference` the reference's log-probabilities of answer tokens, flat; `values` a critic's.
+    """`forward` gives the policy's, `reference` the reference's log-probabilities of answer tokens, flat; `values` a critic's;
+    `gather` is called by every rank before answers are drawn.
 
     each: prompts a phase; updates_each: updates learnt from it, `parts` of them a pass. penalty_unended: the reward of an answer
     that was cut at the limit, in the place of its own (nan: its own).
@@ -52,6 +53,7 @@ class Phases:
     forward: Forward
     reference: Forward
     values: Forward | None
+    gather: Callable[[], None]
     weights: Sequence[tuple[str, Any]]
     plan: Plan
     ranks: Ranks
@@ -90,7 +92,10 @@ class Phases:
         if phase == self.phase:
             return {}
         file = self.folder / f"{phase:06d}.npz"
-        version = _version(update - place, self.weights) if place == 0 else ""
+        version = ""
+        if place == 0:
+            self.gather()
+            version = _version(update, self.weights)
         told: dict[str, float] = {}
         if self.ranks.main:
             held = files.read(file)
@@ -221,5 +226,6 @@ def _version(update: int, weights: Sequence[tuple[str, Any]]) -> str:
     state = blake2b(digest_size=16)
     for name, tensor in weights:
         state.update(name.encode())
-        state.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        whole = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+        state.update(whole.detach().cpu().contiguous().numpy().tobytes())
     return f"{update}/{state.hexdigest()}"

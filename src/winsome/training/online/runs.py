@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from winsome.errors import BadInput, Unsupported
-from winsome.models.logprobs import Want, logprobs, unwrapped
+from winsome.models.logprobs import Want, logprobs
 from winsome.models.render import prompt_ids
-from winsome.models.weights import LocalModel, adapter_base
+from winsome.models.weights import LocalModel
 from winsome.protocols import Run
 from winsome.records import Prompt, digest
 from winsome.training import parallel
@@ -25,6 +24,7 @@ from winsome.training.online.method import Method
 from winsome.training.online.phases import Phases
 from winsome.training.online.reward import GROUP, Reward
 from winsome.training.online.sampling import Asked, Sample, by_contender, by_transformers, own
+from winsome.training.online.whole import reference_of, whole
 from winsome.training.plan import Plan
 from winsome.training.progress import Progress, to_stderr
 from winsome.training.runs import (
@@ -40,7 +40,6 @@ from winsome.training.runs import (
 )
 from winsome.training.start import Start
 from winsome.training.task import TextTask
-from winsome.training.tokens import vocabulary_digest
 from winsome.training.trainer import Trainer
 from winsome.training.units import Units
 
@@ -127,11 +126,12 @@ def trained(
             "reward": rate.name,
             "reward_id": rate.id,
         }
-        reference = _reference(origin, fixed, model, plan)
+        reference = reference_of(origin, fixed, model, plan)
         model = adapted(model, plan, run.seed)
         parallel.wrap(ranks, model.network)
         compute = precision(model, plan)
         trainable = [(name, p) for name, p in model.network.named_parameters() if p.requires_grad]
+        drawn = whole(origin, model, trainable, plan, ranks, run.seed)
         task = TextTask(_none_yet(), method.objective, {}, ranks, compute, plan.micro_tokens)
         values = None
         if method.critic:
@@ -144,13 +144,13 @@ def trained(
             return token_logprobs(network, sequences, plan.micro_tokens, compute)
 
         def of_reference(sequences: Sequences) -> NDArray[float32]:
-            with reference(model.network) as network:
+            with reference(drawn.model.network) as network:
                 return forward(network, sequences)
 
         each, parts, updates_each = _shape(method, plan, drawing, len(asked))
         phases = Phases(
-            task, method, asked, _sampler(model, drawing, draws, method, run.seed, asking, folder, origin), rate,
-            lambda sequences: forward(model.network, sequences), of_reference, values, trainable, plan, ranks,
+            task, method, asked, _sampler(drawn.model, drawing, draws, method, run.seed, asking, folder, origin), rate,
+            lambda sequences: forward(drawn.model.network, sequences), of_reference, values, drawn.gather, trainable, plan, ranks,
             folder / "rollouts", run.seed, each, parts, updates_each, unended,
         )  # fmt: skip
         progress = Progress(
@@ -202,8 +202,6 @@ def _check(method: Method, plan: Plan, drawing: Drawing) -> None:
         raise BadInput("online training asks by the model's chat template; leave out --format text")
     if plan.assistant_turns != "last":
         raise BadInput("online training learns from single answers; leave out --assistant-turns")
-    if plan.parallel == "fsdp":
-        raise Unsupported("online training samples from whole weights; use --parallel ddp")
     if plan.checkpointing:
         raise Unsupported("online training does not recompute activations yet; lower --micro-tokens instead")
     if method.ratios and drawing.temperature != 1.0:
@@ -288,30 +286,6 @@ def _sampler(
         drawing.sampler, model, asking, write, folder / "policies", draws=draws, max_tokens=drawing.max_tokens,
         temperature=drawing.temperature, seed=seed, told=method.ratios,
     )  # fmt: skip
-
-
-def _reference(origin: Start, fixed: Start, model: LocalModel, plan: Plan) -> Callable[[Any], Any]:
-    """What gives, for the policy's network, a context with the reference's: its base with the adapter off, else a copy."""
-    if fixed.id == origin.id and plan.adapter != "none" and adapter_base(origin.weights) is None:
-
-        @contextmanager
-        def without(network: Any) -> Generator[Any]:
-            with network.disable_adapter():
-                yield unwrapped(network)
-
-        return without
-    other = starts.load(fixed)
-    if vocabulary_digest(other) != vocabulary_digest(model):
-        raise BadInput(
-            f"{fixed.name} and {origin.name} have different vocabularies; take a reference of the start's own family"
-        )
-    other.network.requires_grad_(False)
-
-    @contextmanager
-    def copy(network: Any) -> Generator[Any]:
-        yield other.network
-
-    return copy
 
 
 def _none_yet() -> Units:
