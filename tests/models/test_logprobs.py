@@ -10,7 +10,7 @@ import torch
 from tests.models.test_forward import FAMILIES, drawn
 from tests.tiny_models import causal
 from winsome.errors import BadInput
-from winsome.models import attention, head, norm
+from winsome.models import attention, head, norm, trees
 from winsome.models.logprobs import Want, casts_kept, logprobs
 from winsome.models.packing import Tree, pack
 
@@ -74,7 +74,7 @@ def test_values_and_gradients_equal_a_padded_forward_to_1e_5(family, row_tokens)
 def test_long_trees_are_attended_stretch_by_stretch(monkeypatch, kept):
     """With stretches of 16 every tree is cut into many; kept chances and those made again give the same."""
     monkeypatch.setattr(attention, "STRETCH", 16)
-    monkeypatch.setattr(attention, "KEPT", kept)
+    monkeypatch.setattr(trees, "KEPT", kept)
     network = causal(num_key_value_heads=1).requires_grad_(True)
     sequences = sequences_of(3)
     expected = padded(network, sequences)

@@ -6,11 +6,13 @@ may see, in the precision of the products (bfloat16 under autocast); on CUDA the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from winsome.models.layers import fuse_layers
 from winsome.models.norm import fuse_norms
 from winsome.models.packing import Packed
+from winsome.models.trees import Piece, mixed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,24 +20,13 @@ if TYPE_CHECKING:
 NAME = "winsome_trees"
 STRETCH = 128
 """Positions a product: long enough for full products, short enough that little beyond the diagonal is computed."""
-KEPT = 1 << 23
-"""Chances a layer that are kept for the backward pass (16 MiB in bfloat16); beyond, they are computed again."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Positions `queries` see the spans `keys`, of the last `hidden.shape[1]` columns not where `hidden` is True."""
-
-    queries: slice
-    keys: tuple[slice, ...]
-    hidden: Tensor
 
 
 def attend_by_trees(network: Any) -> bool:
     """Whether `network` (a transformers causal model) attends by trees from now on; else it needs the whole mask.
 
-    It does where its attention is a plain product with scaling on a processor; its norms are then fused too. Calls without
-    trees go on as before.
+    It does where its attention is a plain product with scaling on a processor; its norms and layers are then fused too, where
+    their form is known. Calls without trees go on as before.
     """
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
@@ -54,6 +45,7 @@ def attend_by_trees(network: Any) -> bool:
     AttentionMaskInterface.register(NAME, sdpa_mask)
     network.set_attn_implementation(NAME)
     fuse_norms(network)
+    fuse_layers(network)
     return True
 
 
@@ -92,6 +84,18 @@ def pieces(packed: Packed) -> tuple[Piece, ...]:
         small.append(number)
     flush()
     return tuple(found)
+
+
+def narrowed(found: Sequence[Piece], places: Tensor) -> tuple[Piece, ...]:
+    """The same for queries at the rising positions `places` alone, which are counted from 0."""
+    kept: list[Piece] = []
+    done = 0
+    for piece in found:
+        own = places[(places >= piece.queries.start) & (places < piece.queries.stop)] - piece.queries.start
+        if len(own):
+            kept.append(Piece(slice(done, done + len(own)), piece.keys, piece.hidden[own]))
+            done += len(own)
+    return tuple(kept)
 
 
 def _end(packed: Packed, number: int) -> int:
@@ -141,110 +145,14 @@ def attention(
     **others: Any,
 ) -> tuple[Tensor, None]:
     """transformers' attention function: [1, heads, T, d] each, the keys' heads a divisor of the queries'; [1, T, heads, d]."""
-    import torch
-
     if trees is None:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
         )
-    kind = query.device.type
-    compute = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    with torch.autocast(kind, enabled=False):
-        mixed = _by_trees().apply(query.to(compute), key.to(compute), value.to(compute), trees, scale)
-    return mixed.transpose(1, 2), None
-
-
-_ByTrees: Any = None
-
-
-def _by_trees() -> Any:
-    """The autograd function, made once torch is imported."""
-    global _ByTrees
-    if _ByTrees is None:
-        _ByTrees = _make()
-    return _ByTrees
-
-
-def _make() -> Any:
-    import torch
-
-    def gathered(of: Tensor, spans: tuple[slice, ...]) -> Tensor:
-        """Rows of the spans, [heads, S, d]."""
-        return of[:, spans[0]] if len(spans) == 1 else torch.cat([of[:, span] for span in spans], 1)
-
-    def grouped(of: Tensor, span: slice, heads: int) -> Tensor:
-        """Rows of all queries that share a key's head, [key heads, share * n, d]."""
-        return of[:, span].reshape(heads, -1, of.shape[-1])
-
-    def scaled(left: Tensor, right: Tensor, scale: float) -> Tensor:
-        """`scale` times the products of left [h, n, d] and right [h, d, S], rounded once: [h, n, S]."""
-        made = left.new_empty(len(left), left.shape[1], right.shape[2])
-        return torch.baddbmm(made, left, right, beta=0, alpha=scale)
-
-    def chances(rows: Tensor, keys: Tensor, piece: Piece, scale: float) -> Tensor:
-        """Softmax of the scores, [key heads, share * n, S], in the type of the rows (summed in float32 at least)."""
-        scores = scaled(rows, keys.transpose(1, 2), scale)
-        n, w = piece.hidden.shape
-        scores.view(len(keys), -1, n, keys.shape[1])[..., keys.shape[1] - w :].masked_fill_(
-            piece.hidden, -torch.inf
-        )
-        return scores.softmax(-1)
-
-    class ByTrees(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, query, key, value, trees, scale):
-            q, k, v = query[0], key[0], value[0]
-            mixed = torch.empty_like(q, memory_format=torch.contiguous_format)
-            keep = (
-                any(ctx.needs_input_grad[:3])
-                and len(q)
-                * sum(
-                    len(piece.hidden) * sum(span.stop - span.start for span in piece.keys) for piece in trees
-                )
-                <= KEPT
-            )
-            kept = []
-            for piece in trees:
-                p = chances(grouped(q, piece.queries, len(k)), gathered(k, piece.keys), piece, scale)
-                mixed[:, piece.queries] = torch.bmm(p, gathered(v, piece.keys)).view(len(q), -1, v.shape[-1])
-                if keep:
-                    kept.append(p)
-            ctx.save_for_backward(query, key, value, *kept)
-            ctx.settings = (trees, scale)
-            return mixed[None]
-
-        @staticmethod
-        @torch.autograd.function.once_differentiable
-        def backward(ctx, above):
-            query, key, value, *kept = ctx.saved_tensors
-            trees, scale = ctx.settings
-            q, k, v, above = query[0], key[0], value[0], above[0]
-            full = torch.float64 if q.dtype == torch.float64 else torch.float32
-            of_query = torch.empty_like(q, memory_format=torch.contiguous_format)
-            of_key = torch.zeros(k.shape, dtype=full, device=k.device)
-            of_value = torch.zeros(v.shape, dtype=full, device=v.device)
-            for number, piece in enumerate(trees):
-                rows, keys = grouped(q, piece.queries, len(k)), gathered(k, piece.keys)
-                p = kept[number] if kept else chances(rows, keys, piece, scale)
-                pushed = grouped(above, piece.queries, len(k)).contiguous()
-                slopes = torch.bmm(pushed, gathered(v, piece.keys).transpose(1, 2))
-                slopes = torch._softmax_backward_data(slopes, p, -1, p.dtype)
-                made = scaled(slopes, keys, scale)
-                of_query[:, piece.queries] = made.view(len(q), -1, q.shape[-1])
-                for_keys = scaled(slopes.transpose(1, 2), rows, scale)
-                for_values = torch.bmm(p.transpose(1, 2), pushed)
-                at = 0
-                for span in piece.keys:
-                    width = span.stop - span.start
-                    of_key[:, span] += for_keys[:, at : at + width]
-                    of_value[:, span] += for_values[:, at : at + width]
-                    at += width
-            return of_query[None], of_key.to(k.dtype)[None], of_value.to(v.dtype)[None], None, None
-
-    return ByTrees
+    q, k, v = (of[0].transpose(0, 1) for of in (query, key, value))
+    return mixed(q, k, v, trees, query.shape[-1] ** -0.5 if scaling is None else scaling)[None], None
 
 
 def block_mask(packed: Packed) -> Any:

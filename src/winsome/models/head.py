@@ -1,8 +1,8 @@
 """The log-probability of one token a position from hidden states, without ever holding [positions x vocabulary].
 
-The vocabulary is walked in blocks with a running maximum and sum; the backward pass makes each block again. Where the head is
-frozen (adapters) the gradient in the hidden states, up to the factor that comes from above, is a sum over the same blocks, so
-one walk does for both passes.
+The vocabulary is walked in blocks with a running maximum and sum. The backward pass takes up what was kept of each block, in the
+products' precision, or where that would be too much makes each again. Where the head is frozen (adapters) the gradient in the hidden
+states, up to the factor that comes from above, is a sum over the same blocks, so one walk does for both passes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ BLOCK_ENTRIES = 1 << 21
 """Logits held at once (8 MiB in float32): small enough to stay in a processor's cache."""
 LEAST_BLOCK = 512
 """Vocabulary entries in a block at least, so that products stay full; more positions than fit are cut as well."""
+KEPT = 1 << 27
+"""Chances kept for the backward pass (256 MiB in bfloat16); beyond, they are computed again."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,10 @@ def _make() -> Any:
         def forward(ctx, hidden, weight, bias, targets, multiplier, cap, compute):
             h = hidden.detach().to(compute)
             full = torch.float64 if compute == torch.float64 else torch.float32
-            at_once = ctx.needs_input_grad[0] and not any(ctx.needs_input_grad[1:3])
+            learnt = any(ctx.needs_input_grad[1:3])
+            at_once = ctx.needs_input_grad[0] and not learnt
+            keep = learnt and bias is None and cap is None and len(h) * len(weight) <= KEPT
+            kept: list[Tensor] = []
             top = torch.full((len(h),), -torch.inf, dtype=full, device=h.device)
             mass = torch.zeros_like(top)
             picked = torch.zeros_like(top)
@@ -148,6 +153,10 @@ def _make() -> Any:
                 chances = scores.sub_(raised[:, None]).exp_()
                 mass = mass.mul_(faded).add_(chances.sum(1))
                 top = raised
+                if keep:
+                    # The target's own share comes from its log-probability: near 1, rounding would leave nothing of 1 - p.
+                    chances[here, targets[here] - part.start] = 0.0
+                    kept += [chances.to(compute), raised]
                 if pull is not None and aim is not None:
                     if slope is not None:
                         aim[here] = slope[here, targets[here] - part.start][:, None] * w[
@@ -162,7 +171,7 @@ def _make() -> Any:
                 unit = aim.sub_(pull.div_(mass[:, None])).mul_(multiplier)
                 ctx.save_for_backward(unit)
             else:
-                ctx.save_for_backward(hidden, weight, bias, targets, total)
+                ctx.save_for_backward(hidden, weight, bias, targets, total, picked, *kept)
             ctx.settings = (at_once, multiplier, cap, compute, hidden.dtype)
             return picked - total
 
@@ -173,13 +182,31 @@ def _make() -> Any:
             if at_once:
                 (unit,) = ctx.saved_tensors
                 return (unit * above[:, None]).to(given), None, None, None, None, None, None
-            hidden, weight, bias, targets, total = ctx.saved_tensors
+            hidden, weight, bias, targets, total, picked, *kept = ctx.saved_tensors
             h = hidden.to(compute)
             full = total.dtype
             of_hidden = torch.zeros(h.shape, dtype=full, device=h.device)
             table = copied(weight, compute)
             held = place(weight) if ctx.needs_input_grad[1] else None
             of_weight = torch.empty_like(weight) if ctx.needs_input_grad[1] and held is None else None
+            if kept:
+                above = above * multiplier
+                made = held if of_weight is None else of_weight
+                for number, part in enumerate(blocks(len(h), len(weight))):
+                    chances, top = kept[2 * number : 2 * number + 2]
+                    # What each position's chances are to be multiplied by goes into the narrow factors.
+                    weighed = (top - total).exp_().mul_(-above)[:, None]
+                    if ctx.needs_input_grad[0]:
+                        of_hidden.addcmul_((chances @ table[part].to(compute)).to(full), weighed)
+                    found = chances.T @ (hidden * weighed).to(compute)
+                    if held is None:
+                        made[part] = found
+                    else:
+                        made[part].add_(found)
+                own = (above * -torch.expm1(picked - total))[:, None]
+                of_hidden.addcmul_(weight[targets].to(full), own)
+                made.index_add_(0, targets, (hidden * own).to(made.dtype))
+                return of_hidden.to(given), of_weight, None, None, None, None, None
             of_bias = torch.empty_like(bias) if bias is not None and ctx.needs_input_grad[2] else None
             for part in blocks(len(h), len(weight)):
                 w = table[part].to(compute)

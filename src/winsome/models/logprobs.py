@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput
-from winsome.models.attention import attend_by_blocks, attend_by_trees, block_mask, pieces
+from winsome.models.attention import attend_by_blocks, attend_by_trees, block_mask, narrowed, pieces
 from winsome.models.forward import body_states
 from winsome.models.head import head_of, target_logprobs
+from winsome.models.layers import reads_selected
 from winsome.models.packing import Packed, Tree, pack, rows
 from winsome.models.tables import looked_up, tables_kept
 from winsome.models.weights import check_attention
@@ -75,7 +76,7 @@ def logprobs(
     targets: list[int] = []
     with torch.autocast(device.type, torch.bfloat16, enabled=compute == "bfloat16"):
         for row in rows(trees, row_tokens):
-            packed, hidden = forwarded(causal, [tree for _, tree, _ in row], str(device))
+            packed = row_of(causal, [tree for _, tree, _ in row], str(device))
             places: list[int] = []
             for (number, tree, branches), trunk, spans in zip(
                 row, packed.trunks, packed.branches, strict=True
@@ -89,7 +90,7 @@ def logprobs(
                     places += range(trunk[0], trunk[1] - 1)
                     prompts[number] = slice(len(targets), len(targets) + len(tree.trunk) - 1)
                     targets += tree.trunk[1:]
-            states.append(hidden[torch.tensor(places, device=device)])
+            states.append(states_at(causal, packed, places))
         values = target_logprobs(head_of(causal), torch.cat(states), torch.tensor(targets, device=device))
     tokens, sums, counts = _in_order(values, answers)
     if not want.prompts:
@@ -126,29 +127,38 @@ def unwrapped(network: Any) -> Any:
     )
 
 
-def forwarded(network: Any, trees: Sequence[Tree], device: str) -> tuple[Packed, Tensor]:
-    """The trees as a row, and its last hidden states [T, d]."""
+def row_of(network: Any, trees: Sequence[Tree], device: str) -> Packed:
+    """The trees as a row, with the mask that the network's attention needs."""
     if attend_by_trees(network):
-        import torch
-
-        packed = pack(trees, device, masked=False)
-        words = looked_up(network.get_input_embeddings(), packed.ids)
-        # A mask of one entry says that the row needs no other: attention goes by the pieces.
-        output = network.base_model(
-            input_ids=packed.ids if words is None else None,
-            inputs_embeds=words,
-            position_ids=packed.positions,
-            attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool),
-            use_cache=False,
-            trees=pieces(packed),
-        )
-        return packed, output.last_hidden_state[0]
+        return pack(trees, device, masked=False)
     if attend_by_blocks(network):
         packed = pack(trees, device, masked=False)
-        packed = replace(packed, mask=block_mask(packed))
-    else:
-        packed = pack(trees, device)
-    return packed, body_states(network, packed)
+        return replace(packed, mask=block_mask(packed))
+    return pack(trees, device)
+
+
+def states_at(network: Any, packed: Packed, places: Sequence[int]) -> Tensor:
+    """The last hidden states [n, d] at the positions `places` of a row, in their order; one may be asked for more than once."""
+    import torch
+
+    wanted = torch.tensor(places, device=packed.ids.device)
+    if not attend_by_trees(network):
+        return body_states(network, packed)[wanted]
+    words = looked_up(network.get_input_embeddings(), packed.ids)
+    trees = pieces(packed)
+    read = wanted.unique()
+    selected = {"read": (read, narrowed(trees, read))} if reads_selected(network) else {}
+    # A mask of one entry says that the row needs no other: attention goes by the pieces.
+    output = network.base_model(
+        input_ids=packed.ids if words is None else None,
+        inputs_embeds=words,
+        position_ids=packed.positions,
+        attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool),
+        use_cache=False,
+        trees=trees,
+        **selected,
+    )
+    return output.last_hidden_state[0][torch.searchsorted(read, wanted) if selected else wanted]
 
 
 def _in_order(values: Tensor, spans: Sequence[slice]) -> tuple[Tensor, Tensor, Tensor]:

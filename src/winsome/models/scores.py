@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from winsome.models.logprobs import ROW_TOKENS, Sequences, forwarded, trees_of, unwrapped
+from winsome.models.logprobs import ROW_TOKENS, Sequences, row_of, states_at, trees_of, unwrapped
 from winsome.models.packing import rows
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def scores(
     order: list[int] = []
     with torch.autocast(device.type, torch.bfloat16, enabled=compute == "bfloat16"):
         for row in rows(trees, row_tokens):
-            packed, hidden = forwarded(classifier, [tree for _, tree, _ in row], str(device))
+            packed = row_of(classifier, [tree for _, tree, _ in row], str(device))
             ends = [end - 1 for spans in packed.branches for _, end in spans]
             order += [members[number][b] for number, _, branches in row for b in branches]
-            states.append(hidden[torch.tensor(ends, device=device)])
+            states.append(states_at(classifier, packed, ends))
     last = torch.cat(states)
     with torch.autocast(device.type, enabled=False):
         values = classifier.score(last.to(next(classifier.score.parameters()).dtype))
