@@ -72,6 +72,8 @@ def test_fleiss_kappa_equals_statsmodels() -> None:
 
     table = ratings(np.random.default_rng(0))
     assert fleiss_kappa(table).estimate == pytest.approx(inter_rater.fleiss_kappa(table), abs=1e-12)
+    even = inter_rater.fleiss_kappa(table, method="randolph")
+    assert fleiss_kappa(table, chance="uniform").estimate == pytest.approx(even, abs=1e-12)
 
 
 def test_krippendorff_alpha_equals_the_reference_package_with_missing_ratings() -> None:

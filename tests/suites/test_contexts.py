@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +26,7 @@ from winsome.standings.variance_split import variance_split
 from winsome.suites.context_values import by_answer, judges_together
 from winsome.suites.context_writer import checking, parsed, verdict_of, written
 from winsome.suites.contexts import Contexts, FollowUp, draw, in_words, read_contexts, write_contexts
-from winsome.suites.contextual import compare_in_contexts, suite_in_context, write_for
+from winsome.suites.contextual import compare_in_contexts, estimate_in_contexts, suite_in_context, write_for
 
 OPEN = Contexts(
     (FollowUp("How old?", ("child", "adult")), FollowUp("Where?", ("here", "there", "elsewhere")))
@@ -406,3 +407,29 @@ def test_writer_and_checker_over_http(tmp_path: Path) -> None:
     # 4 prompts, two draws again of the unread two (one is read the second time), 11 checks
     assert bought == 4 + 2 + 1 + 11
     assert (again.contexts, after) == (first.contexts, bought)
+
+
+@pytest.mark.parametrize(("setting", "answered"), [("judge", 1), ("both", 4)])
+def test_a_dry_run_counts_what_three_contexts_would_ask(tmp_path: Path, setting: Any, answered: int) -> None:
+    """1,881 prompts of the paper: every run's asks of the judge; answers once where the judge alone is told."""
+    prompts = [Prompt((user(f"Question {n} about plans?"),), item=str(n)) for n in range(1881)]
+    (tmp_path / "s.jsonl").write_text(
+        "".join(json.dumps({"id": p.item, "prompt": p.text}) + "\n" for p in prompts)
+    )
+    began = time.process_time()
+    planned = estimate_in_contexts(
+        "openai:gpt-4o", "openai:gpt-4o-mini", judge="response_choice?model=(openai:gpt-4.1)", suite=str(tmp_path / "s.jsonl"),
+        contexts=lambda suite: {p.id: OPEN for p in suite.prompts}, setting=setting, draws=3,
+        settings={"ledger": tmp_path / "l.sqlite", "folder": tmp_path / "runs", "orders": 1},
+    )  # fmt: skip
+    calls = [load.calls for load in planned.loads]
+    assert (planned.contests, planned.asks) == (4 * 1881, 4 * 1881)
+    # the judge in contexts is one of another name
+    assert (calls[:2], sum(calls[2:])) == ([answered * 1881] * 2, 4 * 1881)
+    assert planned.money
+    assert time.process_time() - began < 8
+    with pytest.raises(BadInput, match="no model"):
+        estimate_in_contexts(
+            "openai:gpt-4o", "openai:", judge="response_choice?model=(openai:gpt-4.1)", suite=str(tmp_path / "s.jsonl"),
+            contexts=lambda suite: {p.id: OPEN for p in suite.prompts}, settings={"ledger": tmp_path / "l.sqlite"},
+        )  # fmt: skip

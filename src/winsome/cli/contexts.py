@@ -111,12 +111,14 @@ def _told(found: Written) -> dict[str, Any]:
 def run_compare(args: Namespace) -> int:
     """`winsome compare A B --context FILE|auto`."""
     from winsome.suites.contexts import read_contexts
-    from winsome.suites.contextual import compare_in_contexts, write_for
+    from winsome.suites.contextual import compare_in_contexts, estimate_in_contexts, write_for
 
     if len(args.contenders) != 2:
         raise BadInput(f"--context compares two contenders, not {len(args.contenders)}; name two")
-    if args.dry_run or args.stop_when or args.schedule not in (None, "all"):
-        raise BadInput("--context takes no --dry-run, --stop-when or --schedule; leave them out")
+    if args.stop_when or args.schedule not in (None, "all"):
+        raise BadInput("--context takes no --stop-when or --schedule; leave them out")
+    if args.dry_run and args.context == "auto":
+        raise BadInput("--dry-run plans contexts that are written; winsome contexts write FILE first")
 
     def contexts(suite: Suite) -> Mapping[str, Contexts]:
         if args.context != "auto":
@@ -139,6 +141,14 @@ def run_compare(args: Namespace) -> int:
         "allow_degenerate": args.allow_degenerate, "folder": args.folder, "command": options.typed(args),
     }  # fmt: skip
     first, second = options.with_system(args.contenders, args.system)
+    if args.dry_run:
+        planned = estimate_in_contexts(
+            first, second, judge=args.judge, suite=args.suite, contexts=contexts, setting=args.context_for,
+            draws=args.context_draws, seed=seed, allow_same_judge=args.allow_same_judge, settings=settings,
+        )  # fmt: skip
+        for line in planned.lines():
+            print(line)
+        return 0
     found = compare_in_contexts(
         first, second, judge=args.judge, suite=args.suite, contexts=contexts, setting=args.context_for,
         draws=args.context_draws, seed=seed, allow_same_judge=args.allow_same_judge, settings=settings,

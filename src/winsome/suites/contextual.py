@@ -7,6 +7,7 @@ granted), `both` to contenders too (whether they can follow).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from winsome.matchmaking.budget import Budget
 from winsome.matchmaking.compare import Comparison, compare
 from winsome.matchmaking.door import Door
 from winsome.matchmaking.loops import finish
+from winsome.matchmaking.preflight import Estimate, Load
 from winsome.matchmaking.session import Session
 from winsome.protocols import Contender
 from winsome.records import Message, Prompt, Suite, Text
@@ -94,11 +96,91 @@ def compare_in_contexts(
     contexts: from a suite to its contexts, read or written. settings: further keywords of `compare`. Raises as `compare` does, and
     BadInput where the judge is one of the contenders (unless `allow_same_judge`), or no prompt has a context.
     """
+    given = dict(settings or {})
+    known, runs = _runs(first, second, judge, suite, contexts, setting, draws, seed, allow_same_judge, given)
+    plain, *drawn = (compare(first, second, judge=one, suite=base, seed=seed, **given) for one, base in runs)
+    name = str(specs.parse(first))
+    figures = figures_of(name, plain, drawn, setting)
+    figures["by answer"] = by_answer([shares_of(one, name) for one in drawn], known, seed)
+    return InContexts(plain, tuple(drawn), figures)
+
+
+def estimate_in_contexts(
+    first: str,
+    second: str,
+    *,
+    judge: str | None,
+    suite: str | None,
+    contexts: Callable[[Suite], Mapping[str, Contexts]],
+    setting: Setting = "judge",
+    draws: int = 3,
+    seed: int = 0,
+    allow_same_judge: bool = False,
+    settings: Mapping[str, Any] | None = None,
+) -> Estimate:
+    """What `compare_in_contexts` of the same arguments would ask at most; nothing is asked. Raises as it does."""
+    given = dict(settings or {})
+    _, runs = _runs(first, second, judge, suite, contexts, setting, draws, seed, allow_same_judge, given)
+    plans: list[Estimate] = []
+
+    def seen(planned: Estimate) -> bool:
+        plans.append(planned)
+        return False
+
+    for one, base in runs:
+        with suppress(BadInput):
+            compare(
+                first, second, judge=one, suite=base, seed=seed, **given | {"confirm": seen, "quiet": True}
+            )
+    if len(plans) < len(runs):
+        # the first run that cannot be planned says why
+        compare(
+            first,
+            second,
+            judge=runs[len(plans)][0],
+            suite=runs[len(plans)][1],
+            seed=seed,
+            **given | {"confirm": seen},
+        )
+    # where the judge alone is told, the answers of the run without contexts serve all
+    again = [plan.loads if setting == "both" else plan.loads[2:] for plan in plans[1:]]
+    loads = (*plans[0].loads, *(load for one in again for load in one))
+    return Estimate(sum(plan.contests for plan in plans), sum(plan.asks for plan in plans), _summed(loads))
+
+
+def _summed(loads: Sequence[Load]) -> tuple[Load, ...]:
+    """Loads of one name as one."""
+    found: dict[str, Load] = {}
+    for load in loads:
+        had = found.get(load.name)
+        if had is None:
+            found[load.name] = load
+            continue
+        money = None if had.money is None or load.money is None else had.money + load.money
+        found[load.name] = replace(
+            had, calls=had.calls + load.calls, kept=had.kept + load.kept, tokens_in=had.tokens_in + load.tokens_in,
+            tokens_out=had.tokens_out + load.tokens_out, money=money,
+        )  # fmt: skip
+    return tuple(found.values())
+
+
+def _runs(
+    first: str,
+    second: str,
+    judge: str | None,
+    suite: str | None,
+    contexts: Callable[[Suite], Mapping[str, Contexts]],
+    setting: Setting,
+    draws: int,
+    seed: int,
+    allow_same_judge: bool,
+    given: dict[str, Any],
+) -> tuple[Mapping[str, Contexts], list[tuple[str, Suite]]]:
+    """The contexts, and judge and suite of every run: without contexts, then a draw each. Takes `limit` out of `given`."""
     if draws < 2:
         raise BadInput(
             f"--context-draws {draws}: give 2 or more, or nothing can be said of the spread between contexts"
         )
-    given = dict(settings or {})
     whole = opened_suite(suite, (first, second))
     whole = (
         whole if given.get("limit") is None else replace(whole, prompts=whole.prompts[: given.pop("limit")])
@@ -118,27 +200,13 @@ def compare_in_contexts(
             f"{whole.full_name}: no prompt has a context; write some first, or leave --context out"
         )
     base = replace(whole, prompts=kept)
-    plain = compare(first, second, judge=wanted, suite=base, seed=seed, **given)
     shown = (
         str(specs.Spec("in_context", "", {"judge": _as_judge(wanted, whole)}))
         if setting == "judge"
         else wanted
     )
-    drawn = tuple(
-        compare(
-            first,
-            second,
-            judge=shown,
-            suite=suite_in_context(base, known, k, setting, seed),
-            seed=seed,
-            **given,
-        )
-        for k in range(draws)
-    )
-    name = str(specs.parse(first))
-    figures = figures_of(name, plain, drawn, setting)
-    figures["by answer"] = by_answer([shares_of(one, name) for one in drawn], known, seed)
-    return InContexts(plain, drawn, figures)
+    drawn = [(shown, suite_in_context(base, known, k, setting, seed)) for k in range(draws)]
+    return known, [(wanted, base), *drawn]
 
 
 def opened_suite(suite: str | None, contenders: Sequence[str]) -> Suite:
