@@ -11,7 +11,6 @@ from winsome import specs
 from winsome.errors import BadInput, Unsupported
 from winsome.matchmaking.session import COMMON
 from winsome.models.adapters import fuse_adapters
-from winsome.models.adapters import fuse_adapters
 from winsome.models.fetch import PACKAGES, folder
 from winsome.models.logprobs import unwrapped
 from winsome.models.render import check_template
@@ -127,7 +126,6 @@ def adapt(
         parameter.requires_grad_("lora_" in name or ".modules_to_save." in name)
     if not any(isinstance(p, torch.nn.Parameter) and p.requires_grad for p in network.parameters()):
         raise BadInput(f"{model.name}: nothing would be trained; name linear layers with --lora-targets")
-    fuse_adapters(network)
     fuse_adapters(network)
     return replace(model, network=network)
 
