@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from winsome.contenders.deception_map import (
-    CHOICE,
     DECEPTIVE,
-    OPEN,
     OPPOSER,
     Map,
     at,
@@ -109,8 +107,3 @@ def defences_of(text: str | Sequence[str], *, choice: bool) -> tuple[str, ...]:
     if not choice and "dropout_vote" in names:
         raise BadInput("--defences dropout_vote: counts options, and these prompts have none; take dropout_cluster")  # fmt: skip
     return tuple(dict.fromkeys(names))
-
-
-def fitting(choice: bool) -> str:
-    """The statuses that lie in such a task, for messages."""
-    return " or ".join(map(str, CHOICE if choice else OPEN))

@@ -91,12 +91,8 @@ def check(map: Map, *, choice: bool) -> None:
                 task = "a question with options" if choice else "an open task"
                 raise BadInput(
                     f"map={written(map)}: status {status} of seat {seat + 1} in layer {layer + 1} does not fit {task}; "
-                    f"use {' or '.join(map_digits(fitting))}"
+                    f"use {' or '.join(str(one) for one in fitting)}"
                 )
-
-
-def map_digits(statuses: Sequence[int]) -> list[str]:
-    return [str(status) for status in statuses]
 
 
 @dataclass(frozen=True)
