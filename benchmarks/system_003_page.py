@@ -1,0 +1,125 @@
+"""The page on juries and the feedback loop, from its JSON alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.system_038_page import rate, signed, table
+
+INTRO = """# Judges chosen by a tournament, and a generator with a reviewer
+
+The two halves of the Fellowship of the LLMs (2024) where the truth is known: `world:instruction`, gold values exact, win rates by gold, 95%
+intervals over prompts. Machine: 2 cores, no GPU. `python -m benchmarks.system_003` adds what is missing; this page is written from
+`003-fellowship.json` beside it.
+"""
+
+
+def page(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The markdown of the rows as `benchmarks.system_003` writes them."""
+    parts = [INTRO]
+    told = {"judges": judges, "loop": loop, "debate": debate}
+    for row in rows:
+        parts += told[row["part"]](row)
+    dates = sorted({row["date"] for row in rows})
+    parts.append(f"Made {' to '.join(dict.fromkeys((dates[0], dates[-1])))} in {sum(row['seconds'] for row in rows):,.0f} CPU-seconds in all.")  # fmt: skip
+    return "\n".join(parts) + "\n"
+
+
+def judges(row: Mapping[str, Any]) -> list[str]:
+    parts = ["## Which judge the tournament picks", ""]
+    parts.append(
+        f"Five simulated judges label {row['each']} of {row['pairs']:,} pairs of the 0.2M base's draws (of different worth; people: the gold judge), {row['seeds']} "
+        "times; two of them share a liking of 0.8 logits a word for the longer answer. True accuracy is the mean probability of naming the better side."
+    )
+    body = [
+        [name, f"{one['truth']:.1f}%", f"{one['measured']:.1f}%", f"{row['first'][name]}"]
+        for name, one in row["judges"].items()
+    ]
+    parts += table(["judge", "true accuracy", "measured, mean", "came first"], body)
+    parts.append(
+        f"The truly best judge ({row['best']}) came first in {row['first'][row['best']]} of {row['seeds']}, and was within the paired interval of the first in {row['within']}."
+    )
+    parts += ["", "### Juries of three against their best member", ""]
+    body = [
+        [
+            panel,
+            f"{one['above']} of {row['seeds']}",
+            f"{one['below']} of {row['seeds']}",
+            f"{one['gap']:+.1f}",
+        ]
+        for panel, one in row["juries"].items()
+    ]
+    parts += table(
+        ["majority, 300 pairs", "interval above 0", "interval below 0", "mean difference, points"], body
+    )
+    body = [
+        [f"{panel}: {pool}", f"{one['right']:.1f}%", signed(one, 1)]
+        for panel, held in row["whole"].items()
+        for pool, one in held["pools"].items()
+    ]
+    for panel, held in row["whole"].items():
+        told = ", ".join(f"{name} {value:.1f}%" for name, value in held["members"].items())
+        parts.append(f"On all {row['pairs']:,} pairs, {panel}: {told}; best member {held['single']}.")
+    parts += table(["jury", "right", "less the best member, points"], body)
+    return parts
+
+
+def loop(row: Mapping[str, Any]) -> list[str]:
+    parts = ["## A generator and a reviewer", ""]
+    parts.append(
+        f"Seed {row['seed']}. Generator: the 0.2M base after {row['updates']} updates of 64 on answers (two in five with a fault, as the base learnt them), on mending a draft by a critique, and "
+        "on critiques of its base's drafts. Reviewer: the same base after as many updates on critiques alone. Two rounds at temperature 1; a critique `none` ends a thread. "
+        "The evaluator that keeps the best draft and picks the best of n is gold plus noise of 0.3; gold itself only reports. One answer of the generator is right in "
+        f"{rate(row['right'])}; it wins {rate(row['against the base'])} against its base."
+    )
+    figures = {
+        "last": "the loop's last draft against one answer", "best": "its best draft by the evaluator against one answer",
+        "best_of_n": "best of n by the evaluator against one answer", "best_of_n_by_likelihood": "best of n by the generator's likelihood against one answer",
+        "best_against_best_of_n": "the loop's best against best of n, same evaluator", "last_against_likelihood": "the loop's last against best of n by likelihood",
+        "passes_right": "right drafts that the reviewer passes", "passes_faulty": "faulty drafts that it passes",
+        "mended": "faulty drafts that end right", "spoilt": "right drafts that end wrong",
+    }  # fmt: skip
+    arms = row["arms"]
+    body = [[told, *(rate(one[name]) for one in arms.values())] for name, told in figures.items()]
+    body.append(["tokens written a prompt, of one answer", *(f"{one['tokens']:.1f}, {one['answer_tokens']:.1f}" for one in arms.values())])  # fmt: skip
+    body.append(["n of best-of-n (at least as many tokens)", *(f"{one['n']}" for one in arms.values())])
+    body.append(["revisions a prompt", *(f"{one['revisions']:.2f}" for one in arms.values())])
+    parts += table(["reviewed by", *arms], body)
+    parts.append(
+        f"Another reviewer less itself, last drafts, paired: {signed(row['cross less self'], 1)} points."
+    )
+    parts += [
+        "",
+        "DPO (beta 0.1, two epochs) of the generator on pairs of 2,500 other prompts' loops, labelled by the evaluator, against the generator:",
+    ]
+    body = [
+        [rule, f"{one['pairs']:,}", rate(one["true"]), rate(one["won"])] for rule, one in row["dpo"].items()
+    ]
+    return [*parts, *table(["pairs", "n", "labels that gold confirms", "win rate"], body)]
+
+
+def debate(row: Mapping[str, Any]) -> list[str]:
+    parts = ["## A jury and a debate of SmolLM2 over a local server", ""]
+    parts.append(
+        f"{row['questions']} questions of MT-Bench with a recorded reference answer, the reference against an answer of SmolLM2-135M-Instruct, both orders. Members: that model under three "
+        f"system texts (one open instruct model is embedded, so these stand in for three). {row['calls']} calls through `openai:` to a server on this machine, {row['server_seconds']:.0f} CPU-seconds of it."
+    )
+    body = [
+        [name, f"{one['contests']}", f"{one['reference']:.2f}", f"{one['unparsed']}", f"{one['inconsistent']}", f"{one['calls']}"]
+        for name, one in row["judges"].items()
+    ]  # fmt: skip
+    return [
+        *parts,
+        *table(
+            [
+                "judge",
+                "contests read",
+                "mean share of the reference",
+                "asks unparsed",
+                "orders disagree",
+                "calls",
+            ],
+            body,
+        ),
+    ]
