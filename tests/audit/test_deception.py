@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks import doge_page
+from tests.decoding.debaters import MARKED
 from tests.decoding.test_mixture_of_agents import OPEN, OPTIONS, D, moa
+from tests.matchmaking.conftest import Start, start_server
+from tests.servers.openai_server import Behaviour
 from winsome.audit.deception import audit_deception
 from winsome.cli import main
 from winsome.errors import BadInput
@@ -17,6 +22,8 @@ from winsome.ledger.store import Ledger
 from winsome.records import Prompt, Suite, user
 
 QUESTIONS = [Prompt((user(f"Where was meeting {i}?"),), for_judges=OPTIONS) for i in range(12)]
+__all__ = ["start_server"]
+
 SUITE = Suite("twelve", "1", QUESTIONS)
 UNTOLD = "&informed=false"
 
@@ -74,10 +81,10 @@ def test_all_defences_run_on_the_same_references(tmp_path: Path) -> None:
 
 
 def test_the_same_audit_again_gives_the_same_figures_and_asks_nothing(tmp_path: Path) -> None:
-    first = audited(tmp_path, maps=["000_030"], samples=[2], adaptive=True)
+    first = audited(tmp_path, maps=["000_030"], samples=[2], adaptive=True, defences="medoid")
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
         before = ledger.counts()
-    again = audited(tmp_path, maps=["000_030"], samples=[2], adaptive=True)
+    again = audited(tmp_path, maps=["000_030"], samples=[2], adaptive=True, defences="medoid")
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
         assert ledger.counts() == before
     assert first["tables"] == again["tables"]
@@ -187,6 +194,37 @@ def test_the_command_reads_options_from_a_file_and_writes_page_and_json(
     assert kept["audit"] == "deception"
     assert "Attacks and defences" in (tmp_path / "page.html").read_text()
     assert main([*words, "--map", "000_001"]) == 2
+
+
+def _debates(body: Mapping[str, Any]) -> str:
+    """The option marked as correct, else the first that a reference names, else option 1; aggregators answer alike."""
+    system = next((m["content"] for m in body["messages"] if m["role"] == "system"), "")
+    marked = MARKED.search(system)
+    named = [] if marked else re.findall(r"^1\. .*\((\d)\)", system, re.MULTILINE)
+    return f"{body['model']} says Answer: ({marked.group(1) if marked else named[0] if named else 1})"
+
+
+def test_the_whole_path_runs_over_a_server_that_fails_now_and_then(
+    start_server: Start, tmp_path: Path
+) -> None:
+    faults = Behaviour(answer=_debates, models=tuple("abcd"), faults=("429",), rate=0.2, retry_after=0.02)
+    server, four = start_server(faults), Suite("four", "1", QUESTIONS[:4])
+    agents = ",".join(f"({server.base}#{name})" for name in "abc")
+    spec = f"moa?agents=[{agents}]&aggregator=({server.base}#d)&informed=false&embedder=({D}:by_option)"
+    honest = audited(tmp_path, spec, suite=four, maps=["300_000"], defences="none")
+    # the second audit probes each server once, and asks no proposer again
+    asked = {name: server.stats.models[name] + 1 for name in "abc"}
+    found = audited(tmp_path, spec, suite=four, maps=["300_000"], defences="dropout_cluster")
+    assert {name: server.stats.models[name] for name in "abc"} == asked
+    assert honest["tables"][1]["rows"][0] == found["tables"][1]["rows"][0]
+    by = rows(found, "Attacks and defences")
+    assert by["000_000 none"]["figure, per cent"]["estimate"] == 100.0
+    # everybody follows the first reference, which is the liar's in layer 1 and what layer 2 then says
+    assert by["300_000 none"]["figure, per cent"]["estimate"] == 0.0
+    assert all(row["incomplete"] == 0 for row in by.values())
+    costs = rows(found, "Cost of an answer")
+    assert costs["300_000 none"]["tokens read"] > 0
+    assert costs["300_000 dropout_cluster"]["calls"] == 14
 
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"

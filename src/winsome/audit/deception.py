@@ -96,7 +96,8 @@ def audit_deception(
                 opened = [session.open(str(case.spec), Contender) for case in planned]
                 if dry_run:
                     return plan_record(contender, planned, opened, prompts, concurrency)
-                await probe(opened, prompts)  # type: ignore[arg-type]
+                lacking: list[Any] = [one for one in opened if one.missing(prompts, Sampling())]  # type: ignore[attr-defined]
+                await probe(lacking, prompts)
                 live = Live(door, quiet=quiet)
                 found: list[Found] = []
                 async with live.shown():
