@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,38 @@ def test_a_log_becomes_a_suite_that_ends_in_a_report_with_its_groups(
     assert row.estimate == pytest.approx(0.5 / 3)
 
 
+@pytest.mark.slow
+def test_embedded_models_and_judge_on_a_suite_from_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """60 tasks whose lists a server wrote; two stand-ins of one model, the fitted judge, win rates by group in the report."""
+    monkeypatch.chdir(tmp_path)
+    tags = ["Planning", "Math", "Editing"]
+    path = log(tmp_path, *(f"{WORDS} {n}." for n in range(60)))
+
+    def answer(body: Any) -> str:
+        text = body["messages"][-1]["content"]
+        number = int(text.split("number ", 1)[1].split(".", 1)[0]) if "number " in text else 0
+        return json.dumps({"difficulty": 4, "checklist": QUESTIONS, "primary_tag": tags[number % 3]})
+
+    async def work() -> None:
+        async with serving(Behaviour(answer=answer)) as server:
+            await asyncio.to_thread(made, path, f"{server.base}#test-model")
+
+    finish(work(), lambda: None)
+    suite: Suite = specs.open_spec(specs.parse(SUITE), "Suite", None)
+    model = "embedded:smollm2-135m?max_tokens=8&temperature=0&system="
+    found = winsome.compare(
+        f"{model}Brief.", f"{model}Warm.", suite=replace(suite, figure="win-rate", baseline=()), judge="embedded:judge", quiet=True
+    )  # fmt: skip
+    page = (found.folder / "report.html").read_text()
+    assert all(
+        group in page for group in ("Planning &amp; Reasoning", "Math &amp; Data Analysis", "Creative Tasks")
+    )
+    assert found.record["counts"]["unparsed"] == 0
+    assert sum(n for outcome, n in found.record["counts"].items() if outcome != "not asked") == 60
+
+
 def made(path: Path, model: str) -> None:
     """The suite and recorded answers to it, in the working folder."""
     words = ["suites", "build", str(path), "--out", "tasks.jsonl", "--checklists", model, "--difficulty", model, "--quiet"]  # fmt: skip
@@ -207,3 +240,19 @@ def test_1_024_tasks_are_planned_in_less_than_two_seconds(tmp_path: Path) -> Non
     assert time.process_time() - began < 2.0 * 3
     assert sum(load.calls for estimate in seen for load in estimate.loads) == 3 * 1024
     assert all(estimate.money for estimate in seen)
+
+
+def test_verdicts_and_references_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    record = {"session_id": "s1", "model_A": "a", "model_B": "b", "winner": "c", "extent": 1}
+    (tmp_path / "v.json").write_text(json.dumps([record]))
+    with pytest.raises(BadInput, match='record 1 has "c" in "winner"; use a, b, tie'):
+        winsome.rank(tmp_path / "v.json", format="wildbench")
+    prompts = [Prompt((user(f"{WORDS} {n}."),), item=str(n)) for n in range(3)]
+    for name, items in (("new", prompts), ("ref", prompts[:2])):
+        rows = [{"id": p.item, "prompt": p.text, "output": f"{name} {p.item}"} for p in items]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(BadInput, match=r"ref\.jsonl.*no id \"2\""):
+        winsome.compare(
+            tmp_path / "new.jsonl", tmp_path / "ref.jsonl", suite=Suite("tasks", "1", prompts), judge="tests.suites.longest:longest",
+            ledger=tmp_path / "l.sqlite", folder=tmp_path / "runs", quiet=True,
+        )  # fmt: skip
