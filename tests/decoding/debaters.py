@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -21,9 +22,11 @@ class Debater:
 
     batch = 1
 
-    def __init__(self, name: str, label: str, says: int, fails: bool, down: bool, turns: int) -> None:
+    def __init__(
+        self, name: str, label: str, says: int, fails: bool, down: bool, turns: int, until: str
+    ) -> None:
         self.name, self.label, self.says, self.fails, self.down = name, label, says, fails, down
-        self.turns = turns
+        self.turns, self.until = turns, until
         self.id = digest(["debater", label, says, fails, turns])
         self.asked: list[Prompt] = []
 
@@ -35,7 +38,7 @@ class Debater:
             system = prompt.system or ""
             for sample in sampling.samples:
                 key = response_key(prompt.id, self.id, sampling, sample)
-                if self.fails:
+                if self.fails or (self.until and not Path(self.until).exists()):  # noqa: ASYNC240
                     yield Response(prompt.id, self.name, key, sample, finish="failed", error="it fell over")
                     continue
                 said = self._words(system, sample)
@@ -54,9 +57,10 @@ class Debater:
 
 
 def agent(
-    *, label: str = "a", says: int = 1, fails: bool = False, down: bool = False, turns: int = 1, name: str
-) -> Debater:
-    return Debater(name, label, says, fails, down, turns)
+    *, label: str = "a", says: int = 1, fails: bool = False, down: bool = False, turns: int = 1, until: str = "", name: str
+) -> Debater:  # fmt: skip
+    """until: it fails before there is this file."""
+    return Debater(name, label, says, fails, down, turns, until)
 
 
 class Aggregator:

@@ -258,6 +258,18 @@ async def test_failed_agents_are_dropped_from_the_references_or_make_the_answer_
     await run.close()
 
 
+async def test_an_incomplete_answer_is_asked_again_from_where_it_stopped(tmp_path: Path) -> None:
+    run, up = session(tmp_path), tmp_path / "up"
+    agents = f"({D}:agent?label=a),({D}:agent?label=b&until={up}),({D}:agent?label=c)"
+    spec = moa("&missing=incomplete", agents=agents)
+    assert all("incomplete, seat 2 of layer 1" in (r.error or "") for r in await ask(run, spec, OPEN))
+    up.touch()
+    assert all(r.text == "of 3 references. Answer: (1)" for r in await ask(run, spec, OPEN))
+    asked = [len(inner(run, f"{D}:agent?label={x}").asked) for x in "ac"]  # type: ignore[attr-defined]
+    assert asked == [2 * len(OPEN)] * 2  # a layer each, none of them twice
+    await run.close()
+
+
 async def test_an_agent_that_is_down_ends_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
     run = session(tmp_path)
     agents = ",".join(f"({D}:agent?label={label})" for label in "abcde")
