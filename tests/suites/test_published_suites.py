@@ -206,6 +206,18 @@ def test_single_grades_are_counted_once_an_answer(tmp_path: Path) -> None:
     assert [row.battles for row in found.standings.rows] == [4, 4, 4]
 
 
+def test_a_judge_of_pairs_is_refused_for_grades_before_it_is_asked(tmp_path: Path) -> None:
+    lines(tmp_path / "tasks.jsonl", [task("0")])
+    files = [answers_of(tmp_path, name, {"0": name * 3}) for name in ("a", "b")]
+    with pytest.raises(BadInput, match="takes grades of single answers"):
+        compared(
+            tmp_path,
+            *files,
+            judge="tests.suites.longest:longest",
+            suite=f"wildbench?path={tmp_path}/tasks.jsonl",
+        )
+
+
 def test_the_macro_figure_weighs_the_groups() -> None:
     assert macro(dict.fromkeys(WEIGHTS, 2.0)) == pytest.approx(2.0)
     with pytest.raises(BadInput, match="missing"):

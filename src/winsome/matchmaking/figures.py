@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
 FIGURES = ("win-rate", "lc", "arena-hard", "wb-reward", "grade-mean", "wb-score")
 NEEDS_BASELINE = ("lc", "wb-reward")
+OF_GRADES = ("grade-mean", "wb-score")
 LARGE_WIN = 3.0
 """How often Arena-Hard counts an ask whose label is >> or <<."""
 
 
-def check_figure(name: str, baseline: str | None) -> None:
-    """BadInput for an unknown figure, or one that lacks its baseline."""
+def check_figure(name: str, baseline: str | None, sides: range | None = None) -> None:
+    """BadInput for an unknown figure, one that lacks its baseline, or one of grades under a judge that takes `sides` of two alone."""
     kind, _, rest = name.partition(":")
     known = kind in FIGURES and (not rest or (kind == "wb-reward" and rest.lstrip("-").isdigit()))
     if name and not known:
@@ -42,6 +43,10 @@ def check_figure(name: str, baseline: str | None) -> None:
         raise BadInput(
             f"figure {kind} measures against a baseline; give --baseline NAME, one of the contenders"
         )
+    if kind in OF_GRADES and sides is not None and 1 not in sides:
+        raise BadInput(
+            f"figure {kind} takes grades of single answers, and this judge compares two; give --judge a model, or a judge that grades"
+        )
 
 
 def figure(
@@ -49,7 +54,7 @@ def figure(
 ) -> Standings:
     """Standings by the figure `name` of the asks; `frame` has them as rows, with grade_a and grade_b for single grades."""
     kind, _, rest = name.partition(":")
-    if kind in ("grade-mean", "wb-score"):
+    if kind in OF_GRADES:
         return _graded(frame, kind)
     if kind == "arena-hard":
         return arena_hard(asks, baseline, seed)
