@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.small_run import prepared, trained
+from tests.training.small_run import prepared, session, trained
 from winsome.errors import BadInput, Fatal
 from winsome.training import invariants
 from winsome.training.progress import read
@@ -274,6 +274,45 @@ def test_a_policy_under_another_template_than_that_of_training_is_refused(folder
     ):
         with pytest.raises(BadInput, match="was trained with another chat template"):
             ask()
+
+
+def test_a_range_test_finds_a_rate_at_which_training_learns(folder):
+    """On the trainer itself: it ends where the loss bursts, and a run at its rate ends far below one at a thousandth of it."""
+    from winsome.training import parallel
+    from winsome.training import start as starts
+    from winsome.training.examples import examples_of
+    from winsome.training.objective import objective
+    from winsome.training.plan import Plan
+    from winsome.training.progress import Progress
+    from winsome.training.schedules import range_rates
+    from winsome.training.task import TextTask
+    from winsome.training.tokens import tokenised
+    from winsome.training.trainer import Trainer
+    from winsome.training.units import units
+
+    rows = [{"prompt": f"say {i}", "response": f"yes {i}"} for i in range(12)]
+    lowered, plan = objective("sft"), Plan(batch=12, clip=0)
+    with session(folder) as run:
+        start = starts.found(f"hf:{folder / 'tiny'}?dtype=float32", run)
+        ranks = parallel.started("auto", (), folder)
+    model = starts.load(start)
+    model.network.requires_grad_(True)
+    parallel.wrap(ranks, model.network)
+    task = TextTask(
+        units(tokenised(model, examples_of(rows, "rows")), lowered.needs, objective="sft"), lowered, {}, ranks
+    )
+    trainer = Trainer(
+        task, list(model.network.named_parameters()), plan, ranks, folder / "range", 0, {}, Progress(folder / "range.jsonl", print)
+    )  # fmt: skip
+    best, curve = trainer.range_test(range_rates(1e-5, 100.0, 60))
+    assert 1e-4 < best < curve[-1][0] < 100.0
+    assert curve[-1][1] > 2 * min(loss for _, loss in curve)
+    settings = {"objective": "sft", "schedule": "constant", "warmup": 0}
+    ends = [
+        read(trained(folder, {**settings, "rate": rate}, runs="rates").parent / "log.jsonl")[-1]["loss"]
+        for rate in (best, best / 1000)
+    ]
+    assert ends[0] < 0.7 * ends[1]
 
 
 def test_log_holds_each_update_with_its_figures(folder):

@@ -24,7 +24,7 @@ from winsome.training.optimizer import Optimizer
 from winsome.training.parallel import Ranks
 from winsome.training.plan import Plan
 from winsome.training.progress import Progress
-from winsome.training.schedules import factor
+from winsome.training.schedules import factor, range_test
 from winsome.training.task import Sums, Task
 from winsome.training.units import of_update, split
 
@@ -144,8 +144,26 @@ class Trainer:
         spare = [[int(rows[0])]] * (widest - len(own))
         return own + spare, len(own)
 
-    def step(self) -> dict[str, float]:
-        """One update; its figures: loss, gradient's norm, rate, the objective's metrics."""
+    def range_test(self, rates: Sequence[float]) -> tuple[float, list[tuple[float, float]]]:
+        """The best of rising rates and the curve of losses, see `schedules.range_test`; the weights are spent afterwards."""
+
+        def loss(rate: float) -> float:
+            try:
+                return self.step(rate)["loss"]
+            except Fatal:
+                return math.nan
+
+        return range_test(loss, rates)
+
+    def scheduled(self) -> float:
+        """The rate of the next update."""
+        warmup, floor = round(self.plan.warmup * self.total), self.plan.floor
+        return self.plan.rate * factor(
+            self.plan.schedule, self.update, self.total, warmup=warmup, floor=floor
+        )
+
+    def step(self, rate: float | None = None) -> dict[str, float]:
+        """One update, at the schedule's rate unless one is given; its figures: loss, gradient's norm, rate, metrics."""
         import torch
 
         parts, mine = self.parts(self.update)
@@ -174,13 +192,7 @@ class Trainer:
         norm = self.optimizer.scaled(self.ranks.world / float(count))
         if not math.isfinite(norm):
             self.stop_at([row for rows in parts for row in rows], "the gradient is not finite")
-        rate = self.plan.rate * factor(
-            self.plan.schedule,
-            self.update,
-            self.total,
-            warmup=round(self.plan.warmup * self.total),
-            floor=self.plan.floor,
-        )
+        rate = self.scheduled() if rate is None else rate
         # Answers that are all worth the same have no gradient, and that is no fault.
         watched = self.update < invariants.WATCHED and (norm > 0.0 or self.source is None)
         before = invariants.snapshot(self.trainable) if watched else {}
