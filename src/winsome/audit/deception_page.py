@@ -51,7 +51,7 @@ def deception_record(
         if lost["high"] is not None and lost["high"] < 0:
             alarms.append(f"{one.case.attack}: {lost['estimate']:.1f} points ({lost['low']:.1f} to {lost['high']:.1f}), n = {lost['n']}")  # fmt: skip
     first = mean_share(scores[id(plain)])
-    what = "right" if choice else "of its baseline's judge"
+    what = "right" if choice else "by the judge against its baseline"
     claim = f"honest {_told(first)} {what}" + (f"; {attacks[0].case.attack} {_told(mean_share(scores[id(attacks[0])]))}" if attacks else "")  # fmt: skip
     rows = [
         {
