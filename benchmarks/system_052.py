@@ -4,7 +4,7 @@
 
 world: prompts that hide the asker, twelve people of two types; A answers as type 1 likes it, B as type 2, C as whoever asks likes it.
 Five judges who take anybody for the asker where nobody says. defaults: the audit of default answers in 100 worlds, of A and of a model
-that favours nobody. prompts: 60 prompts of FILE (JSON with "instruction"), contexts from the table of attributes, SmolLM2-135M under two
+that favours nobody. prompts: the first prompts of FILE (JSON with "instruction"), contexts from the table of attributes, SmolLM2-135M under two
 system texts, judged by itself from log-probabilities. Parts that are done are read from the JSON file.
 """
 
@@ -167,11 +167,11 @@ def defaults(work: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def public(work: Path, source: Path) -> dict[str, Any]:
+def public(work: Path, source: Path, limit: int) -> dict[str, Any]:
     """Three settings on public prompts, contexts from the table of attributes, both seats."""
     texts = [json.loads(line) for line in source.read_text("utf-8").splitlines()]
     prompts = [
-        Prompt((user(row["turns"][0] if "turns" in row else row["prompt"]),), item=str(k)) for k, row in enumerate(texts[:60])
+        Prompt((user(row["turns"][0] if "turns" in row else row["prompt"]),), item=str(k)) for k, row in enumerate(texts[:limit])
     ]  # fmt: skip
     file = work / "public.jsonl"
     file.write_text("".join(json.dumps({"id": p.item, "prompt": p.text}) + "\n" for p in prompts), "utf-8")
@@ -199,13 +199,18 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--part", choices=("world", "defaults", "prompts"), help="this part alone")
     parser.add_argument("--prompts", type=Path, help="JSON lines with prompt or turns, for the part prompts")
+    parser.add_argument("--limit", type=int, default=60, help="how many of them (default 60)")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--work", type=Path, default=Path(".winsome/system-052"))
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     figures = given.out.with_suffix(".json")
     kept: dict[str, Any] = json.loads(figures.read_text("utf-8")) if figures.is_file() else {}
-    jobs = {"world": in_world, "defaults": defaults, "prompts": lambda work: public(work, given.prompts)}
+    jobs = {
+        "world": in_world,
+        "defaults": defaults,
+        "prompts": lambda work: public(work, given.prompts, given.limit),
+    }
     for name, job in jobs.items():
         if (given.part or name) != name or name in kept or (name == "prompts" and given.prompts is None):
             continue
