@@ -20,10 +20,13 @@ import numpy as np
 import polars as pl
 
 from winsome import specs
+from winsome.frames import prompts_of, text_of
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.door import Door
 from winsome.matchmaking.session import Session
 from winsome.recipes.run import run
+from winsome.sandbox.gold import gold
+from winsome.sandbox.worlds import World
 from winsome.training.outcome import outcome
 from winsome.training.start import found as start_of
 
@@ -96,6 +99,27 @@ def changed(folder: Path, entry: dict[str, Any], ledger: Path) -> dict[str, dict
     return found
 
 
+def labels(folder: Path) -> dict[str, dict[str, float]]:
+    """What the labels of each source are worth: how often the chosen answer is truly better, as good, or worse."""
+    world = World.of("instruction")
+
+    def frame(step: str, name: str) -> pl.DataFrame:
+        return pl.read_parquet(folder / "frames" / step / f"{name}.parquet")
+
+    prompts = {prompt.id: prompt for prompt in prompts_of(frame("pref", "prompts"))}
+    texts = dict(frame("drafts", "responses").select("response_id", text_of().alias("text")).iter_rows())
+    found: dict[str, dict[str, float]] = {}
+    for source in ("sim", "crowd"):
+        rows = frame(f"{source}_pairs", "pairs").select("prompt_id", "chosen_id", "rejected_id").iter_rows()
+        gaps = np.array([
+            gold(world, prompts[id], texts[chosen]).value - gold(world, prompts[id], texts[rejected]).value
+            for id, chosen, rejected in rows
+        ])  # fmt: skip
+        shares = {"better": gaps > 1e-9, "equal": abs(gaps) <= 1e-9, "worse": gaps < -1e-9}
+        found[source] = {"n": len(gaps)} | {name: float(held.mean()) for name, held in shares.items()}
+    return found
+
+
 def row_of(folder: Path, seed: int, ledger: Path) -> dict[str, Any]:
     """The figures of a finished run of the recipe."""
     record = json.loads((folder / "recipe.json").read_text("utf-8"))
@@ -117,6 +141,7 @@ def row_of(folder: Path, seed: int, ledger: Path) -> dict[str, Any]:
         "seed": seed,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "prompts": len(prompts),
+        "labels": labels(folder),
         "rates": rates,
         "changed": {
             step: changed(folder, matches[step], ledger) for step in ("sim_by_gold", "crowd_by_gold")
@@ -166,6 +191,13 @@ def page(rows: list[dict[str, Any]]) -> str:
                 spent = [row["cpu_seconds"].get(f"{name}_{method}") for name in ("sim", "crowd")]
                 times = " / ".join("below 1" if one is None else f"{one:.0f}" for one in spent)
                 lines.append(f"| {NAMES[method]} | {' | '.join(drift)} | {' | '.join(length)} | {times} |")
+        for source, said in (("sim", "the simulated pool's"), ("crowd", "the crowd's")):
+            one = row["labels"][source]
+            lines += [
+                "",
+                f"Of {said} {one['n']:,} labels {100 * one['better']:.1f}% prefer the truly better answer, {100 * one['worse']:.1f}% the worse one;"
+                f" in {100 * one['equal']:.1f}% both are worth the same, and the label is noise whoever gives it.",
+            ]
         for key, said in (
             ("simulation_to_crowd", "Simulation and crowd"),
             ("simulation_to_gold", "Simulation and truth, of the same contenders"),
