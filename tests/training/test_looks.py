@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -69,17 +70,20 @@ def test_each_limit_of_the_canary_has_its_alarm(changed, says):
     assert alarm(replace(START, **changed), START, 100.0) == says
 
 
-def test_a_policy_that_loops_is_paused():
+def test_a_policy_that_loops_is_paused_and_its_answers_stand_beside_the_starts(tmp_path):
     """Logits fifty times as sharp: the tiny model says one thing again and again."""
     start, looping = (tiny_models.local_model(tiny_models.causal()) for _ in range(2))
     prompts = [prompt_ids(start, Prompt((user(f"say {i}"),))) for i in range(4)]
-    Canary(start, start, prompts, 1e9)(1)
+    Canary(start, start, prompts, 1e9, tmp_path)(1)
+    assert list(tmp_path.iterdir()) == []
     with torch.no_grad():
         looping.network.lm_head.weight.mul_(50.0)
-    with pytest.raises(
-        Paused, match=r"paused after update 7: repetition 0\.\d+ \(start 0\.\d+\); look at its answers"
-    ):
-        Canary(looping, start, prompts, 1e9)(7)
+    said = r"paused after update 7: repetition 0\.\d+ \(start 0\.\d+\); look at canary-000007.jsonl"
+    with pytest.raises(Paused, match=said):
+        Canary(looping, start, prompts, 1e9, tmp_path)(7)
+    rows = [json.loads(line) for line in (tmp_path / "canary-000007.jsonl").open()]
+    assert [f"say {i}" in row["prompt"] for i, row in enumerate(rows)] == [True] * 4
+    assert all(row["start"] != row["policy"] for row in rows)
 
 
 def test_the_win_rate_is_measured_during_training(folder):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
 
 from winsome.models.draw import Draw
 from winsome.models.forward import token_logprobs
@@ -36,28 +39,49 @@ class Sampled:
 
 
 class Canary:
-    """Answers of the policy to some prompts of the data, drawn at temperature 1 with one seed, against the start's own."""
+    """Answers of the policy to some prompts of the data, drawn at temperature 1 with one seed, against the start's own.
+
+    Where it pauses a run, the answers of both stand side by side in `folder`.
+    """
 
     def __init__(
-        self, policy: LocalModel, start: LocalModel, prompts: Sequence[Sequence[int]], max_kl: float
+        self,
+        policy: LocalModel,
+        start: LocalModel,
+        prompts: Sequence[Sequence[int]],
+        max_kl: float,
+        folder: Path,
     ) -> None:
         self._policy = policy
         self._start = start
         self._prompts = [list(p) for p in dict.fromkeys(map(tuple, prompts))][:PROMPTS]
         self._max_kl = max_kl
-        self._first = self._measured(start)
+        self._folder = folder
+        self._first, self._start_said = self._measured(start)
 
     def __call__(self, update: int) -> Mapping[str, float]:
         """The figures after `update`; raises Paused where they are bad."""
-        now = self._measured(self._policy)
+        now, said = self._measured(self._policy)
         why = alarm(now, self._first, self._max_kl)
         if why is not None:
             raise Paused(
-                f"paused after update {update}: {why}; look at its answers, lower --rate, or go on with --canary-every 0"
+                f"paused after update {update}: {why}; look at {self._shown(update, said)}, lower --rate, or go on with --canary-every 0"
             )
         return now.figures()
 
-    def _measured(self, model: LocalModel) -> Sampled:
+    def _shown(self, update: int, said: Sequence[str]) -> str:
+        """The name of a file with the start's and the policy's answers, prompt by prompt."""
+        place = self._folder / f"canary-{update:06d}.jsonl"
+        asked = map(self._start.tokenizer.decode, self._prompts)
+        rows = zip(asked, self._start_said, said, strict=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(
+            b"".join(orjson.dumps({"prompt": p, "start": a, "policy": b}) + b"\n" for p, a, b in rows)
+        )
+        return place.name
+
+    def _measured(self, model: LocalModel) -> tuple[Sampled, list[str]]:
+        """The figures of a model's answers, and the answers in the prompts' order."""
         sampler = Sampler(model, Draw(temperature=1.0, top_p=1.0, top_k=None, stop=(), logprobs=None), seed=0)
         for number, prompt in enumerate(self._prompts):
             room = min(MAX_TOKENS, model.context - len(prompt))
@@ -71,12 +95,14 @@ class Canary:
             answers = [said[i] for i in kept]
             own, old = (token_logprobs(m, asked, answers) for m in (model, self._start))
             kl = sum(float(a.sum() - b.sum()) for a, b in zip(own, old, strict=True)) / len(kept)
-        return Sampled(
+        texts = {drawing.request.name: drawing.text for drawing in drawn}
+        figures = Sampled(
             repetition=sum(map(repeated, said)) / len(said),
             length=sum(map(len, said)) / len(said),
             ended=sum(one.finish == "stop" for one in drawn) / len(drawn),
             kl=kl,
         )
+        return figures, [texts[f"{number}/canary"] for number in range(len(self._prompts))]
 
 
 def alarm(now: Sampled, first: Sampled, max_kl: float) -> str | None:

@@ -189,7 +189,9 @@ def looks_at(
         looks.append(
             (
                 plan.canary_every,
-                Canary(starts.sampling(model), starts.sampling(starts.load(origin)), prompts, plan.max_kl),
+                Canary(
+                    starts.sampling(model), starts.sampling(starts.load(origin)), prompts, plan.max_kl, folder
+                ),
             )
         )
     if plan.evaluate_every:
