@@ -219,7 +219,17 @@ def test_documents_are_those_of_the_tasks(tmp_path: Path) -> None:
 def test_tools_are_served_from_the_command_line_in_the_original_protocol(tmp_path: Path) -> None:
     """Unknown tools, arguments that are no JSON, nothing cached and nobody to ask: each is an error answer, as in the original."""
     place = published(tmp_path)
-    words = [str(COMMAND), "tools", "serve", "--cache", "cache.sqlite", "--documents", str(place), "--port", "0"]
+    words = [
+        str(COMMAND),
+        "tools",
+        "serve",
+        "--cache",
+        "cache.sqlite",
+        "--documents",
+        str(place),
+        "--port",
+        "0",
+    ]
     process = subprocess.Popen(
         words, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | {"NO_COLOR": "1"}
     )
