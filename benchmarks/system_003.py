@@ -5,7 +5,6 @@
 judges  five simulated judges of known accuracy, two of them biased alike: 50 tournaments, juries against their best member
 loop    the 0.2M base of `world:instruction` tuned to answer, to mend by a critique and to criticise; a reviewer tuned to name faults;
         the loop against one answer and against best-of-n of at least as many written tokens, by gold; then DPO on pairs of its drafts
-debate  SmolLM2-135M-Instruct under three system texts as jury and as debaters over a local chat-completions server, at small n
 
 What is done is read from the file, so it can be stopped between parts and gone on with.
 """
@@ -244,26 +243,19 @@ def _of(threads: Sequence[Thread], rows: Sequence[dict[str, Any]]) -> list[tuple
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.system_003", description=__doc__)
-    parser.add_argument("--part", action="append", choices=("judges", "loop", "debate"))
+    parser.add_argument("--part", action="append", choices=("judges", "loop"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--n", type=int, default=5, help="questions that are debated")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="holds mt_bench")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--work", type=Path, default=Path(".winsome/system-003"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     kept: list[dict[str, Any]] = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else []
     bench = Bench(options.work, options.seed)
-    for part in options.part or ("judges", "loop", "debate"):
+    for part in options.part or ("judges", "loop"):
         if any(row["part"] == part and row["seed"] == options.seed for row in kept):
             continue
         began = time.process_time()
-        if part == "debate":
-            from benchmarks.system_003_debate import debated
-
-            found = debated(options.data, options.n, options.work)
-        else:
-            found = (judges_row if part == "judges" else loop_row)(bench)
+        found = (judges_row if part == "judges" else loop_row)(bench)
         spent = round(time.process_time() - began, 1)
         kept.append(
             {"part": part, "seed": options.seed, "date": time.strftime("%Y-%m-%d"), "seconds": spent, **found}

@@ -18,7 +18,7 @@ intervals over prompts. Machine: 2 cores, no GPU. `python -m benchmarks.system_0
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The markdown of the rows as `benchmarks.system_003` writes them."""
     parts = [INTRO]
-    told = {"judges": judges, "loop": loop, "debate": debate}
+    told = {"judges": judges, "loop": loop}
     for row in rows:
         parts += told[row["part"]](row)
     dates = sorted({row["date"] for row in rows})
@@ -97,29 +97,3 @@ def loop(row: Mapping[str, Any]) -> list[str]:
         [rule, f"{one['pairs']:,}", rate(one["true"]), rate(one["won"])] for rule, one in row["dpo"].items()
     ]
     return [*parts, *table(["pairs", "n", "labels that gold confirms", "win rate"], body)]
-
-
-def debate(row: Mapping[str, Any]) -> list[str]:
-    parts = ["## A jury and a debate of SmolLM2 over a local server", ""]
-    parts.append(
-        f"{row['questions']} questions of MT-Bench with a recorded reference answer, the reference against an answer of SmolLM2-135M-Instruct, both orders. Members: that model under three "
-        f"system texts (one open instruct model is embedded, so these stand in for three). {row['calls']} calls through `openai:` to a server on this machine, {row['server_seconds']:.0f} CPU-seconds of it."
-    )
-    body = [
-        [name, f"{one['contests']}", f"{one['reference']:.2f}", f"{one['unparsed']}", f"{one['inconsistent']}", f"{one['calls']}"]
-        for name, one in row["judges"].items()
-    ]  # fmt: skip
-    return [
-        *parts,
-        *table(
-            [
-                "judge",
-                "contests read",
-                "mean share of the reference",
-                "asks unparsed",
-                "orders disagree",
-                "calls",
-            ],
-            body,
-        ),
-    ]

@@ -38,7 +38,7 @@ from winsome.matchmaking.session import Session
 from winsome.models.forward import token_logprobs
 from winsome.models.render import answer_ids, prompt_ids
 from winsome.models.weights import LocalModel
-from winsome.records import Message, Prompt, Sampling, Text
+from winsome.records import Message, Prompt, Sampling, Text, digest
 from winsome.sandbox.gold import gold
 from winsome.sandbox.worlds import World
 from winsome.standings.ranking_accuracy import difficulty
@@ -79,7 +79,7 @@ def trained(
 ) -> tuple[Start, Path, float]:
     """The start, the run's folder with `looks` checkpoints, and CPU seconds."""
     began = time.process_time()
-    data = work / "arm.parquet"
+    data = work / f"arm-{digest([objective, seed, len(rows), rows[0]['pair_id']])[:8]}.parquet"
     pl.DataFrame(rows).write_parquet(data)
     total = round(epochs * -(-len(rows) // BATCH))
     with Ledger.open(work / "ledger.sqlite") as store:
@@ -210,7 +210,8 @@ def hard_arm(arm: str, seed: int, work: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.system_038", description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--gamma-seeds", type=int, default=2)
+    parser.add_argument("--gamma-seeds", type=int, default=1)
+    parser.add_argument("--gamma", type=float, action="append", help="of the part gamma (default 0, 0.5 and 2)")
     parser.add_argument(
         "--part", action="append", choices=("flips", "gamma", "hard", "grown", "pairs", "crowd")
     )
@@ -236,7 +237,7 @@ def main() -> None:
         jobs += [
             ("gamma", {"gamma": g, "seed": s}, lambda g=g, s=s: gamma_arm(BASE, g, s, work))
             for s in range(options.gamma_seeds)
-            for g in GAMMAS
+            for g in options.gamma or GAMMAS
         ]
     if "grown" in wanted:
         grown = work / "grown"

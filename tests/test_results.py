@@ -6,7 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import audit_arenas_page, null_model_page, refusal_classifier, refusals
+from benchmarks import (
+    audit_arenas_page,
+    null_model_page,
+    refusal_classifier,
+    refusals,
+    system_003_page,
+    system_013_page,
+    system_038_page,
+)
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 
@@ -60,3 +68,44 @@ def test_refusals_lose_with_one_instruction_and_win_with_the_other() -> None:
     record = figures("refusals")
     assert row(record["alpaca_eval_2"], "Penalties", "technical")[3]["high"] < 0.0
     assert row(record["hh_rlhf"], "Penalties", "ethical")[3]["low"] > 0.0
+
+
+def test_the_page_on_temporal_facts() -> None:
+    rows = figures("013-timestress")
+    assert system_013_page.page(rows) == (RESULTS / "013-timestress.md").read_text()
+
+
+def test_a_chronicle_told_by_year_is_not_known_by_day() -> None:
+    for row in (one for one in figures("013-timestress") if one["part"] == "chronicle"):
+        by_year, every = row["arms"]["by year"], row["arms"]["at three precisions"]
+        assert by_year["told"]["Y"]["W"]["low"] > 90.0
+        assert by_year["told"]["R, year less day"]["low"] > 0.0
+        assert row["closed"]["R"]["low"] > 0.0
+        assert by_year["trend of R"]["low"] > 0.0
+        for arm in (by_year, every):
+            for p in "YMD":
+                untold = arm["never told"][p]["W"]
+                assert untold["low"] < 50.0 < untold["high"]
+
+
+def test_the_page_on_juries_and_the_feedback_loop() -> None:
+    rows = figures("003-fellowship")
+    assert system_003_page.page(rows) == (RESULTS / "003-fellowship.md").read_text()
+    judges, loop = (next(one for one in rows if one["part"] == part) for part in ("judges", "loop"))
+    assert judges["within"] >= 45
+    assert judges["first"][judges["best"]] >= 45
+    assert judges["whole"]["independent"]["pools"]["majority"]["low"] > 0.0
+    assert judges["whole"]["with the biased pair"]["pools"]["majority"]["high"] < 0.0
+    assert all(one["won"]["low"] > 50.0 for one in loop["dpo"].values())
+    assert all(one["best"]["low"] > 50.0 for one in loop["arms"].values())
+
+
+def test_the_page_on_ranking_accuracy() -> None:
+    record = figures("038-ranking-accuracy")
+    assert system_038_page.page(record) == (RESULTS / "038-ranking-accuracy.md").read_text()
+    for row in (one for one in record["rows"] if one["part"] == "gamma" and one["gamma"] == 1.0):
+        after = system_038_page.epoch(row)
+        assert after["turned"]["trend"]["high"] < 0.0
+        assert after["turned"]["of"]["high"] < 50.0
+        assert after["loss"] < 0.68
+        assert row["checkpoints"][-1]["implicit"]["low"] > 80.0

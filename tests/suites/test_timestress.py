@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,18 @@ def test_the_chat_format_opens_the_assistants_turn() -> None:
     model: Any = local_model(causal(2))
     raw, chat = (answer_logprobs(model, ["Who? "], ["Ann"], format)[0] for format in ("raw", "chat"))
     assert raw != chat
+
+
+def test_what_tells_no_log_probabilities_is_one_line() -> None:
+    from winsome.errors import Unsupported
+
+    with pytest.raises(Unsupported, match="no log-probabilities") as caught:
+        timestress("openai:gpt-4o@http://127.0.0.1:9/v1", limit=1)
+    assert len(str(caught.value)) <= 200
+    model: Any = local_model(causal(1))
+    slow = type("Slow", (), {"is_fast": False})()
+    with pytest.raises(Unsupported, match="offsets"):
+        answer_logprobs(replace(model, tokenizer=slow), ["Who? "], ["Ann"])
 
 
 # Files

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ def audit_ranking(
 
     Log-probabilities are sums over an answer's tokens, end of turn included, the prompt left out. Columns votes and wins (of the
     chosen answer, ties a half) give the idealised accuracy its posterior; without them it is not reported, for it would be 100%.
+    Pairs with an answer that is empty, cut (column `truncated` true) or too long for the context are left out, by reason.
     Raises BadInput for a broken file and for models whose prompts or tokens differ.
     """
     if not betas or any(not beta > 0 for beta in betas):
@@ -75,7 +76,7 @@ def ranking_record(
     prompts: Sequence[str],
     votes: Floats | None,
     betas: Sequence[float],
-    dropped: int = 0,
+    dropped: Mapping[str, int] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """The audit's JSON. after, before, lengths [pairs, 2]: log-probability sums and tokens of chosen and rejected;
@@ -83,6 +84,8 @@ def ranking_record(
     """
     if not len(after):
         raise BadInput(f"{subject}: no pair is left; every answer was empty or did not fit the context")
+    left_out = {} if dropped is None else dict(dropped)
+    listed = ", ".join(f"{n} {why}" for why, n in left_out.items())
     codes = np.unique(np.array(prompts), return_inverse=True)[1].astype(np.int32)
     right, was = ranked_right(*after.T), ranked_right(*before.T)
     gap = before[:, 0] - before[:, 1]
@@ -115,8 +118,9 @@ def ranking_record(
             ["figure", "value", "of chance or ideal"],
             rows,
             [
-                f"{len(after):,} pairs of {len(set(prompts)):,} prompts; {ties} ties count a half; {dropped} pairs left out "
-                "(empty, equal, or longer than the context). Intervals are over prompts.",
+                f"{len(after):,} pairs of {len(set(prompts)):,} prompts; {ties} ties count a half; {sum(left_out.values())} pairs left out"
+                + (f" ({listed})" if listed else "")
+                + ". Intervals are over prompts.",
                 "Sums favour the shorter answer, means do not: both are given. The implicit reward says that training moved a pair "
                 "the right way, not that it is ranked right.",
             ],
@@ -151,7 +155,7 @@ def ranking_record(
         if votes is not None
         else ["no columns votes and wins: the idealised accuracy needs several votes a pair"]
     )
-    return record("ranking", subject, claim, [], tables, groups=groups, missing=missing)
+    return record("ranking", subject, claim, [], tables, groups=groups, left_out=left_out, missing=missing)
 
 
 def _rows(path: str | Path, limit: int | None) -> list[Row]:
@@ -195,27 +199,35 @@ def _check_alike(
             )
 
 
-def _sums(model: LocalModel, prompts: Sequence[Prompt], rows: Sequence[Row]) -> tuple[Floats, Floats, int]:
-    """Sums and lengths [pairs, 2], NaN for pairs that are left out, and how many those are."""
+def _sums(
+    model: LocalModel, prompts: Sequence[Prompt], rows: Sequence[Row]
+) -> tuple[Floats, Floats, dict[str, int]]:
+    """Sums and lengths [pairs, 2], NaN for pairs that are left out, and how many those are by reason."""
     found, lengths = np.full((len(rows), 2), np.nan), np.ones((len(rows), 2))
-    dropped = 0
+    dropped: dict[str, int] = {}
     for k, (prompt, row) in enumerate(zip(prompts, rows, strict=True)):
         asked = prompt_ids(model, prompt)
         answers = [answer_ids(model, row[side]) for side in ("chosen", "rejected")]
-        long = max(map(len, answers)) + len(asked) > model.context
-        if (
-            long
-            or row["chosen"] == row["rejected"]
-            or not row["chosen"].strip()
-            or not row["rejected"].strip()
-        ):
-            dropped += 1
+        reason = _unfit(row, max(map(len, answers)) + len(asked) > model.context)
+        if reason:
+            dropped[reason] = dropped.get(reason, 0) + 1
             continue
         with model.lock:
             values = token_logprobs(model, [asked, asked], answers)
         found[k] = [float(one.sum()) for one in values]
         lengths[k] = [len(one) for one in answers]
     return found, lengths, dropped
+
+
+def _unfit(row: Row, long: bool) -> str:
+    """Why a pair cannot be ranked; empty where it can."""
+    if not row["chosen"].strip() or not row["rejected"].strip():
+        return "with an empty answer"
+    if row["chosen"] == row["rejected"]:
+        return "with equal answers"
+    if any(row.get(name) is True for name in ("truncated", "chosen_truncated", "rejected_truncated")):
+        return "with an answer that was cut"
+    return "longer than the context" if long else ""
 
 
 def _figure(values: Floats, codes: NDArray[np.int32]) -> dict[str, Any]:

@@ -200,6 +200,18 @@ def report(statements: Statements, score: Floats, *, level: float = 0.95) -> dic
     }
 
 
+def _local(model: str) -> str:
+    """The name of weights here; Unsupported for what only a server can read."""
+    from winsome.errors import Unsupported
+
+    name = model.removeprefix("hf:").removeprefix("embedded:")
+    if model.partition(":")[0] in ("openai", "vllm", "recorded") or "://" in model:
+        raise Unsupported(
+            f"{model[:60]}: gives no log-probabilities of words that it was handed; name weights here (hf:FOLDER, embedded:smollm2-135m)"
+        )
+    return name
+
+
 def timestress(
     model: str,
     *,
@@ -231,7 +243,7 @@ def timestress(
         raise BadInput(
             f"{facts or 'the shipped facts'}: no date can be asked about; give facts before 2021 with known bounds"
         )
-    name = model.removeprefix("hf:").removeprefix("embedded:")
+    name = _local(model)
     score = answer_logprobs(load(name), statements.given, statements.answer, format)
     return {"model": model, "format": format, "seed": seed, "dropped": dropped} | report(
         statements, score, level=level
