@@ -8,7 +8,9 @@ from collections.abc import Mapping
 
 _SIGNS: Mapping[str, re.Pattern[str]] = {
     "a chat template's control token": re.compile(
-        r"<\|(?:im_start|im_end|start_header_id|end_header_id|eot_id|begin_of_text|system|user|assistant)\|>\s*(?:system|user|assistant)\b"
+        r"<\|(?:im_start|im_end|start_header_id|end_header_id|eot_id|begin_of_text|system|user|assistant)\|>\s*"
+        # a model that misses its stop goes on as the assistant; who forges the judge's reply lets it name a verdict
+        r"(?:system\b|user\b|assistant\b[\s\S]{0,200}?(?i:\b(?:judge|evaluator|verdict|winner|preferred)\b|\[\[|\boutput \(?[abm12]\b))"
         r"|\[/?INST\]\s*(?:<<SYS>>|\S+.{0,80}\b(?:judge|evaluat|prefer|better)\w*)|<</?SYS>>"
     ),
     "an order to disregard": re.compile(
