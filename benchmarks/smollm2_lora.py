@@ -1,6 +1,6 @@
 """One real run: SmolLM2-135M, a LoRA adapter by DPO on people's preferences, its win rate by the embedded judge on unseen prompts.
 
-    python -m benchmarks.smollm2_lora --dialogues harmless-base-test.jsonl.gz [--pairs 240] [--prompts 120] [--seed 0]
+    python -m benchmarks.smollm2_lora --dialogues harmless-base-test.jsonl.gz [--pairs 120] [--prompts 100] [--seed 0]
 
 The file is one of hh_rlhf's: `chosen` and `rejected`, each a whole dialogue ("\\n\\nHuman: ..\\n\\nAssistant: .."). Pairs come from its
 first half, the match's prompts from its second, short ones only, first come. What is run is one command, which the page prints; stopped,
@@ -69,7 +69,7 @@ def page(row: dict[str, Any]) -> str:
             "# A real run: LoRA on SmolLM2-135M",
             "",
             f"**The adapter wins {row['win_rate']:.1f}% ({row['low']:.1f} to {row['high']:.1f}, n = {row['n']} prompts) against SmolLM2-135M, by the",
-            f"embedded judge: {told} one half.** {row['date']}, seed {row['seed']}.",
+            f"embedded judge: {told} one half.** {row['date']}, seed {row['seed']}, 2 cores, no GPU.",
             "",
             f"DPO on {row['pairs']} pairs that people labelled (hh_rlhf harmless-base, first half, dialogues of at most {CHARACTERS} characters), a file",
             "that Winsome does not ship; the match is on prompts of the second half that no pair asks. Both sides answer at temperature 1,",
@@ -98,8 +98,8 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.smollm2_lora", description=__doc__)
     parser.add_argument("--dialogues", type=Path, required=True)
-    parser.add_argument("--pairs", type=int, default=240)
-    parser.add_argument("--prompts", type=int, default=120)
+    parser.add_argument("--pairs", type=int, default=120)
+    parser.add_argument("--prompts", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path(".winsome/smollm2-lora"))
     parser.add_argument("--out", type=Path, default=OUT)
