@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from winsome.errors import BadInput, Unsupported
+from winsome.errors import BadInput
 from winsome.models.fetch import cache_folder
-from winsome.models.render import answer_ids, dialogue_ids, prompt_ids, template_of, text_ids
+from winsome.models.render import template_of
 from winsome.models.weights import LocalModel
-from winsome.records import Prompt, Response, assistant, digest
+from winsome.records import digest
 from winsome.training.examples import Example, Examples, Form
+from winsome.training.rendered import Format, check_prefix, closed_sides, side_ids
 from winsome.training.turns import AssistantTurns, marked
 
 if TYPE_CHECKING:
@@ -21,12 +22,9 @@ if TYPE_CHECKING:
     from polars import DataFrame
 
 VERSION = 1
-Format = Literal["chat", "text"]
 TooLong = Literal["drop", "cut_prompt", "cut_answer"]
 NO_NUMBERS = ("id", "prompts", "answers", "counted", "policies")
 """Columns of a row that are no figures of it."""
-PROBED = 3
-"""Rows whose whole dialogue is rendered too, to see that the prompt is how it begins."""
 
 
 @dataclass(frozen=True)
@@ -197,17 +195,18 @@ def _rows(
     rows: list[dict[str, Any]] = []
     names = sorted({name for row in examples.rows for name in row.numbers})
     if asked.format == "chat" and not asked.whole:
-        _check_prefix(model, examples)
+        check_prefix(model, examples)
     for row in examples.rows:
         counts["read"] += 1
         parts = [marked(model, side, row.id) for side in row.sides] if asked.turns else []
         if asked.whole:
-            sides = _dialogues(model, row)
+            sides = closed_sides(model, row)
         elif asked.turns:
             sides = [(part.prompt, part.answer) for part in parts]
         else:
             sides = [
-                _side(model, side.prompt, side.text, side.ended, asked.format, prompts) for side in row.sides
+                side_ids(model, side.prompt, side.text, side.ended, asked.format, prompts)
+                for side in row.sides
             ]
         if max(len(p) + len(a) for p, a in sides) > asked.limit:
             fitted = _fitted(sides, asked.limit, asked.too_long)
@@ -259,35 +258,6 @@ def _number(row: Example, name: str, source: str) -> float:
     return row.numbers[name]
 
 
-def _side(
-    model: LocalModel, prompt: Prompt, text: str, ended: bool, format: Format, known: dict[str, list[int]]
-) -> tuple[list[int], list[int]]:
-    if prompt.id not in known:
-        known[prompt.id] = prompt_ids(model, prompt) if format == "chat" else _plain(model, prompt)
-    answer = answer_ids(model, text.removeprefix(prompt.prefix)) if ended else text_ids(model, text)
-    return known[prompt.id], answer
-
-
-def _dialogues(model: LocalModel, row: Example) -> list[tuple[list[int], list[int]]]:
-    """Each side's dialogue, cut where the sides first differ; at least one token stands on either side of the cut."""
-    closed = [
-        dialogue_ids(model, side.prompt, Response(row.id, "", "", messages=(assistant(side.text),)))
-        for side in row.sides
-    ]
-    shortest = min(map(len, closed))
-    alike = next((i for i in range(shortest) if any(ids[i] != closed[0][i] for ids in closed)), shortest)
-    cut = max(1, min(alike, shortest - 1))
-    return [(ids[:cut], ids[cut:]) for ids in closed]
-
-
-def _plain(model: LocalModel, prompt: Prompt) -> list[int]:
-    """The prompt's words after the token with which the model's texts begin, where it has one."""
-    ids: list[int] = list(model.tokenizer(prompt.text)["input_ids"])
-    while len(ids) > 1 and ids[-1] == model.tokenizer.eos_token_id:
-        ids.pop()
-    return ids
-
-
 def _fitted(
     sides: Sequence[tuple[list[int], list[int]]], limit: int, too_long: TooLong
 ) -> list[tuple[list[int], list[int]]] | None:
@@ -299,20 +269,6 @@ def _fitted(
     elif too_long == "cut_answer" and all(len(p) < limit for p, _ in sides):
         return [(p, a[: limit - len(p)]) for p, a in sides]
     return None
-
-
-def _check_prefix(model: LocalModel, examples: Examples) -> None:
-    """Raises Unsupported where a whole dialogue does not begin as its prompt does: what is learnt would not be what is asked."""
-    for row in examples.rows[:PROBED]:
-        side = row.sides[0]
-        asked = prompt_ids(model, side.prompt)
-        closed = dialogue_ids(model, side.prompt, Response(row.id, "", "", messages=(assistant(side.text),)))
-        if closed[: len(asked)] != asked:
-            at = next((i for i, (a, b) in enumerate(zip(asked, closed, strict=False)) if a != b), len(closed))
-            shown = model.tokenizer.decode(asked[at : at + 4])
-            raise Unsupported(
-                f'{model.name}: its template changes the prompt once an answer follows (token {at}, "{shown[:30]}"); use --format text'
-            )
 
 
 def _write(place: Any, frame: DataFrame, counts: Mapping[str, int]) -> None:
