@@ -11,6 +11,7 @@ from benchmarks import (
     null_model_page,
     refusal_classifier,
     refusals,
+    smollm2_lora,
     system_003_page,
     system_013_page,
     system_038_page,
@@ -109,3 +110,7 @@ def test_the_page_on_ranking_accuracy() -> None:
         assert after["turned"]["of"]["high"] < 50.0
         assert after["loss"] < 0.68
         assert row["checkpoints"][-1]["implicit"]["low"] > 80.0
+
+
+def test_the_page_on_an_adapter_of_smollm2() -> None:
+    assert smollm2_lora.page(figures("smollm2-lora")) == (RESULTS / "smollm2-lora.md").read_text()
