@@ -28,6 +28,9 @@ def pairs(tmp_path: Path) -> Path:
         for k in range(8)
     ]
     rows.append({"prompt": "same", "chosen": "a", "rejected": "a", "votes": 1, "wins": 1})
+    rows.append({"prompt": "cut", "chosen": "a", "rejected": "b", "truncated": True, "votes": 1, "wins": 1})
+    rows.append({"prompt": "none", "chosen": "a", "rejected": " ", "votes": 1, "wins": 1})
+    rows.append({"prompt": "long", "chosen": "a" * 600, "rejected": "b", "votes": 1, "wins": 1})
     place = tmp_path / "pairs.jsonl"
     place.write_text("\n".join(map(json.dumps, rows)))
     return place
@@ -57,7 +60,54 @@ def test_the_accuracy_is_that_of_a_plain_loop(models: tuple[str, str], pairs: Pa
         right.append(sums[0] > sums[1])
     record = audit_ranking(*models, pairs=pairs)
     assert record["tables"][0]["rows"][0][1]["estimate"] == pytest.approx(100 * np.mean(right))
-    assert "1 pairs left out" in record["tables"][0]["notes"][0]
+    assert "4 pairs left out" in record["tables"][0]["notes"][0]
+    assert record["left_out"] == {
+        "with equal answers": 1, "with an answer that was cut": 1, "with an empty answer": 1, "longer than the context": 1,
+    }  # fmt: skip
+
+
+def test_log_probabilities_equal_a_float64_loop_over_tokens(models: tuple[str, str], pairs: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from winsome.audit import ranking_accuracy
+    from winsome.models.render import answer_ids, prompt_ids
+    from winsome.models.weights import load
+    from winsome.records import Message, Prompt, Text
+
+    model = load(models[0], "float32")
+    rows = [json.loads(line) for line in pairs.read_text().splitlines()[:4]]
+    prompts = [Prompt((Message("user", (Text(row["prompt"]),)),)) for row in rows]
+    found, lengths, _ = ranking_accuracy._sums(model, prompts, rows)
+    network = AutoModelForCausalLM.from_pretrained(models[0], dtype=torch.float64).eval()
+    for k, (prompt, row) in enumerate(zip(prompts, rows, strict=True)):
+        for side, name in enumerate(("chosen", "rejected")):
+            ids, told = prompt_ids(model, prompt), answer_ids(model, row[name])
+            logs = network(torch.tensor([ids + told])).logits[0].detach().log_softmax(-1)
+            total = sum(float(logs[len(ids) + i - 1, token]) for i, token in enumerate(told))
+            assert found[k, side] == pytest.approx(total, rel=1e-5, abs=1e-5)
+            assert lengths[k, side] == len(told)
+
+
+def test_a_reference_of_another_family_is_one_line(
+    models: tuple[str, str], pairs: Path, tmp_path: Path
+) -> None:
+    from tests.tiny_models import TEMPLATE
+    from winsome.errors import BadInput, Unsupported
+
+    other = str(saved(tmp_path / "other", causal(seed=3), TEMPLATE.replace("assistant", "model")))
+    with pytest.raises(BadInput, match="different chat templates"):
+        audit_ranking(models[0], other, pairs=pairs)
+    bare = str(saved(tmp_path / "bare", causal(seed=3), None))
+    with pytest.raises(Unsupported, match="no chat template"):
+        audit_ranking(models[0], bare, pairs=pairs)
+    place = Path(saved(tmp_path / "moved", causal(seed=3)))
+    tokens = json.loads((place / "tokenizer.json").read_text())
+    vocabulary = tokens["model"]["vocab"]
+    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    (place / "tokenizer.json").write_text(json.dumps(tokens))
+    with pytest.raises(BadInput, match="different tokenizers"):
+        audit_ranking(models[0], str(place), pairs=pairs)
 
 
 def test_certain_votes_bring_the_optimum_near_100_and_the_gap_is_the_rest() -> None:

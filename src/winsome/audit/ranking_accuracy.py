@@ -48,7 +48,7 @@ def audit_ranking(
     if not betas or any(not beta > 0 for beta in betas):
         raise BadInput(f"beta {list(betas)}: give numbers above 0")
     rows = _rows(pairs, limit)
-    trained, base = load(model), load(reference)
+    trained, base = load(model, "float32"), load(reference, "float32")
     prompts = [Prompt((Message("user", (Text(row["prompt"]),)),)) for row in rows]
     _check_alike(trained, base, [*(row["chosen"] for row in rows[:20])], prompts[:20])
     after, lengths, dropped = _sums(trained, prompts, rows)
