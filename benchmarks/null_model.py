@@ -1,7 +1,7 @@
 """One answer that wins: null contenders against two template judges, with and without a fence; writes docs/results/null-model.json and .md.
 
     python -m benchmarks.null_model world WORK [--limit 200] [--steps 200]
-    python -m benchmarks.null_model smollm2 WORK --answers FILE [--limit 8] [--steps 32]
+    python -m benchmarks.null_model smollm2 WORK --answers FILE [--limit 60] [--steps 128] [--defence fence ..]
 
 world: the language world's template judge (`benchmarks.template_judge`, trained into WORK where it is not there), against the answers
 of a contender that is right nine times in ten and else answers another prompt; the honest pairs are its against one that is right every
@@ -15,13 +15,14 @@ import argparse
 import json
 import platform
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from benchmarks import null_model_page, template_judge
-from winsome.audit.null_attack import audit_null
+from winsome.audit.null_attack import Defence, audit_null
 
 OUT = Path("docs/results/null-model.json")
 
@@ -39,11 +40,13 @@ def world(work: Path, limit: int, steps: int, seed: int, base: Path | None) -> d
     return found | {"card": orjson.loads((folder / "card.json").read_bytes())}
 
 
-def smollm2(work: Path, answers: Path, limit: int, steps: int, seed: int) -> dict[str, Any]:
+def smollm2(
+    work: Path, answers: Path, limit: int, steps: int, seed: int, defences: Sequence[Defence]
+) -> dict[str, Any]:
     """The attack on SmolLM2-135M as a judge by log-probabilities."""
     return audit_null(
         "pairwise?model=embedded:smollm2-135m&protocol=alpaca_eval&logprobs=20", answers=[answers], limit=limit, steps=steps,
-        prefix=32, search_prompts=8, defences=("fence", "perplexity"), ledger=work / "smollm2.sqlite", seed=seed, quiet=True,
+        prefix=32, search_prompts=8, defences=defences, ledger=work / "smollm2.sqlite", seed=seed, quiet=True,
     )  # fmt: skip
 
 
@@ -80,6 +83,7 @@ def main() -> None:
     parser.add_argument("--base", type=Path)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--defence", action="append", choices=("fence", "perplexity"), default=[])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
@@ -88,7 +92,7 @@ def main() -> None:
     if args.part == "world":
         found = world(args.work, args.limit or 200, args.steps or 200, args.seed, args.base)
     else:
-        found = smollm2(args.work, args.answers, args.limit or 8, args.steps or 32, args.seed)
+        found = smollm2(args.work, args.answers, args.limit or 60, args.steps or 128, args.seed, args.defence)
     held = orjson.loads(args.out.read_bytes()) if args.out.is_file() else {}
     machine = f"{platform.machine()}, one thread"
     held[args.part] = found | {

@@ -23,7 +23,8 @@ without the code, and plain records without such answers, so the comparison is b
     "smollm2": """## SmolLM2-135M by log-probabilities
 
 `pairwise?model=embedded:smollm2-135m&protocol=alpaca_eval`: the share of the two labels at the first token, both seats. Rivals: the
-published answers of alpaca-7b of 10 to 40 words to AlpacaEval's instructions of at most 30 words.
+published answers of alpaca-7b of 10 to 40 words to AlpacaEval's instructions of at most 30 words. Its verdicts were asked for over several runs; the
+CPU-seconds are those of the last, which read what was kept.
 """,
 }
 
