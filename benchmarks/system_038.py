@@ -211,7 +211,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.system_038", description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--gamma-seeds", type=int, default=1)
-    parser.add_argument("--gamma", type=float, action="append", help="of the part gamma (default 0, 0.5 and 2)")
+    parser.add_argument(
+        "--gamma", type=float, action="append", help="of the part gamma (default 0, 0.5 and 2)"
+    )
     parser.add_argument(
         "--part", action="append", choices=("flips", "gamma", "hard", "grown", "pairs", "crowd")
     )
@@ -254,7 +256,8 @@ def main() -> None:
         if any(row["part"] == part and all(row.get(k) == v for k, v in key.items()) for row in kept):
             continue
         kept.append({"part": part, "date": time.strftime("%Y-%m-%d"), **key, **job()})
-        record["nearness"] = nearness(work) or record.get("nearness")
+        for name, which in (("nearness", "out"), ("nearness_training", "after")):
+            record[name] = nearness(work, which) or record.get(name)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
         options.out.with_suffix(".md").write_text(page(record), "utf-8")

@@ -105,8 +105,8 @@ def hard_row(
     }  # fmt: skip
 
 
-def nearness(work: Path, seed: int = 0) -> dict[str, Any] | None:
-    """Correlation of R (pairs of other prompts) with the win rate over checkpoints, in the third nearest to the start by KL and in the
+def nearness(work: Path, pairs_: str = "out", seed: int = 0) -> dict[str, Any] | None:
+    """Correlation of R (`pairs_` out: of other prompts; after: of training) with the win rate over checkpoints, in the third nearest to the start by KL and in the
     farthest, and their difference; intervals from prompts drawn anew, the same in all checkpoints."""
     files = sorted(work.glob("gamma-*.npz"))
     if len(files) < 3:
@@ -117,7 +117,7 @@ def nearness(work: Path, seed: int = 0) -> dict[str, Any] | None:
             group = int(file.stem.rpartition("-")[2])
             points += [
                 (float(kl), ranked_right(*out.T), won, group)
-                for kl, out, won in zip(found["kl"], found["out"], found["won"], strict=True)
+                for kl, out, won in zip(found["kl"], found[pairs_], found["won"], strict=True)
             ]
     kl = np.array([point[0] for point in points])
     third = np.argsort(np.argsort(kl)) * 3 // len(kl)

@@ -43,7 +43,7 @@ def page(record: Mapping[str, Any]) -> str:
         line for row in rows if row["part"] == "grown" for line in flips([row], "DPO, beta 0.1, the 3M base")
     ]
     if len(own) > len(plain):
-        parts += gammas(own, record.get("nearness"))
+        parts += gammas(own, record.get("nearness"), record.get("nearness_training"))
     hard = [row for row in rows if row["part"] == "hard"]
     if hard:
         parts += hardness(hard)
@@ -111,7 +111,9 @@ def halves(row: Mapping[str, Any]) -> set[int]:
     return {epoch(row)["update"]}
 
 
-def gammas(rows: Sequence[Mapping[str, Any]], near: Mapping[str, Any] | None) -> list[str]:
+def gammas(
+    rows: Sequence[Mapping[str, Any]], near: Mapping[str, Any] | None, training: Mapping[str, Any] | None
+) -> list[str]:
     parts = ["## The reference's weight, and whether R goes with winning", ""]
     parts.append(
         "`dpo?gamma=..` weighs the reference's own gap: 1 is DPO, 0 leaves it out. R is of 1,000 pairs of other prompts. Last checkpoint of each run:"
@@ -129,9 +131,10 @@ def gammas(rows: Sequence[Mapping[str, Any]], near: Mapping[str, Any] | None) ->
             f"Over all {near['checkpoints']} checkpoints of {near['runs']} runs, in thirds by KL ({spans} nats an answer); intervals from "
             f"{near['prompts']} prompts and {near['pairs']:,} pairs drawn anew:"
         )
+        learnt = (training or near)["correlation"]
         parts += table(
-            ["correlation of R with the win rate", "estimate (95% interval)"],
-            [[name, signed(one)] for name, one in near["correlation"].items()],
+            ["correlation of R with the win rate", "R of other prompts' pairs", "R of the training pairs"],
+            [[name, signed(one), signed(learnt[name])] for name, one in near["correlation"].items()],
         )
     middle = sorted(best, key=lambda one: one["kl"])[len(best) // 2]
     parts.append(
