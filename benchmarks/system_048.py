@@ -27,8 +27,8 @@ from winsome.matchmaking.session import Session
 from winsome.protocols import Contender
 from winsome.records import Response, Sampling
 from winsome.sandbox.tools import Task, ToolPlayer, ToolUser, answered, filled, tasks, tools
-from winsome.server.annotate import Address
-from winsome.server.virtual_tools import serving
+from winsome.server.serving import Address
+from winsome.server.virtual_tools import serving_tools
 from winsome.standings.intervals import clustered_mean, score_interval
 from winsome.suites.tool_scores import pass_rate, win_rate, win_shares
 from winsome.suites.virtual_tools import Call, VirtualTools, fidelity, switched_off
@@ -85,7 +85,7 @@ async def of_agents(work: Path) -> dict[str, Any]:
             cache = work / f"{simulated}-{off}.sqlite"
             cache.unlink(missing_ok=True)
             tools_ = virtual(cache, off, simulated)
-            async with serving(tools_, Address(port=0)) as held_at:
+            async with serving_tools(tools_, Address(port=0)) as held_at:
                 agents = {p: tool_agent(model=model, tools=held_at.url) for p, model in models.items()}
                 answers = {p: await solved(agent, given, RUNS) for p, agent in agents.items()}
                 counts = dict(tools_.counts)
@@ -168,7 +168,7 @@ async def of_model(work: Path) -> dict[str, Any]:
     tools_ = virtual(work / "model.sqlite", 0.0, True)
     with Ledger.open(work / "ledger.sqlite") as store:
         session = Session(Door(store), 0, work / "runs")
-        async with serving(tools_, Address(port=0)) as held_at:
+        async with serving_tools(tools_, Address(port=0)) as held_at:
             for search in ("cot", "dfs"):
                 model = session.open(f"{MODEL}?max_tokens=48&temperature=0.7", Contender)
                 agent = tool_agent(model=model, tools=held_at.url, search=search, longest=3)  # type: ignore[arg-type]

@@ -23,8 +23,8 @@ from winsome.cli.command import main
 from winsome.errors import BadInput, Transient
 from winsome.records import Sampling
 from winsome.sandbox.tools import EACH, GROUPS, ToolPlayer, ToolUser, answered, filled, tasks, tools
-from winsome.server.annotate import Address
-from winsome.server.virtual_tools import serving
+from winsome.server.serving import Address
+from winsome.server.virtual_tools import serving_tools
 from winsome.suites.stable_tool_bench import documents
 from winsome.suites.virtual_tools import Call, VirtualTools, fidelity, switched_off
 
@@ -105,7 +105,7 @@ def test_the_model_sees_tools_task_and_what_the_tools_answered() -> None:
 
 async def test_an_able_agent_solves_all_and_its_trace_stays_from_judges(tmp_path: Path) -> None:
     held = virtual(tmp_path)
-    async with serving(held, Address(port=0)) as at:
+    async with serving_tools(held, Address(port=0)) as at:
         agent = tool_agent(model=user(1.0), tools=at.url)
         answers = {r.prompt: r async for r in agent.answer([task.prompt for task in GIVEN], Sampling())}
     for task in GIVEN:
@@ -122,10 +122,10 @@ async def test_tools_that_are_off_are_played_or_give_no_answer_and_a_warm_cache_
 ) -> None:
     prompts = [task.prompt for task in GIVEN]
     bare, played = virtual(tmp_path / "a", 1.0), virtual(tmp_path / "b", 1.0, ToolPlayer())
-    async with serving(bare, Address(port=0)) as at:
+    async with serving_tools(bare, Address(port=0)) as at:
         agent = tool_agent(model=user(1.0), tools=at.url, search="dfs")
         assert [r.text async for r in agent.answer(prompts, Sampling())] == [""] * len(prompts)
-    async with serving(played, Address(port=0)) as at:
+    async with serving_tools(played, Address(port=0)) as at:
         agent = tool_agent(model=user(1.0), tools=at.url)
         first = [r async for r in agent.answer(prompts, Sampling())]
         counts = dict(played.counts)
@@ -139,7 +139,7 @@ async def test_tools_that_are_off_are_played_or_give_no_answer_and_a_warm_cache_
 
 async def test_a_server_that_is_gone_is_said_and_bad_settings_are_refused(tmp_path: Path) -> None:
     held = virtual(tmp_path)
-    async with serving(held, Address(port=0)) as at:
+    async with serving_tools(held, Address(port=0)) as at:
         pass
     agent = tool_agent(model=user(1.0), tools=at.url)
     with pytest.raises(Transient, match="is the tool server running"):
@@ -164,7 +164,7 @@ async def test_draws_of_one_task_are_told_apart(tmp_path: Path) -> None:
         return '{"finish": "x"}'
 
     held = virtual(tmp_path)
-    async with serving(held, Address(port=0)) as at:
+    async with serving_tools(held, Address(port=0)) as at:
         agent = tool_agent(model=Scripted(say), tools=at.url)
         found = [r async for r in agent.answer([GIVEN[0].prompt], Sampling(samples=range(3)))]
     assert seen == [0, 2, 4]

@@ -58,7 +58,8 @@ def people_of(args: Namespace) -> People | None:
     if args.judge != "human" and not given:
         return None
     from winsome.matchmaking.people import People
-    from winsome.server.annotate import Address, annotate
+    from winsome.server.annotate import annotate
+    from winsome.server.serving import Address
 
     place = {
         "exposed" if name == "expose" else name: given.pop(name)

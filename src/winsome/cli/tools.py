@@ -63,8 +63,8 @@ def run(args: Namespace) -> int:
     from winsome.matchmaking.door import Door
     from winsome.matchmaking.session import Session
     from winsome.protocols import Contender
-    from winsome.server.annotate import Address
-    from winsome.server.virtual_tools import serving
+    from winsome.server.serving import Address
+    from winsome.server.virtual_tools import serving_tools
     from winsome.suites.stable_tool_bench import documents
     from winsome.suites.virtual_tools import VirtualTools, switched_off
 
@@ -84,7 +84,7 @@ def run(args: Namespace) -> int:
 
         async def work() -> None:
             try:
-                async with serving(tools, address) as held:
+                async with serving_tools(tools, address) as held:
                     output.tell(f"virtual tools at {held.url}  (Ctrl-C ends)")
                     await held.ended
             finally:

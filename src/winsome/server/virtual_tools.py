@@ -6,10 +6,8 @@ the name by which a suite's prompts offer the API. GET /counts tells how many ca
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from winsome.errors import WinsomeError
-from winsome.server.annotate import LOCAL, Address, listening
+from winsome.server.serving import LOCAL, Address, Serving, serving
 from winsome.suites.stable_tool_bench import function_name
 from winsome.suites.virtual_tools import ToolAnswer, VirtualTools, call_of
 
@@ -71,36 +69,8 @@ def _told(answer: ToolAnswer, status: int = 200) -> JSONResponse:
     return JSONResponse(answer.payload(), status)
 
 
-@dataclass(frozen=True)
-class Serving:
-    """url: where calls are posted; ended: done once the server has stopped, by Ctrl-C or because it was left."""
-
-    url: str
-    ended: asyncio.Task[None]
-
-
 @asynccontextmanager
-async def serving(tools: VirtualTools, address: Address) -> AsyncIterator[Serving]:
-    """Serves while it is entered. Raises BadInput for a port in use and a host that cannot be served."""
-    import uvicorn
-
-    place = listening(address)
-    config = uvicorn.Config(
-        app(tools, None if address.exposed else LOCAL),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=3,
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve(sockets=[place]))
-    try:
-        while not (server.started or running.done()):  # noqa: ASYNC110 (uvicorn has no event for it)
-            await asyncio.sleep(0.01)
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        yield Serving(f"http://{host}:{place.getsockname()[1]}/virtual", running)
-    finally:
-        server.should_exit = True
-        await asyncio.wait([running])
-        place.close()
+async def serving_tools(tools: VirtualTools, address: Address) -> AsyncIterator[Serving]:
+    """Serves while it is entered; url: where calls are posted. Raises as `serving` does."""
+    async with serving(app(tools, address.hosts), address) as held:
+        yield Serving(f"{held.url}virtual", held.ended)
