@@ -52,7 +52,8 @@ def deception_record(
             alarms.append(f"{one.case.attack}: {lost['estimate']:.1f} points ({lost['low']:.1f} to {lost['high']:.1f}), n = {lost['n']}")  # fmt: skip
     first = mean_share(scores[id(plain)])
     what = "right" if choice else "by the judge against its baseline"
-    claim = f"honest {_told(first)} {what}" + (f"; {attacks[0].case.attack} {_told(mean_share(scores[id(attacks[0])]))}" if attacks else "")  # fmt: skip
+    attacked = f"; {attacks[0].case.attack} {_told(mean_share(scores[id(attacks[0])]))}" if attacks else ""
+    claim = f"honest {_told(first)} {what}{attacked}, n = {first['n']}"
     rows = [
         {
             "map": one.case.attack, "kind": one.case.kind, "defence": one.case.defence, "name": str(one.case.spec),

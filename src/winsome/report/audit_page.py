@@ -51,7 +51,7 @@ def audit_page(record: Mapping[str, Any]) -> str:
     return shell(
         join(headline, (_part(one, k) for k, one in enumerate(tables))),
         title=f"{record['claim']} · Winsome audit",
-        figure=name(f"audit of a {record['audit']}"),
+        figure=name(f"audit: {record['audit']}"),
         when=name(record["made"]["at"][:10]),
         footer=join("Winsome ", name(record["made"].get("winsome", "")), f". {ALONE}"),
         sections=[(f"part-{k}", one["title"]) for k, one in enumerate(tables)],
@@ -95,7 +95,14 @@ def _part(one: Mapping[str, Any], number_of: int) -> Markup:
     return el(
         "section",
         el("h2", one["title"]),
-        table(one["title"], heads, rows, "stack"),
+        el(
+            "div",
+            table(one["title"], heads, rows, "stack"),
+            class_="scroll",
+            tabindex="0",
+            role="region",
+            aria_label=one["title"],
+        ),
         how(*one["notes"]) if one["notes"] else None,
         id=f"part-{number_of}",
     )
