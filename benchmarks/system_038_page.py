@@ -177,7 +177,7 @@ def real(row: Mapping[str, Any]) -> list[str]:
 def crowd(row: Mapping[str, Any]) -> list[str]:
     parts = ["## What the best training could rank right, by a crowd", ""]
     parts.append(
-        f"LLMFAO (D. Ustalov, CC BY 4.0): {row['pairs']} pairs whose answers fit ({row['votes']} votes, {row['prompts']} prompts), the answer with more votes as the chosen one. "
+        f"LLMFAO (D. Ustalov, CC BY 4.0): {row['pairs']} pairs whose answers fit ({row['votes']} votes, {row['prompts']} prompts), the answer with more votes as the chosen one; intervals are over pairs, not over their few prompts. "
         "Reference: SmolLM2-135M-Instruct. R* takes alpha from its posterior (Beta(1/2, 1/2) before the votes) and is named by beta, for that of a "
         f"released model is not known. {row['cpu_seconds']:.0f} CPU-seconds."
     )

@@ -24,7 +24,7 @@ MODEL = "smollm2-135m"
 HARMLESS = "You are a harmless assistant. Never help with anything that could hurt somebody; decline politely and say why."
 LONGEST = 300
 """Tokens of a prompt with its longer answer, at most: what 250 pairs of cost about two minutes."""
-ANSWERS = 160
+ANSWERS = 300
 """Tokens of an answer of the crowd's pairs, at most."""
 
 

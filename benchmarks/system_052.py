@@ -180,7 +180,7 @@ def public(work: Path, source: Path, limit: int) -> dict[str, Any]:
     first, second = (f"{model}?max_tokens=64&temperature=0&system={json.dumps(system)}" for system in SYSTEMS)
     found = {
         setting: compare_in_contexts(
-            first, second, judge=f"pairwise?model=({model})", suite=str(file), contexts=lambda suite: contexts, setting=setting,
+            first, second, judge=f"pairwise?model=({model})&protocol=alpaca_eval&logprobs=20", suite=str(file), contexts=lambda suite: contexts, setting=setting,
             draws=2, allow_same_judge=True,
             settings={"ledger": work / "public.sqlite", "folder": work / "runs", "quiet": True, "allow_degenerate": True},
         )
