@@ -70,8 +70,9 @@ class Rollouts:
         """The answers with these numbers, in this order; groups keep the numbers of their prompts."""
         import numpy as np
 
-        starts = self.sequences.answer_starts
-        spans: list[NDArray[int64]] = [np.arange(starts[i], starts[i + 1]) for i in kept]
+        starts: list[int] = self.sequences.answer_starts.tolist()
+        numbers: list[int] = kept.tolist()
+        spans: list[NDArray[int64]] = [np.arange(starts[i], starts[i + 1]) for i in numbers]
         tokens = np.concatenate(spans) if spans else np.zeros(0, np.int64)
         held = {
             name: getattr(self, name)[tokens] if len(getattr(self, name)) else getattr(self, name)
