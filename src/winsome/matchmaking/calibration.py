@@ -76,14 +76,14 @@ def of_gamed(path: Path | str) -> Calibration:
 
 def shifted(standings: Standings, known: Calibration) -> tuple[str, ...]:
     """A note where prompts lack verdicts: alpaca_eval numbers the rows that are left and looks difficulties up by that number,
-    so that a row behind a gap is given the next prompt's (its metrics/glm_winrate.py); ours stay with their prompts.
+    so that a row behind a gap is given an earlier prompt's (its metrics/glm_winrate.py); ours stay with their prompts.
     """
     prompts = len(known.gamed_length) // 2
     fewer = [row.contender for row in standings.rows if not row.group and 0 < row.n < prompts]
     if not fewer:
         return ()
     return (
-        f"{listed(fewer)}: fewer than {prompts} prompts with a verdict; alpaca_eval gives those behind a gap the next one's "
+        f"{listed(fewer)}: fewer than {prompts} prompts with a verdict; alpaca_eval gives those behind a gap an earlier one's "
         "difficulty, so its figure differs",
     )
 
