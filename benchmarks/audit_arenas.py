@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import orjson
@@ -57,7 +57,7 @@ def _plant(draw: np.random.Generator, target: int) -> Plant:
         width=width,
         start=float(draw.uniform(0.0, 1.0 - width)),
         decoys=float(draw.uniform(0.0, 0.5)),
-        shape=str(draw.choice(get_args(Shape))),  # type: ignore[arg-type]
+        shape=cast(Shape, str(draw.choice(get_args(Shape)))),
         uneven=float(draw.uniform(0.0, 1.0)),
     )
 

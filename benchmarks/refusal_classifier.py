@@ -190,7 +190,7 @@ def main() -> None:
     with resources.as_file(resources.files("winsome.text") / refusal_model.WEIGHTS) as path:
         np.savez_compressed(
             path, **refusal_model.kept(*weights, scale, [str(kind) for kind in model.classes_])
-        )  # type: ignore[arg-type]
+        )
     tests = {"150, new": ("second test",), "100, used before": ("test",), "both": ("second test", "test")}
     told: list[list[Cell]] = []
     for name, parts in tests.items():

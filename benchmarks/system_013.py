@@ -18,7 +18,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
@@ -33,7 +33,7 @@ from winsome.models.weights import load
 from winsome.suites.temporal_dates import PRECISIONS, Precision
 from winsome.suites.temporal_facts import read_facts
 from winsome.suites.temporal_scores import Floats, Groups, mean_over_groups
-from winsome.suites.timestress import Statements, answer_logprobs, report, scored, statements_of
+from winsome.suites.timestress import Format, Statements, answer_logprobs, report, scored, statements_of
 from winsome.training.loops.supervised import sft
 
 OUT = Path("docs/results/013-timestress.json")
@@ -140,13 +140,13 @@ def real_row(every: int, work: Path) -> dict[str, Any]:
     """SmolLM2 on every so-manyth shipped fact, raw and chat, in pieces that are kept."""
     statements, model = picked(every), load("smollm2-135m")
     scores: dict[str, Floats] = {}
-    for form in ("raw", "chat"):
+    for form in get_args(Format):
         parts: list[Floats] = []
         for begin in range(0, len(statements), 500):
             file = work / f"{form}-{every}-{begin}.npy"
             if not file.is_file():
                 part = slice(begin, begin + 500)
-                np.save(file, answer_logprobs(model, statements.given[part], statements.answer[part], form))  # type: ignore[arg-type]
+                np.save(file, answer_logprobs(model, statements.given[part], statements.answer[part], form))
             parts.append(np.load(file))
         scores[form] = np.concatenate(parts)
     paired = {

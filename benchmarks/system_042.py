@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from winsome.frames import prompts_of, text_of, with_sides
 from winsome.recipes.run import run
 from winsome.sandbox.gold import gold
@@ -77,7 +79,6 @@ def lessons(frame: Callable[[str, str], Any]) -> dict[str, dict[str, float]]:
 
     frame: (step, name) -> a frame of the run.
     """
-    import polars as pl
 
     world = World.of(WORLD)
     prompts = {prompt.id: prompt for prompt in prompts_of(frame("load", "prompts"))}
@@ -91,12 +92,12 @@ def lessons(frame: Callable[[str, str], Any]) -> dict[str, dict[str, float]]:
             .iter_rows()
             if world.reading(prompts[id]).clear
         ]
-        held = pl.Series(gaps)
+        held = np.array(gaps)
         found[step] = {
             "n": len(gaps),
-            "right": float((held > 1e-9).mean() or 0.0),
-            "wrong": float((held < -1e-9).mean() or 0.0),
-            "gap": float(held.mean() or 0.0),  # type: ignore[arg-type]
+            "right": float((held > 1e-9).mean()) if gaps else 0.0,
+            "wrong": float((held < -1e-9).mean()) if gaps else 0.0,
+            "gap": float(held.mean()) if gaps else 0.0,
         }
     return found
 

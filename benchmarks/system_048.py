@@ -9,18 +9,16 @@ agent of SmolLM2-135M on 10 of the tasks, one chain of calls and depth-first sea
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import time
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from winsome.agents.tool_agent import ToolAgent, tool_agent
+from benchmarks import parts
+from winsome.agents.tool_agent import Search, ToolAgent, tool_agent
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.door import Door
 from winsome.matchmaking.session import Session
@@ -169,9 +167,9 @@ async def of_model(work: Path) -> dict[str, Any]:
     with Ledger.open(work / "ledger.sqlite") as store:
         session = Session(Door(store), 0, work / "runs")
         async with serving_tools(tools_, Address(port=0)) as held_at:
-            for search in ("cot", "dfs"):
+            for search in get_args(Search):
                 model = session.open(f"{MODEL}?max_tokens=48&temperature=0.7", Contender)
-                agent = tool_agent(model=model, tools=held_at.url, search=search, longest=3)  # type: ignore[arg-type]
+                agent = tool_agent(model=model, tools=held_at.url, search=search, longest=3)
                 answers = await solved(agent, given, 1)
                 traces = [json.loads(one.thinking) for (one,) in answers.values()]
                 rate = pass_rate(labels(answers, given), names)
@@ -185,27 +183,11 @@ async def of_model(work: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.system_048", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )  # fmt: skip
-    parser.add_argument("--part", choices=("agents", "model"), help="this part alone")
-    parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--work", type=Path, default=Path(".winsome/system-048"))
-    given = parser.parse_args()
-    given.work.mkdir(parents=True, exist_ok=True)
-    figures = given.out.with_suffix(".json")
-    kept: dict[str, Any] = json.loads(figures.read_text("utf-8")) if figures.is_file() else {}
-    for name, job in {"agents": of_agents, "model": of_model}.items():
-        if (given.part or name) != name or name in kept:
-            continue
-        cpu = time.process_time()
-        made = asyncio.run(job(given.work))
-        kept[name] = made | {
-            "date": date.today().isoformat(),
-            "cpu_seconds": round(time.process_time() - cpu),
-        }
-        figures.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-        given.out.with_suffix(".md").write_text(page(kept), "utf-8")
+    jobs = {
+        "agents": lambda work: asyncio.run(of_agents(work)),
+        "model": lambda work: asyncio.run(of_model(work)),
+    }
+    parts.run(jobs, parts.arguments("system_048", __doc__, list(jobs), OUT).parse_args(), page)
 
 
 def page(kept: Mapping[str, Any]) -> str:

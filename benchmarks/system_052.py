@@ -10,17 +10,15 @@ system texts, judged by itself from log-probabilities. Parts that are done are r
 
 from __future__ import annotations
 
-import argparse
 import json
-import time
 from collections.abc import Mapping, Sequence
-from datetime import date
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import parts
 from winsome.records import Prompt, user
 from winsome.sandbox.manner import DIMENSIONS
 from winsome.sandbox.worlds import World
@@ -194,34 +192,14 @@ def public(work: Path, source: Path, limit: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.system_052", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )  # fmt: skip
-    parser.add_argument("--part", choices=("world", "defaults", "prompts"), help="this part alone")
+    parser = parts.arguments("system_052", __doc__, ["world", "defaults", "prompts"], OUT)
     parser.add_argument("--prompts", type=Path, help="JSON lines with prompt or turns, for the part prompts")
     parser.add_argument("--limit", type=int, default=60, help="how many of them (default 60)")
-    parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--work", type=Path, default=Path(".winsome/system-052"))
     given = parser.parse_args()
-    given.work.mkdir(parents=True, exist_ok=True)
-    figures = given.out.with_suffix(".json")
-    kept: dict[str, Any] = json.loads(figures.read_text("utf-8")) if figures.is_file() else {}
-    jobs = {
-        "world": in_world,
-        "defaults": defaults,
-        "prompts": lambda work: public(work, given.prompts, given.limit),
-    }
-    for name, job in jobs.items():
-        if (given.part or name) != name or name in kept or (name == "prompts" and given.prompts is None):
-            continue
-        cpu = time.process_time()
-        made = job(given.work)
-        kept[name] = made | {
-            "date": date.today().isoformat(),
-            "cpu_seconds": round(time.process_time() - cpu),
-        }
-        figures.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-        given.out.with_suffix(".md").write_text(page(kept), "utf-8")
+    jobs = {"world": in_world, "defaults": defaults}
+    if given.prompts is not None:
+        jobs["prompts"] = lambda work: public(work, given.prompts, given.limit)
+    parts.run(jobs, given, page)
 
 
 def told(one: Mapping[str, float]) -> str:

@@ -10,12 +10,8 @@ that reads WildBench's own prompt and replies with its JSON. Parts that are done
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,6 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks import parts
 from winsome.matchmaking.compare import compare
 from winsome.matchmaking.generate import generate
 from winsome.records import Prompt, Suite
@@ -194,25 +191,11 @@ def figure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.system_088", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )  # fmt: skip
-    parser.add_argument("--part", choices=("world", "checklist"), help="this part alone")
-    parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--work", type=Path, default=Path(".winsome/system-088"))
-    given = parser.parse_args()
-    given.work.mkdir(parents=True, exist_ok=True)
-    figures = given.out.with_suffix(".json")
-    kept: dict[str, Any] = json.loads(figures.read_text("utf-8")) if figures.is_file() else {}
-    for name, job in {"world": in_world, "checklist": with_and_without}.items():
-        if (given.part or name) != name or name in kept:
-            continue
-        cpu = time.process_time()
-        made = job(given.work)
-        kept[name] = {"found": made, "date": date.today().isoformat(), "cpu_seconds": round(time.process_time() - cpu)}  # fmt: skip
-        figures.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    if {"world", "checklist"} <= kept.keys():
-        given.out.with_suffix(".md").write_text(page(kept), "utf-8")
+    jobs = {
+        "world": lambda work: {"found": in_world(work)},
+        "checklist": lambda work: {"found": with_and_without(work)},
+    }
+    parts.run(jobs, parts.arguments("system_088", __doc__, list(jobs), OUT).parse_args(), page, whole=True)
 
 
 def page(kept: Mapping[str, Any]) -> str:

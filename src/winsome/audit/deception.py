@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from winsome.contenders.deception_map import Step, notes_of, steps_of
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.budget import Budget
-from winsome.matchmaking.door import Door
+from winsome.matchmaking.door import Asked, Door
 from winsome.matchmaking.loops import finish
 from winsome.matchmaking.preflight import probe
 from winsome.matchmaking.progress import Live
@@ -93,10 +93,10 @@ def audit_deception(
                     raise BadInput(f"{held.name}: prompts without options need a judge; give --judge, or options and gold_label")  # fmt: skip
                 attacks = Attacks(maps, samples, status, sweep, adaptive)
                 planned = cases(contender, attacks, defences_of(defences, choice=choice), choice=choice, seed=seed)  # fmt: skip
-                opened = [session.open(str(case.spec), Contender) for case in planned]
+                opened = [cast(Asked, session.open(str(case.spec), Contender)) for case in planned]
                 if dry_run:
                     return plan_record(contender, planned, opened, prompts, concurrency)
-                lacking: list[Any] = [one for one in opened if one.missing(prompts, Sampling())]  # type: ignore[attr-defined]
+                lacking = [one for one in opened if one.missing(prompts, Sampling())]
                 await probe(lacking, prompts)
                 live = Live(door, quiet=quiet)
                 found: list[Found] = []

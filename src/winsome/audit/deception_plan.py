@@ -48,17 +48,18 @@ def plan_record(
         rows.append([name, calls, round(sum(load.tokens_in for load in loads)), round(sum(load.tokens_out for load in loads)), _usd(money), written * SECONDS_A_TOKEN, round(seconds)])  # fmt: skip
     rows.append(["one honest mixture", total_calls, None, None, _usd(None if unknown else total_money), (len(plain.layers) + 1) * written * SECONDS_A_TOKEN, round(total_seconds)])  # fmt: skip
     more: list[list[Cell]] = []
+    further = 0
     for case, one in zip(cases, opened, strict=True):
         extra = one.inner.parts[-1][1]
         changed = _changed(case, cases[0])
         calls = n * (changed * (1 if case.defence == "none" else 0) + extra)
+        further += calls
         more.append([f"{case.attack} {case.defence}", calls, extra, round(extra / concurrency * n * written * SECONDS_A_TOKEN)])  # fmt: skip
-    calls = sum(int(row[1]) for row in more)  # type: ignore[arg-type]
     price = "price unknown" if unknown else f"about {total_money:.2f} usd"
     return record(
         "deception",
         contender,
-        f"{n:,} prompts: {total_calls:,} calls for one honest mixture, {price}; {calls:,} calls at most for all {len(cases)} cases",
+        f"{n:,} prompts: {total_calls:,} calls for one honest mixture, {price}; {further:,} calls at most for all {len(cases)} cases",
         [],
         [
             table(

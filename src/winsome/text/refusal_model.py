@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -62,13 +62,13 @@ def likeliest(text: str, counts: Sequence[float]) -> str:
     return kinds[int(scores.argmax())]
 
 
-def kept(weights: NDArray[float32], offsets: NDArray[float32], scale: float, kinds: Sequence[str]) -> Mapping[str, object]:  # fmt: skip
+def kept(weights: NDArray[float32], offsets: NDArray[float32], scale: float, kinds: Sequence[str]) -> dict[str, NDArray[Any]]:  # fmt: skip
     """What the file of weights holds. weights: [SIZE + counts, kinds]; stored in half precision, as they are used."""
     import numpy as np
 
     return {
         "weights": weights.astype(np.float16), "offsets": offsets.astype(np.float16),
-        "scale": np.float32(scale), "kinds": np.array(list(kinds)),
+        "scale": np.array(scale, np.float32), "kinds": np.array(list(kinds)),
     }  # fmt: skip
 
 
