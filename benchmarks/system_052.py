@@ -270,7 +270,7 @@ def page(found: Mapping[str, Any]) -> str:
             "## Public prompts", "",
             f"The first {one['prompts']} prompts of `{one['source']}`; contexts from the shipped table ({', '.join(one['attributes'])}), two a prompt;",
             f"SmolLM2-135M told \"{one['systems'][0]}\" against the same told \"{one['systems'][1]}\", answers of at most 64 tokens, judged by",
-            f"SmolLM2-135M itself from log-probabilities in both seats. {one['cpu_seconds']} CPU-seconds, {one['date']}.", "",
+            f"SmolLM2-135M itself from log-probabilities in both seats. {one['cpu_seconds']} CPU-seconds (of the last run; what earlier ones had asked was kept), {one['date']}.", "",
             "| who is told | without context | in context | in the worst and best context | the winner changes | prompts |", "|---|--:|--:|--:|--:|--:|",
         ]  # fmt: skip
         for name, label in (("judge", "the judge alone"), ("both", "contenders and judge")):

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from winsome.protocols import Contender
 from winsome.records import Prompt, Response, Sampling, Usage, assistant, digest, response_key, user
 
 VERSION = 1
@@ -172,16 +173,19 @@ class ToolPlayer:
                 rng = Random(f"{self.id}/{prompt.id}/{sample}")
                 wrong = rng.random() < self.error
                 text = orjson.dumps(said | {"response": "unknown"} if wrong else said).decode()
-                key = response_key(prompt.id, self.id, sampling, sample)
-                yield Response(
-                    prompt.id,
-                    self.name,
-                    key,
-                    sample,
-                    (assistant(text),),
-                    usage=Usage(1, 0, 0),
-                    served_by="world",
-                )
+                yield _told(self, prompt, sampling, sample, text)
+
+
+def _told(by: Contender, prompt: Prompt, sampling: Sampling, sample: int, text: str) -> Response:
+    return Response(
+        prompt.id,
+        by.name,
+        response_key(prompt.id, by.id, sampling, sample),
+        sample,
+        (assistant(text),),
+        usage=Usage(1, 0, 0),
+        served_by="world",
+    )
 
 
 @dataclass(frozen=True)
@@ -211,16 +215,7 @@ class ToolUser:
             seen = [m.text.removeprefix("The tool answered: ") for m in prompt.messages[2::2]]
             for sample in sampling.samples:
                 text = orjson.dumps(self._next(task, seen, sample)).decode()
-                key = response_key(prompt.id, self.id, sampling, sample)
-                yield Response(
-                    prompt.id,
-                    self.name,
-                    key,
-                    sample,
-                    (assistant(text),),
-                    usage=Usage(1, 0, 0),
-                    served_by="world",
-                )
+                yield _told(self, prompt, sampling, sample, text)
 
     def _next(self, task: Task, seen: Sequence[str], sample: int) -> dict[str, Any]:
         value: Any = None
