@@ -43,7 +43,10 @@ class Contender(Named, Protocol):
 
 @runtime_checkable
 class Judge(Named, Protocol):
-    """Compares the sides of matches. `ordered`: the order shown may matter, so both orders are asked."""
+    """Compares the sides of matches. `ordered`: the order shown may matter, so both orders are asked.
+
+    One whose verdicts say how large a win is (extent 0, 1 or 2) may say `extents = True`; figures that need that take no other.
+    """
 
     sides: range
     ordered: bool

@@ -9,7 +9,12 @@ import pytest
 
 from tests.judges.scripted import Scripted, always, answered, matched, verdicts
 from winsome.errors import BadInput
+from winsome.judges.annotators import annotators
+from winsome.judges.cascade import cascade
 from winsome.judges.checklist import CUT, checklist, cut_words
+from winsome.judges.heard import extents
+from winsome.judges.in_context import in_context
+from winsome.judges.pairwise import pairwise
 from winsome.protocols import Judge
 from winsome.records import Match, Prompt, assistant, user
 
@@ -123,3 +128,13 @@ def test_metric_list_text_words_and_model_are_part_of_the_id() -> None:
     ]
     assert len({judge.id for judge in judges}) == len(judges)
     assert checklist(model=model).id == judges[0].id
+
+
+def test_judges_say_whether_they_tell_the_size_of_a_win() -> None:
+    model = always("x")
+    five = checklist(model=model, metric="reward")
+    letter = pairwise(model=model)
+    told = (five, pairwise(model=model, protocol="arena_hard", structured=True), in_context(judge=five), cascade(cheap=five, dear=in_context(judge=five)))  # fmt: skip
+    assert all(extents(judge) for judge in told)
+    untold = (letter, checklist(model=model), in_context(judge=letter), cascade(cheap=letter, dear=five), annotators(members=(letter, five)))  # fmt: skip
+    assert not any(extents(judge) for judge in untold)

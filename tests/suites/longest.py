@@ -10,7 +10,7 @@ from winsome.records import Match, Verdict, digest, shares
 class Longest:
     """The longer answer wins; by more than ten characters it wins large."""
 
-    sides, ordered = range(2, 3), True
+    sides, ordered, extents = range(2, 3), True, True
 
     def __init__(self) -> None:
         self.name = self.label = "longest"

@@ -193,6 +193,17 @@ def test_the_reward_pools_three_references_and_keeps_the_margin(tmp_path: Path) 
     assert reward(4) == pytest.approx((0.0 - 0.0 + 1.0) / 3)
 
 
+@pytest.mark.parametrize("judge", ["embedded:judge", "regex?pattern=m"])
+def test_a_judge_without_extents_is_refused_for_rewards_before_it_is_asked(
+    tmp_path: Path, judge: str
+) -> None:
+    lines(tmp_path / "tasks.jsonl", [task("0")])
+    mine, ref = (answers_of(tmp_path, name, {"0": name * 3}) for name in ("mine", "ref"))
+    suite = f"wildbench?path={tmp_path}/tasks.jsonl&metric=reward&refs=[{ref}]"
+    with pytest.raises(BadInput, match="needs the size of each win"):
+        compared(tmp_path, mine, ref, judge=judge, suite=suite)
+
+
 def test_single_grades_are_counted_once_an_answer(tmp_path: Path) -> None:
     lines(tmp_path / "tasks.jsonl", [task(str(n)) for n in range(4)])
     files = [

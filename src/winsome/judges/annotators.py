@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from winsome.errors import BadInput
-from winsome.judges.heard import heard, weights_of
+from winsome.judges.heard import extents, heard, weights_of
 from winsome.protocols import Judge
 from winsome.records import Match, Outcome, Verdict, digest
 
@@ -27,6 +27,10 @@ class Annotators:
     seed: int
     ordered: bool
     sides: range = range(2, 3)
+
+    @property
+    def extents(self) -> bool:
+        return extents(*self.members)
 
     @property
     def weights(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from winsome.errors import BadInput
-from winsome.judges.heard import evidence, heard, said, spent, weights_of
+from winsome.judges.heard import evidence, extents, heard, said, spent, weights_of
 from winsome.protocols import Judge
 from winsome.records import Match, Verdict, digest
 
@@ -43,6 +43,10 @@ class Cascade:
     @property
     def parts(self) -> tuple[tuple[Judge, int], ...]:
         return ((self.cheap, 1), (self.dear, 1))
+
+    @property
+    def extents(self) -> bool:
+        return extents(self.cheap, self.dear)
 
     @property
     def weights(self) -> tuple[str, ...]:

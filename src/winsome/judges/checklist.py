@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from winsome.judges import json_slot, templates
+from winsome.judges.heard import extents
 from winsome.judges.pairwise import Pairwise
 from winsome.judges.protocol import Protocol
 from winsome.judges.rubric import Rubric
@@ -23,7 +24,7 @@ Metric = Literal["score", "reward"]
 
 _PROTOCOLS = {
     "score": Protocol("wildbench_score", 1, 1, json_slot.wildbench_score, 1024),
-    "reward": Protocol("wildbench_pair", 1, 2, json_slot.wildbench_pair, 1024),
+    "reward": Protocol("wildbench_pair", 1, 2, json_slot.wildbench_pair, 1024, extents=True),
 }
 _SCHEMAS = {"score": json_slot.SCORE_SCHEMA, "reward": json_slot.CHOICE_SCHEMA}
 
@@ -43,6 +44,10 @@ class Checklist:
     @property
     def model(self) -> Contender:
         return self.inner.model
+
+    @property
+    def extents(self) -> bool:
+        return extents(self.inner)
 
     async def judge(self, matches: Sequence[Match]) -> AsyncIterator[Verdict]:
         """One verdict a match. An empty answer is graded 1, or loses large; two empty ones tie. BadInput without checklist."""

@@ -51,6 +51,11 @@ def served(verdicts: Iterable[Verdict]) -> str:
     return ", ".join(sorted({verdict.served_by for verdict in verdicts if verdict.served_by}))
 
 
+def extents(*judges: Judge) -> bool:
+    """Whether the verdicts of every one of them say how large a win is."""
+    return all(getattr(judge, "extents", False) for judge in judges)
+
+
 def weights_of(judges: Iterable[Any]) -> tuple[str, ...]:
     """The models that scorers among `judges` read with, each once."""
     return tuple(dict.fromkeys(name for judge in judges for name in getattr(judge, "weights", ())))

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 from winsome.errors import BadInput
-from winsome.judges.heard import weights_of
+from winsome.judges.heard import extents, weights_of
 from winsome.protocols import Judge
 from winsome.records import Match, Message, Prompt, Text, Verdict, digest
 
@@ -34,6 +34,10 @@ class InContext:
     @property
     def parts(self) -> tuple[tuple[Judge, int], ...]:
         return ((self.inner, 1),)
+
+    @property
+    def extents(self) -> bool:
+        return extents(self.inner)
 
     @property
     def weights(self) -> tuple[str, ...]:

@@ -34,6 +34,10 @@ class Pairwise:
     sides: range = range(2, 3)
     ordered: bool = True
 
+    @property
+    def extents(self) -> bool:
+        return self.protocol.extents
+
     async def judge(self, matches: Sequence[Match]) -> AsyncIterator[Verdict]:
         """One verdict a match, as the replies come. BadInput where a prompt lacks what the prompt text shows."""
         asks = [self._ask(match) for match in matches]

@@ -16,7 +16,7 @@ from winsome.records import Sampling
 class Protocol:
     """How one reply is asked for and read. `version` is the newest prompt text of our own words; `sides` 1 asks of each alone.
 
-    `logprobs`: alternatives asked for at each token; None asks for none.
+    `logprobs`: alternatives asked for at each token; None asks for none. `extents`: verdicts say how large a win is.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Protocol:
     read: Read
     max_tokens: int
     logprobs: int | None = None
+    extents: bool = False
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -32,7 +33,7 @@ PROTOCOLS: dict[str, Protocol] = {
     for p in (
         Protocol("letter", 1, 2, verdict_slot.letter, 16, logprobs=20),
         Protocol("alpaca_eval", 1, 2, verdict_slot.alpaca_eval, 1, logprobs=5),
-        Protocol("arena_hard", 1, 2, verdict_slot.arena_hard, 4096),
+        Protocol("arena_hard", 1, 2, verdict_slot.arena_hard, 4096, extents=True),
         Protocol("mt_bench_pair", 1, 2, verdict_slot.mt_bench_pair, 2048),
         Protocol("mt_bench_single", 1, 1, verdict_slot.mt_bench_single, 2048),
     )

@@ -132,7 +132,7 @@ async def compared(
     orders = 1 if once else settings.orders or (suite.orders if judge.ordered else 1)
     repeats = 1 if once else settings.repeats
     plan = Plan(suite, suite.prompts, [c.name for c in contenders], orders, repeats, settings.seed)
-    check_figure(suite.figure, baseline and baseline.label, judge.sides)
+    check_figure(suite.figure, baseline and baseline.label, judge)
     kind = settings.schedule or ("all" if baseline is None else "baseline")
     contests = baseline.contests(len(contenders)) if baseline and kind == "baseline" else None
     judging = _judging(session, plan, judge, settings, kind)

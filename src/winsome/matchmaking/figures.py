@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from winsome.errors import BadInput
+from winsome.judges.heard import extents
+from winsome.protocols import Judge
 from winsome.standings.battles import CODE, Battles
 from winsome.standings.combine import combine
 from winsome.standings.grades import Grades, grade_mean, wildbench_score
@@ -29,12 +31,13 @@ if TYPE_CHECKING:
 FIGURES = ("win-rate", "lc", "arena-hard", "wb-reward", "grade-mean", "wb-score")
 NEEDS_BASELINE = ("lc", "wb-reward")
 OF_GRADES = ("grade-mean", "wb-score")
+OF_EXTENTS = ("wb-reward",)
 LARGE_WIN = 3.0
 """How often Arena-Hard counts an ask whose label is >> or <<."""
 
 
-def check_figure(name: str, baseline: str | None, sides: range | None = None) -> None:
-    """BadInput for an unknown figure, one that lacks its baseline, or one of grades under a judge that takes `sides` of two alone."""
+def check_figure(name: str, baseline: str | None, judge: Judge) -> None:
+    """BadInput for an unknown figure, one that lacks its baseline, or one that needs grades or extents which `judge` does not give."""
     kind, _, rest = name.partition(":")
     known = kind in FIGURES and (not rest or (kind == "wb-reward" and rest.lstrip("-").isdigit()))
     if name and not known:
@@ -43,7 +46,12 @@ def check_figure(name: str, baseline: str | None, sides: range | None = None) ->
         raise BadInput(
             f"figure {kind} measures against a baseline; give --baseline NAME, one of the contenders"
         )
-    if kind in OF_GRADES and sides is not None and 1 not in sides:
+    if kind in OF_EXTENTS and not extents(judge):
+        raise BadInput(
+            f"figure {kind} needs the size of each win, which judge {judge.name[:50]} does not tell; take a five-way judge such as "
+            "checklist?metric=reward"
+        )
+    if kind in OF_GRADES and 1 not in judge.sides:
         raise BadInput(
             f"figure {kind} takes grades of single answers, and this judge compares two; give --judge a model, or a judge that grades"
         )
