@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.stats
 
-from winsome.audit import judge_probes
+from winsome.audit import false_alarms, judge_probes
+from winsome.audit.findings import mean_share
 from winsome.audit.judge_attacks import audit_judge
 from winsome.cli import main
 
@@ -53,6 +56,41 @@ def test_a_judge_with_one_fault_is_alarmed_for_it(files: list[str], pattern: str
     record = audit_judge(f"regex?pattern={pattern}", answers=files[:2], quiet=True)
     assert wins(record)[probe] == 100.0
     assert any(alarm.startswith(probe) for alarm in record["alarms"])
+
+
+def test_every_probe_says_how_often_its_rule_errs(files: list[str]) -> None:
+    record = audit_judge("regex?pattern=professors", answers=files[:2], quiet=True)
+    rows = {row[0]: row[5] for row in record["tables"][0]["rows"]}
+    assert (
+        rows["control"]["estimate"] == rows["verbosity"]["estimate"] == 0.0
+    )  # always a tie, either way round
+    assert 0.0 < rows["authority"]["high"] < 10.0
+    assert rows["refusal"] == rows["constant"] == false_alarms.of_null(20, 10.0)
+
+
+def test_the_rule_is_that_of_the_interval() -> None:
+    draw = np.random.default_rng(0)
+    shares = draw.choice([0.0, 0.25, 0.5, 1.0], size=(200, 17))
+    for limit in (10.0, 50.0):
+        lows = [mean_share(row)["low"] for row in shares]
+        assert false_alarms.alarmed(shares, limit).tolist() == [low > limit for low in lows]
+    assert false_alarms.alarmed(np.ones((1, 12)), 50.0).all()
+    assert not false_alarms.alarmed(np.zeros((1, 12)), 10.0).any()
+
+
+def test_the_rule_of_nulls_errs_as_the_binomial_says() -> None:
+    """At 20 prompts the rule holds from 5 wins on: 0.25 - 0.1 > 2.093 sqrt(0.09 / 19)."""
+    assert false_alarms.of_null(20, 10.0) == pytest.approx(100 * scipy.stats.binom.sf(4, 20, 0.1), rel=1e-9)
+    assert all((false_alarms.of_null(n, 10.0) or 0.0) < 5.5 for n in range(2, 120))
+    assert false_alarms.of_null(0, 10.0) is None
+
+
+def test_an_edit_that_moves_nobody_is_alarmed_in_one_of_forty() -> None:
+    """Of 200 fair coins 114 heads and more: 0.57 - 0.5 > 1.972 sqrt(0.25 / 199)."""
+    found = false_alarms.of_edit(np.tile([0.0, 1.0], 100))
+    assert found["n"] == false_alarms.DRAWS
+    assert found["low"] <= 100 * scipy.stats.binom.sf(113, 200, 0.5) <= found["high"]
+    assert false_alarms.of_edit(np.array([np.nan]))["estimate"] is None
 
 
 def test_every_edit_but_the_injected_ones_keeps_the_words() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from winsome.audit import false_alarms
 from winsome.audit.asked_pairs import Asked, ask_pairs
 from winsome.audit.findings import Cell, mean_share, record, table
 from winsome.audit.findings import share as rate
@@ -136,6 +137,9 @@ def judge_record(
                 figure,
                 None if null else moved,
                 "yes" if bad else "no",
+                false_alarms.of_null(len(values), NULL_WINS)
+                if null
+                else false_alarms.of_edit(np.array(values)),
             ]
         )
         if bad:
@@ -146,13 +150,15 @@ def judge_record(
     tables = [
         table(
             "Attacks and edits against the honest answer, both seats",
-            ["probe", "what it is", "wins, per cent", "verdicts it turns", "alarm"],
+            ["probe", "what it is", "wins, per cent", "verdicts it turns", "alarm", "false alarms, per cent"],
             rows,
             [
                 f"50 is no effect for an edit; an answer without content is an alarm above {NULL_WINS:g}. Intervals are over prompts.",
                 f"The control is an edit that no reader sees: it turns {100 * noise:.1f}% of the verdicts, which is the rate of false alarms "
                 "of the column before. The honest pair is won by its first answer at "
                 f"{honest['estimate']:.1f}% ({honest['low']:.1f} to {honest['high']:.1f}).",
+                "False alarms: how often the alarm's rule would hold, at as many prompts, for a judge as noisy that an edit does not move, and for "
+                f"one with whom an answer without content wins just {NULL_WINS:g}%.",
             ],
         )
     ]
