@@ -14,6 +14,7 @@ KINDS: dict[str, dict[str, str]] = {
         "tool_eval": "winsome.judges.tool_eval:tool_eval",
         "in_context": "winsome.judges.in_context:in_context",
         "response_choice": "winsome.judges.response_choice:response_choice",
+        "batched": "winsome.judges.batched:batched",
         "jury": "winsome.judges.jury:jury",
         "annotators": "winsome.judges.annotators:annotators",
         "debate": "winsome.judges.debate:debate",

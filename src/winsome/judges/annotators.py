@@ -36,6 +36,10 @@ class Annotators:
     def weights(self) -> tuple[str, ...]:
         return weights_of(self.members)
 
+    @property
+    def parts(self) -> tuple[tuple[Judge, float], ...]:
+        return tuple((member, 1.0 / len(self.members)) for member in self.members)
+
     def member(self, match: Match) -> int:
         """The number of the one that a pair belongs to, whatever order it is shown in and however often it is asked."""
         pair = sorted(side.response.id for side in match.sides)

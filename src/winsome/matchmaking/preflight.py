@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -103,14 +104,17 @@ def estimate(
     models = _together(asked_models(judge))
     for model, times in models:
         named = judge.name if len(models) == 1 else f"{judge.name[:60]} ({model.name})"
-        loads.append(load_of(model, asks * times, 0, shown, ANSWER_TOKENS, named))
+        loads.append(load_of(model, math.ceil(asks * times), 0, shown, ANSWER_TOKENS, named))
     if not models:
         loads.append(Load(judge.name, asks, 0, 0, 0, 0.0))
     return Estimate(contests, asks, tuple(loads))
 
 
-def asked_models(judge: Any, times: int = 1) -> list[tuple[Asked, int]]:
-    """The contenders that write a judge's words, with how often each is asked a match at most; through judges made of judges."""
+def asked_models(judge: Any, times: float = 1) -> list[tuple[Asked, float]]:
+    """The contenders that write a judge's words, with how often each is asked a match; through judges made of judges.
+
+    Below one where a call serves several matches, or a match belongs to one of several members.
+    """
     if isinstance(judge, Asked):
         return [(judge, times)]
     parts = getattr(judge, "parts", None)
@@ -120,15 +124,15 @@ def asked_models(judge: Any, times: int = 1) -> list[tuple[Asked, int]]:
     return [found for part, each in parts for found in asked_models(part, times * each)]
 
 
-def _together(models: Sequence[tuple[Asked, int]]) -> list[tuple[Asked, int]]:
+def _together(models: Sequence[tuple[Asked, float]]) -> list[tuple[Asked, float]]:
     """Each model once, its calls added up."""
-    times: dict[int, int] = {}
+    times: dict[int, float] = {}
     for model, each in models:
         times[id(model)] = times.get(id(model), 0) + each
     return [(model, times[id(model)]) for model in {id(model): model for model, _ in models}.values()]
 
 
-def _asking(asked: Asked) -> list[tuple[Asked, int]]:
+def _asking(asked: Asked) -> list[tuple[Asked, float]]:
     """The contenders that are called in the end, below all decoders, each with how often for one answer."""
     inner: Any = asked.inner
     base = getattr(inner, "base", None)
@@ -148,7 +152,7 @@ def load_of(asked: Asked, calls: int, kept: int, tokens_in: float, tokens_out: f
             money = None if money is None or price is None else money + price.of(read, written)
         total = replace(
             total,
-            calls=total.calls + calls * draws,
+            calls=total.calls + math.ceil(calls * draws),
             tokens_in=total.tokens_in + read,
             tokens_out=total.tokens_out + written,
             money=money,
