@@ -86,7 +86,8 @@ def parted(held: Sequence[_Open], size: int) -> list[list[_Open]]:
         pair = digest([item.match.prompt.id, texts])
         room = next((b for b in batches if len(b) < size and pair not in b), None)
         if room is None:
-            batches.append(room := {})
+            room = dict[str, _Open]()
+            batches.append(room)
         room[pair] = item
     return [list(batch.values()) for batch in batches]
 
