@@ -161,7 +161,7 @@ def run(args: Namespace) -> int:
                 asked, prompts = train_online.prompts_of(args, session)
                 name = train_online.trained(args, asked, args.suite or _own_suite(args.model), session)
             else:
-                examples, prompts = _data(args)
+                examples, prompts = _data(args, session)
                 name = _trained(args, objective, plan, examples, session)
         finally:
             finish(session.close())
@@ -202,12 +202,18 @@ def _first_rank() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def _data(args: Namespace) -> tuple[Any, Sequence[Prompt]]:
-    """The examples to learn from, and the prompts held out for the match where it has no suite."""
+def _data(args: Namespace, session: Session) -> tuple[Any, Sequence[Prompt]]:
+    """The examples to learn from, and the prompts held out for the match where it has no suite; one that has is looked at for leaks."""
+    from winsome.records import Suite
     from winsome.training.forms import held_out
+    from winsome.training.leakage import leakage
     from winsome.training.sources import open_examples
 
     examples = open_examples(args.data, split=args.split)
+    if args.suite and not args.no_match:
+        found = leakage(session.open(args.suite, Suite).prompts[: args.limit], examples)
+        if (found.same or found.overlapping) and _first_rank():
+            output.tell(found.line())
     if args.no_match or args.suite or args.model.startswith("world:"):
         return examples, []
     return held_out(examples, HELD_OUT)

@@ -8,6 +8,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "judge": ("winsome.cli.judge", "let a judge compare recorded answers; the verdicts go to a file"),
     "run": ("winsome.cli.run", "run a recipe: a whole method, from prompts to a win rate"),
     "rank": ("winsome.cli.rank", "standings from verdicts that exist already"),
+    "data": ("winsome.cli.data", "what a training run would learn from, before it is paid for"),
     "train": (
         "winsome.cli.train",
         "train on preferences or demonstrations; ends in a match against the start",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from winsome.errors import BadInput
 from winsome.frames import is_gold
 from winsome.ledger.formats.complaints import listed, refuse
 from winsome.records import Message, Prompt, Response, Text, digest, user
@@ -91,11 +92,14 @@ def _content(row: Example) -> list[Any]:
     return [row.id, [[side.prompt.id, side.text, side.ended] for side in row.sides], dict(row.numbers)]
 
 
-def examples_of(rows: Sequence[Mapping[str, Any]], source: str) -> Examples:
+def examples_of(
+    rows: Sequence[Mapping[str, Any]], source: str, *, faults: list[str] | None = None
+) -> Examples:
     """The examples in `rows`, whose form is told from the fields of the first.
 
     pairs: chosen, rejected; ranked: responses, scores; labelled: response (or completion), label; demonstrations: response,
-    or messages. The prompt stands in `prompt`, or is what the sides share. Raises BadInput naming record and field.
+    or messages. The prompt stands in `prompt`, or is what the sides share. Raises BadInput naming record and field; with `faults`
+    such records are left out, and what is wrong with each is added there.
     """
     if not rows:
         refuse(Path(source), "holds no records; give at least one")
@@ -103,8 +107,14 @@ def examples_of(rows: Sequence[Mapping[str, Any]], source: str) -> Examples:
     read = {"pairs": _pair, "ranked": _ranked, "labelled": _labelled, "demonstrations": _demonstration}[form]
     found: list[Example] = []
     for number, row in enumerate(rows, 1):
-        sides, numbers = read(_Row(row, number, source))
-        found.append(Example(_id(row, sides, numbers), sides, numbers))
+        try:
+            sides, numbers = read(_Row(row, number, source))
+        except BadInput as error:
+            if faults is None:
+                raise
+            faults.append(str(error))
+        else:
+            found.append(Example(_id(row, sides, numbers), sides, numbers))
     return Examples(form, found, source)
 
 

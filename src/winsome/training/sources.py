@@ -22,11 +22,13 @@ FILES = ("*.parquet", "*.jsonl", "*.json", "*.jsonl.gz")
 LEDGER = "ledger:"
 
 
-def open_examples(data: str | Path | Frames | Examples, *, split: str = "train") -> Examples:
+def open_examples(
+    data: str | Path | Frames | Examples, *, split: str = "train", faults: list[str] | None = None
+) -> Examples:
     """The examples of a file (Parquet, JSON, JSON lines, CSV), a folder, `ledger:PATH?judge=NAME`, or a recipe's frames.
 
     A folder is one that `datasets` saved (its Arrow files; `split` of several) or one of such files. Raises BadInput for what
-    holds no examples.
+    holds no examples; with `faults`, records of files that cannot be read are told there and left out.
     """
     if isinstance(data, Examples):
         return data
@@ -37,8 +39,8 @@ def open_examples(data: str | Path | Frames | Examples, *, split: str = "train")
         return _of_ledger(text.removeprefix(LEDGER))
     place = Path(text).expanduser()
     if place.is_dir():
-        return examples_of(list(_of_folder(place, split)), text)
-    return examples_of(read(place).rows, text)
+        return examples_of(list(_of_folder(place, split)), text, faults=faults)
+    return examples_of(read(place).rows, text, faults=faults)
 
 
 def _of_folder(place: Path, split: str) -> Iterator[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, cast
 
 from winsome import specs
@@ -14,7 +15,7 @@ from winsome.models.adapters import fuse_adapters
 from winsome.models.fetch import PACKAGES, folder
 from winsome.models.logprobs import unwrapped
 from winsome.models.render import check_template
-from winsome.models.weights import LocalModel, absent, causal_network, identity
+from winsome.models.weights import LocalModel, absent, adapter_base, causal_network, identity
 from winsome.protocols import Contender, Run
 
 Adapter = Literal["none", "lora", "dora"]
@@ -71,6 +72,28 @@ def load(start: Start) -> LocalModel:
     config = network.config.get_text_config()
     context = int(getattr(config, "max_position_embeddings", None) or 2048)
     model = LocalModel(start.name, network.to(device).eval(), tokenizer, context, device)
+    check_template(model, start.weights, start.name)
+    return model
+
+
+def reader(start: Start) -> LocalModel:
+    """What of a start turns text into ids: its tokenizer, template, context and ends, without its weights."""
+    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+
+    place = str(folder(start.weights)) if start.weights in PACKAGES else start.weights
+    body = adapter_base(place) or place
+    try:
+        tokenizer: Any = cast(Any, AutoTokenizer).from_pretrained(place)
+        config: Any = cast(Any, AutoConfig).from_pretrained(body)
+    except (OSError, ValueError) as error:
+        raise absent(start.name, error) from None
+    try:
+        ends: Any = cast(Any, GenerationConfig).from_pretrained(body)
+    except OSError:
+        ends = cast(Any, GenerationConfig).from_model_config(config)
+    context = int(getattr(config.get_text_config(), "max_position_embeddings", None) or 2048)
+    bare = SimpleNamespace(config=config, generation_config=ends)
+    model = LocalModel(start.name, bare, tokenizer, context, "cpu")
     check_template(model, start.weights, start.name)
     return model
 
