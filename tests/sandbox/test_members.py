@@ -101,6 +101,7 @@ def test_ids_change_with_every_setting_that_changes_results():
         ("world:labels?k=-1#gold", Judge, "k=-1"),
         ("world:labels?split=dev", Suite, "train, validation, test"),
         ("world:labels?n=0", Suite, "n=0"),
+        ("world:labels?start=-1", Suite, "start=-1 must be at least 0"),
         ("world:labels#oracle?quality=2", Contender, "quality=2"),
         ("world:labels#oracle?manner=rude", Contender, "rude"),
         ("world:labels#scorer?sd=-1", Scorer, "sd=-1"),
@@ -114,6 +115,12 @@ def test_wrong_names_get_one_short_line(name, role, says):
         RUN.open(name, role)
     assert len(str(raised.value)) <= 200
     assert isinstance(raised.value, (BadInput, Unsupported))
+
+
+def test_a_suite_may_start_anywhere_in_its_split():
+    whole = RUN.open("world:instruction?split=train&n=30", Suite).prompts
+    part = RUN.open("world:instruction?split=train&n=10&start=20", Suite).prompts
+    assert list(part) == list(whole)[20:]
 
 
 async def test_the_oracle_is_right_as_often_as_its_quality():

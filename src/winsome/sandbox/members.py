@@ -49,22 +49,29 @@ def _world_of(address: str) -> World:
 
 
 def world(
-    address: str, *, n: int = 500, split: Literal["train", "validation", "test"] = "test", **knobs: Any
+    address: str,
+    *,
+    n: int = 500,
+    start: int = 0,
+    split: Literal["train", "validation", "test"] = "test",
+    **knobs: Any,
 ) -> Suite:
-    """The first `n` prompts of a split of the world at `address` (a preset), as a suite whose judge is the gold one.
+    """`n` prompts of a split of the world at `address` (a preset) from place `start` on, as a suite whose judge is the gold one.
 
-    No prompt stands in two splits, nor twice in one. Every other setting is a knob of the world. Raises BadInput for an unknown
-    preset, knob or kind of task, and where the world has fewer prompts.
+    No prompt stands in two splits, nor twice in one, so suites of one split whose places do not overlap share none. Every other
+    setting is a knob of the world. Raises BadInput for an unknown preset, knob or kind of task, and where the world has fewer prompts.
     """
     if "#" in address:
         raise BadInput(f'"world:{address}" is a member, not prompts; drop "#{address.rpartition("#")[2]}"')
     if n < 1:
         raise BadInput(f'"world:{address}": n={n} must be at least 1')
+    if start < 0:
+        raise BadInput(f'"world:{address}": start={start} must be at least 0')
     found = World.of(address, **knobs)
     return Suite(
         name=found.name.replace("?", "/").replace("&", "/"),
         version=found.id[:8],
-        prompts=found.prompts(n, split),
+        prompts=found.prompts(start + n, split)[start:],
         judge=f"{found.name}#gold",
         licence="Apache-2.0",
         source=found.name,

@@ -220,7 +220,7 @@ def _of_world(source: str, kind: str, rows: int | None) -> dict[str, DataFrame]:
 
     spec = parse(source)
     rows = rows or int(spec.settings.get("n", WORLD_ROWS))
-    world = opened(str(spec.without(("n", "split"))))
+    world = opened(str(spec.without(("n", "start", "split"))))
     if kind == "documents":
         found = islice(documents.stream(world), rows)
         made = [
