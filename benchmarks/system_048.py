@@ -28,7 +28,7 @@ from winsome.sandbox.tools import Task, ToolPlayer, ToolUser, answered, filled, 
 from winsome.server.serving import Address
 from winsome.server.virtual_tools import serving_tools
 from winsome.standings.intervals import clustered_mean, score_interval
-from winsome.suites.tool_scores import pass_rate, win_rate, win_shares
+from winsome.standings.tool_scores import pass_rate, win_rate, win_shares
 from winsome.suites.virtual_tools import Call, VirtualTools, fidelity, switched_off
 
 OUT = Path("docs/results/virtual-tools")

@@ -394,7 +394,8 @@ class Suite:
     """Prompts with the rules that turn verdicts on them into one figure.
 
     baseline: whom the others are measured against, by the contender's name or spec: one, several (the figure pools them), or one
-    for each category. figure: a name of `matchmaking.figures`, such as lc or wb-reward:500; "" is the win rate.
+    for each category. figure: a name of `matchmaking.figures`, such as lc or wb-reward:500; "" is the win rate. failed: whether a
+    contest without one of its answers is void, or judged with an empty one.
     """
 
     name: str
@@ -406,6 +407,7 @@ class Suite:
     orders: int = 2
     seats: Literal["seed", "alpaca_eval"] = "seed"
     empty: Literal["forfeit", "judge"] = "forfeit"
+    failed: Literal["void", "judge"] = "void"
     equal: Literal["tie", "judge"] = "tie"
     max_characters: int | None = None
     licence: str = ""

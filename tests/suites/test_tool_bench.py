@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+import winsome
 from tests.judges.scripted import Scripted, always, answered, asked, matched, verdicts
 from winsome import specs
 from winsome.errors import BadInput, Unsupported
 from winsome.judges.tool_eval import solved, tool_eval
 from winsome.records import Prompt, user
+from winsome.standings.tool_scores import pass_rate, win_rate, win_shares
 from winsome.suites.stable_tool_bench import GROUPS, function_name
-from winsome.suites.tool_scores import pass_rate, win_rate, win_shares
 from winsome.suites.virtual_tools import Call, ToolAnswer, VirtualTools, call_of, is_valid
 
 DOCUMENTS = {"Data/Shop/price": "price(item): the price of an item", "Data/Shop/stock": "stock(item)"}
@@ -245,7 +246,7 @@ def test_a_judge_that_favours_a_seat_wins_nothing_in_both_orders() -> None:
 
 def test_labels_that_cannot_be_read_stay_apart() -> None:
     found = pass_rate({"588": ["Solved", "unread", "Solved"], "608": ["unread"] * 3}, TASKS)
-    assert (found.unread, found.rate) == (4, pytest.approx(1 / 3))
+    assert (found.unread, found.rate, found.unjudged) == (4, pytest.approx(1 / 2), ("608",))
     with pytest.raises(BadInput, match="unknown"):
         pass_rate({"588": ["Maybe"]}, TASKS)
     with pytest.raises(BadInput, match="which the set lacks"):
@@ -277,3 +278,112 @@ async def test_without_a_final_answer_a_task_is_unsolved_and_nobody_is_asked() -
     assert len(model.prompts) == 1
     (unread,) = await verdicts(tool_eval(model=always("?")), one)
     assert (unread.outcome, unread.scores) == ("unparsed", ())
+
+
+# The two figures of a comparison
+
+REVIEWER = "tool_eval?model=(tests.suites.reviewer:reviewer)&metric="
+
+
+def written(folder: Path, name: str, answers: Mapping[int, str]) -> str:
+    rows = [
+        {"id": str(n), "prompt": f"What does lamp {n} cost?", "output": text, "model": name}
+        for n, text in answers.items()
+    ]
+    (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return f"recorded:{folder / name}.jsonl?allow_missing=true"
+
+
+def ranked(folder: Path, *names: str, metric: str = "pass", **settings: Any) -> winsome.Comparison:
+    (folder / "G1_tool.json").write_text(json.dumps([task(n) for n in range(6)]))
+    return winsome.compare(
+        *names, suite=f"stable_tool_bench?path={folder}/G1_tool.json&metric={metric}", judge=settings.pop("judge", REVIEWER + metric),
+        ledger=folder / "ledger.sqlite", folder=folder / "runs", quiet=True, **settings,
+    )  # fmt: skip
+
+
+FIRST = {0: "sss better 5", 1: "ssn better 5", 2: "uuu better 5", 3: "ggg better 5", 4: ""}
+"""Task 5 has no answer; task 3 cannot be judged."""
+SECOND = {
+    0: "nnn better 9",
+    1: "sss better 9",
+    2: "sss better 1",
+    3: "sss better 1",
+    4: "nnn better 1",
+    5: "nnn better 1",
+}
+
+
+def test_a_comparison_gives_the_solvable_pass_rate(tmp_path: Path) -> None:
+    """First: (1 + 2/3 + 1/2 + 0 + 0) / 5, task 3 apart for both; second: 2 of 5. Judging varies on task 1 alone: variance 1/3, three times."""
+    names = written(tmp_path, "one", FIRST), written(tmp_path, "two", SECOND)
+    found = ranked(tmp_path, *names, repeats=3)
+    one, two = map(found.standings.row, names)
+    assert found.standings.method == "sopr"
+    assert (one.n, two.n) == (5, 5)
+    assert one.estimate == pytest.approx(100 * (1 + 2 / 3 + 1 / 2) / 5)
+    assert two.estimate == pytest.approx(40.0)
+    assert one.extra["judge_error"] == pytest.approx(100 * (1 / 9) ** 0.5 / 5)
+    assert two.extra["judge_error"] == 0.0
+    assert (one.extra["unread_labels"], one.extra["unjudged_tasks"]) == (3, 1)
+    assert any(
+        "2 tasks without a final answer are unsolved: 4, 5" in line for line in found.standings.warnings
+    )
+    assert "judge_error" in json.dumps(found.record["standings"])
+
+
+def test_a_comparison_gives_the_solvable_win_rate(tmp_path: Path) -> None:
+    """Task 0 by the rule, against the points; 1: twice compared (lost), once by the rule (lost); 2: compared, won; 3 unread; 4, 5: no answer."""
+    names = written(tmp_path, "one", FIRST), written(tmp_path, "two", SECOND)
+    found = ranked(tmp_path, *names, metric="win", repeats=3, baseline=names[1])
+    row = found.standings.row(names[0])
+    assert found.standings.method == "sowr"
+    assert (row.estimate, row.n) == (pytest.approx(100 * 2 / 5), 5)
+    assert found.record["counts"]["unparsed"] == 1
+    with pytest.raises(BadInput, match="measures against a baseline"):
+        ranked(tmp_path, *names, metric="win")
+    with pytest.raises(BadInput, match="takes grades of single answers"):
+        ranked(tmp_path, *names, judge="embedded:judge")
+
+
+def test_the_most_frequent_vote_decides_not_the_mean(tmp_path: Path) -> None:
+    """Unsure against Unsure, compared by points in both orders: each order's three votes agree, so a seat cannot decide."""
+    even = dict.fromkeys(range(6), "u better 2")
+    names = (
+        written(tmp_path, "one", even),
+        written(tmp_path, "two", even | {0: "u better 1", 1: "uns better 3"}),
+    )
+    found = ranked(tmp_path, *names, metric="win", repeats=3, baseline=names[1])
+    assert found.standings.row(names[0]).estimate == pytest.approx(100 * (1 + 0 + 4 * 0.5) / 6)
+
+
+async def test_the_win_judge_asks_for_a_comparison_only_where_the_labels_leave_it_open() -> None:
+    said = {"yes": "[[Solved]]", "no": "[[Unsolved]]"}
+    model = Scripted(
+        lambda prompt, draw, sampling: next(
+            (v for k, v in said.items() if f"\n{k}\n" in prompt.text), "[[A]]"
+        )
+    )
+    prompt = Prompt((user("What does a lamp cost?"),))
+    both = matched(prompt, answered(prompt, "a", "no"), answered(prompt, "b", "yes"), 0)
+    (verdict,) = await verdicts(tool_eval(model=model, metric="win"), both)
+    assert (verdict.outcome, verdict.scores, verdict.reason) == (
+        "loss",
+        (0.0, 1.0),
+        "rule: Unsolved and Solved",
+    )
+    assert len(model.prompts) == 2
+    none = matched(prompt, answered(prompt, "a", ""), answered(prompt, "b", "no"), 0)
+    (verdict,) = await verdicts(tool_eval(model=model, metric="win"), none)
+    assert verdict.scores == (0.0, 1.0)
+    (verdict,) = await verdicts(tool_eval(model=always("Hm."), metric="win"), both)
+    assert verdict.outcome == "unparsed"
+
+
+def test_grades_of_another_scale_are_no_labels(tmp_path: Path) -> None:
+    names = (
+        written(tmp_path, "one", dict.fromkeys(range(6), "x" * 7)),
+        written(tmp_path, "two", dict.fromkeys(range(6), "x")),
+    )
+    with pytest.raises(BadInput, match=r"takes grades 0, .* not 7"):
+        ranked(tmp_path, *names, judge="tests.suites.longest:graded")

@@ -6,10 +6,13 @@ arena-hard        the mean share of the asks, those of a large win (extent 2) co
 wb-reward:K       WB-Reward; slight wins of more than K characters become ties (-1: never)
 grade-mean        the mean of single grades from 1 to 10
 wb-score          the same as 2 (grade - 5)
+sopr              the solvable pass rate: grades 1, 0.5 and 0 of each task, with the noise of judging apart from that of tasks
+sowr              the solvable win rate: of each task the most frequent of its asks' shares
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,14 +26,15 @@ from winsome.standings.combine import combine
 from winsome.standings.grades import Grades, grade_mean, wildbench_score
 from winsome.standings.length_control import length_controlled
 from winsome.standings.table import Row, Standings
+from winsome.standings.tool_scores import POINTS, UNREAD, PassRate, most_frequent, pass_rate
 from winsome.standings.win_rate import win_rate
 
 if TYPE_CHECKING:
     import polars as pl
 
-FIGURES = ("win-rate", "lc", "arena-hard", "wb-reward", "grade-mean", "wb-score")
-NEEDS_BASELINE = ("lc", "wb-reward")
-OF_GRADES = ("grade-mean", "wb-score")
+FIGURES = ("win-rate", "lc", "arena-hard", "wb-reward", "grade-mean", "wb-score", "sopr", "sowr")
+NEEDS_BASELINE = ("lc", "wb-reward", "sowr")
+OF_GRADES = ("grade-mean", "wb-score", "sopr")
 OF_EXTENTS = ("wb-reward",)
 LARGE_WIN = 3.0
 """How often Arena-Hard counts an ask whose label is >> or <<."""
@@ -62,8 +66,12 @@ def figure(
 ) -> Standings:
     """Standings by the figure `name` of the asks; `frame` has them as rows, with grade_a and grade_b for single grades."""
     kind, _, rest = name.partition(":")
+    if kind == "sopr":
+        return pass_rates(frame)
     if kind in OF_GRADES:
         return _graded(frame, kind)
+    if kind == "sowr":
+        return replace(win_rate(combine(voted(asks)), baseline=baseline, seed=seed), method=kind)
     if kind == "arena-hard":
         return arena_hard(asks, baseline, seed)
     contests = combine(asks)
@@ -120,7 +128,91 @@ def halved(battles: Battles) -> Battles:
     return replace(battles, share=share, extent=np.full(len(battles), 2.0))
 
 
+def voted(asks: Battles) -> Battles:
+    """The asks, each with the most frequent share of its contest's asks that could be read."""
+    if asks.contest is None:
+        return asks
+    shares: dict[int, list[float]] = {}
+    contests = asks.contest.values.tolist()
+    for contest, share, scored in zip(contests, asks.share.tolist(), asks.scored.tolist(), strict=True):
+        if scored:
+            shares.setdefault(contest, []).append(share)
+    votes = {contest: most_frequent(found) for contest, found in shares.items()}
+    told = np.array([votes.get(contest, math.nan) for contest in contests])
+    share = np.where(asks.scored, told, asks.share)
+    outcome = asks.outcome.copy()
+    for name, at in (("win", 1.0), ("tie", 0.5), ("loss", 0.0)):
+        outcome[asks.scored & (share == at)] = CODE[name]
+    return replace(asks, share=share, outcome=outcome)
+
+
+def pass_rates(frame: pl.DataFrame) -> Standings:
+    """The solvable pass rate of every contender in per cent, each answer's label once a judging, whichever pairs it was shown in.
+
+    A task without a final answer is unsolved and named in a warning; one none of whose labels could be read, its
+    own or the other side's, is in no figure.
+    """
+    names = {value: name for name, value in POINTS.items()}
+    labels: dict[str, dict[str, dict[int, str]]] = {}
+    empty: dict[str, list[str]] = {}
+    for prompt, item, repeat, outcome, *sides in frame.select(
+        "prompt", "item", "repeat", "outcome", "a", "grade_a", "length_a", "b", "grade_b", "length_b"
+    ).iter_rows():
+        for contender, grade, length in (sides[:3], sides[3:]):
+            if outcome == "not asked":
+                continue
+            held = labels.setdefault(contender, {}).setdefault(prompt, {})
+            if grade is not None and grade not in names:
+                raise BadInput(
+                    f"figure sopr takes grades 0, 0.5 and 1, not {grade:g}; give --judge a model, or tool_eval?model=M"
+                )
+            if held.get(repeat, UNREAD) == UNREAD:
+                held[repeat] = UNREAD if grade is None else names[grade]
+            if not length and (item or prompt) not in empty.setdefault(contender, []):
+                empty[contender].append(item or prompt)
+    rates = {
+        contender: pass_rate({task: list(held.values()) for task, held in by.items()}, list(by))
+        for contender, by in labels.items()
+        if any(label != UNREAD for held in by.values() for label in held.values())
+    }
+    if not rates:
+        raise BadInput("figure sopr: no label could be read; check the judge's model and prompt")
+    ranked = grade_mean(_grades(frame), lowest=0.0, highest=1.0)
+    warnings = [
+        f"{contender}: {len(items)} tasks without a final answer are unsolved: {', '.join(items[:5])}{' ..' * (len(items) > 5)}"
+        for contender, items in empty.items()
+        if items
+    ]
+    rows = tuple(_passed(row, rates[row.contender]) for row in ranked.rows if row.contender in rates)
+    return replace(
+        ranked, method="sopr", scale="per cent", rows=tuple(sorted(rows, key=lambda row: -(row.estimate or 0.0))),
+        warnings=(*ranked.warnings, *warnings),
+    )  # fmt: skip
+
+
+def _passed(row: Row, found: PassRate) -> Row:
+    error = math.hypot(found.judge_error, found.task_error)
+    extra: dict[str, float | int | str | bool | None] = {
+        "judge_error": 100.0 * found.judge_error, "task_error": 100.0 * found.task_error, "unread_labels": found.unread,
+        "unjudged_tasks": len(found.unjudged),
+    }  # fmt: skip
+    return replace(
+        row, estimate=100.0 * found.rate, standard_error=100.0 * error, low=100.0 * found.low, high=100.0 * found.high,
+        n=found.tasks, extra=extra,
+    )  # fmt: skip
+
+
 def _graded(frame: pl.DataFrame, kind: str) -> Standings:
+    grades = _grades(frame)
+    found = grade_mean(grades, lowest=1.0, highest=10.0)
+    return (
+        found
+        if kind == "grade-mean"
+        else replace(found, method=kind, scale="WB-Score from -8 to 10", rows=tuple(map(_score, found.rows)))
+    )
+
+
+def _grades(frame: pl.DataFrame) -> Grades:
     """Each answer's grade once, whichever pairs it was shown in."""
     rows: dict[tuple[str, str, int], tuple[float | None, str]] = {}
     for a, b, grade_a, grade_b, cluster, response_a, response_b, repeat in frame.select(
@@ -130,13 +222,7 @@ def _graded(frame: pl.DataFrame, kind: str) -> Standings:
             key = (contender, response or cluster, repeat)
             if key not in rows or rows[key][0] is None:
                 rows[key] = (grade, cluster)
-    grades = Grades.of([key[0] for key in rows], [g for g, _ in rows.values()], [c for _, c in rows.values()])
-    found = grade_mean(grades, lowest=1.0, highest=10.0)
-    return (
-        found
-        if kind == "grade-mean"
-        else replace(found, method=kind, scale="WB-Score from -8 to 10", rows=tuple(map(_score, found.rows)))
-    )
+    return Grades.of([key[0] for key in rows], [g for g, _ in rows.values()], [c for _, c in rows.values()])
 
 
 def _score(row: Row) -> Row:

@@ -29,10 +29,10 @@ class Answer:
 def decided(a: Answer, b: Answer, suite: Suite) -> tuple[Outcome, float | None, str] | None:
     """Outcome, side a's share and the reason where a rule of the suite decides the contest; None where a judge must.
 
-    A failed answer makes the contest void; so do two unacceptable ones. One empty or over-long answer forfeits. Equal words
+    A failed answer makes the contest void, unless the suite has it judged as an empty one; so do two unacceptable ones. One empty or over-long answer forfeits. Equal words
     (Unicode NFC, runs of white space as one) tie.
     """
-    if a.failed or b.failed:
+    if suite.failed == "void" and (a.failed or b.failed):
         return "void", None, f"no answer: {a.failed or b.failed}"
     flaws = [_flaw(answer, suite) for answer in (a, b)]
     if flaws[0] and flaws[1]:

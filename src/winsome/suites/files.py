@@ -103,6 +103,7 @@ def describe(suite: Suite) -> dict[str, Any]:
         "seats": suite.seats,
         "orders": suite.orders,
         "empty": suite.empty,
+        "failed": suite.failed,
         "equal": suite.equal,
         "max_characters": suite.max_characters,
     }

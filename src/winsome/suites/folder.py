@@ -30,6 +30,7 @@ CARDS = (CARD,)
 CHOICES: Mapping[str, tuple[Any, ...]] = {
     "orders": (1, 2),
     "empty": ("forfeit", "judge"),
+    "failed": ("void", "judge"),
     "equal": ("tie", "judge"),
     "seats": ("seed", "alpaca_eval"),
 }

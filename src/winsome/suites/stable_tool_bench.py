@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -30,23 +30,26 @@ GROUPS: Mapping[str, int] = {
 
 CARD = Card(
     "stable_tool_bench",
-    "765 solvable tasks with web tools in six groups, solvable pass rate",
+    "765 solvable tasks with web tools in six groups, solvable pass or win rate",
     licence="Apache-2.0",
     source="THUNLP-MT/StableToolBench",
     get="save the folder solvable_queries/test_instruction of THUNLP-MT/StableToolBench",
     prompts=765,
     judge="tool_eval",
-    figure="win-rate",
+    figure="sopr",
     orders=1,
 )
 CARDS = (CARD,)
 _TYPES = {"STRING": "string", "NUMBER": "number", "BOOLEAN": "boolean", "ARRAY": "array", "OBJECT": "object"}
 
 
-def stable_tool_bench(*, path: str = "", groups: tuple[str, ...] = ()) -> Suite:
+def stable_tool_bench(
+    *, path: str = "", groups: tuple[str, ...] = (), metric: Literal["pass", "win"] = "pass"
+) -> Suite:
     """The tasks in `path`, a folder with a file a group or one such file; `groups` keeps these alone.
 
-    BadInput for an unknown group, and for a task whose tools have no documentation.
+    metric: pass is the solvable pass rate, win the solvable win rate against a baseline: solved beats unsolved, otherwise the judge
+    compares, both orders shown. A missing answer is unsolved. BadInput for an unknown group, and for a task whose tools have no documentation.
     """
     place = Path(CARD.file(path))
     for group in groups:
@@ -60,7 +63,10 @@ def stable_tool_bench(*, path: str = "", groups: tuple[str, ...] = ()) -> Suite:
             f"holds none of {', '.join(f'{g}.json' for g in groups or GROUPS)[:90]}; give the published folder",
         )
     prompts = [prompt for file in there for prompt in tasks(read(file), file.stem)]
-    return CARD.suite(path, prompts, empty="judge")
+    rules: dict[str, Any] = {"empty": "judge", "failed": "judge", "equal": "judge"}
+    if metric == "win":
+        rules |= {"judge": "tool_eval?metric=win", "figure": "sowr", "orders": 2}
+    return CARD.suite(path, prompts, **rules)
 
 
 def tasks(source: Source, group: str) -> list[Prompt]:

@@ -26,6 +26,7 @@ class PassRate:
     """In [0, 1]. runs: the rate of each judging; judge_error, task_error: standard errors from repeated judging and from tasks.
 
     missing: tasks without an answer (unsolved). unread: labels that could not be read; a task's other labels stand for them.
+    unjudged: tasks none of whose labels could be read, which are in no figure.
     """
 
     rate: float
@@ -37,6 +38,7 @@ class PassRate:
     tasks: int
     missing: tuple[str, ...]
     unread: int
+    unjudged: tuple[str, ...]
 
 
 def pass_rate(
@@ -58,7 +60,8 @@ def pass_rate(
     read = {task: [POINTS[label] for label in given if label in POINTS] for task, given in labels.items()}
     if not times or not any(read.values()):
         raise BadInput("no answer was judged; judge the answers first")
-    counted = [task for task in tasks if task in labels] if published else list(tasks)
+    unjudged = tuple(task for task in tasks if task in read and not read[task])
+    counted = [task for task in tasks if task not in unjudged and (task in labels or not published)]
     means = np.array([float(np.mean(read[task])) if read.get(task) else 0.0 for task in counted])
     within = [
         float(np.var(read[task], ddof=1)) / len(read[task]) for task in counted if len(read.get(task, ())) > 1
@@ -74,7 +77,7 @@ def pass_rate(
     missing = tuple(task for task in tasks if task not in labels)
     unread = sum(label == UNREAD for given in labels.values() for label in given)
     return PassRate(
-        mean.mean, low, high, runs, judge, math.sqrt(max(0.0, whole**2 - judge**2)), len(counted), missing, unread
+        mean.mean, low, high, runs, judge, math.sqrt(max(0.0, whole**2 - judge**2)), len(counted), missing, unread, unjudged
     )  # fmt: skip
 
 
@@ -99,7 +102,7 @@ def win_shares(
         elif not published and {ours, theirs} == {"Solved", "Unsolved"}:
             found[task] = float(ours == "Solved")
         else:
-            found[task] = _vote(votes.get(task, ()))
+            found[task] = most_frequent(votes.get(task, ()))
     return found
 
 
@@ -117,7 +120,8 @@ def _majority(labels: Sequence[str] | None) -> str:
     return max(counts, key=lambda label: (counts[label], POINTS[label])) if counts else ""
 
 
-def _vote(votes: Sequence[float]) -> float:
+def most_frequent(votes: Sequence[float]) -> float:
+    """The vote that came most often; 0.5 without one alone."""
     if not votes:
         return 0.5
     (first, most), *rest = Counter(votes).most_common()
