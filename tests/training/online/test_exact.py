@@ -158,7 +158,11 @@ def test_clipped_answers_have_no_gradient():
 def test_a_group_without_differences_teaches_nothing_and_can_be_left_out():
     groups = [(0, ((0, 2), (0, 2))), (1, ((1, 2), (2,)))]
     rollouts = rollouts_of(groups, REWARD, POLICY, REFERENCE)
-    for name, units in (("grpo?kl=none", 2), ("grpo?kl=none&dead_groups=drop", 1)):
+    for name, units in (
+        ("grpo?kl=none", 2),
+        ("grpo?kl=none&dead_groups=drop", 1),
+        ("grpo?kl=none&dead_groups=resample", 1),
+    ):
         made = method(name)
         learnt = made.made(rollouts)
         assert len(learnt.units) == units

@@ -23,12 +23,12 @@ def grpo(
     ratio: Literal["token", "mean", "sum"] = "token",
     mean: Literal["token", "answer", "constant"] = "answer",
     divisor: float = 256.0,
-    dead_groups: Literal["keep", "drop"] = "keep",
+    dead_groups: Literal["keep", "drop", "resample"] = "keep",
 ) -> Method:
     """GRPO: mean over answers of mean over tokens of -min(rho A, clip(rho) A) + kl_coef k3, A = (R - mean) / std of its group.
 
     Dr. GRPO is scale=none&mean=constant&kl=none with divisor the most tokens an answer may have; DAPO
-    clip_high=0.28&mean=token&dead_groups=drop&kl=none; GSPO ratio=mean. With kl reward, R = reward - kl_coef * the estimate's sum.
+    clip_high=0.28&mean=token&dead_groups=resample&kl=none; GSPO ratio=mean. With kl reward, R = reward - kl_coef * the estimate's sum.
     @start: 0 in the mean where every group is whole and answers count alike.
     Source: Shao et al. 2024, eq. 3 and 4; Liu et al. 2025; Yu et al. 2025; Zheng et al. 2025.
     """

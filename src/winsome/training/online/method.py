@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 ROLE = "OnlineMethod"
 Table = Mapping[str, "NDArray[float64]"]
-DeadGroups = Literal["keep", "drop"]
-"""Groups whose rewards are all equal: kept, as in the papers, where they add nothing but to the divisor; or left out (DAPO)."""
+DeadGroups = Literal["keep", "drop", "resample"]
+"""Groups whose rewards are all equal: kept, as in the papers, where they add nothing but to the divisor; left out; or left out and
+made up for by answers to other prompts, as far as a few more rounds of asking give them (Yu et al. 2025, DAPO's dynamic sampling)."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Method:
 
     draws: answers a prompt where nobody says; least: fewer are no group. rounds: phases of the run, each over its share of all
     prompts and learnt from `epochs` times (0: phases of a batch, prompts visited `epochs` times). critic: values are learnt too.
+    dead_groups: what becomes of groups whose rewards are all equal.
     """
 
     objective: Objective
@@ -49,6 +51,7 @@ class Method:
     ratios: bool = True
     rounds: int = 0
     critic: bool = False
+    dead_groups: DeadGroups = "keep"
 
 
 def method(spec: str | Mapping[str, Any] | specs.Spec) -> Method:
@@ -90,23 +93,31 @@ def policy_gradient(
         }
         return Learnt(groups_of(held), references, tables)
 
-    return Method(objective, made, draws, least, critic=critic)
+    return Method(objective, made, draws, least, critic=critic, dead_groups=dead_groups)
 
 
 def usable(rollouts: Rollouts, least: int = 1, dead_groups: DeadGroups = "keep") -> NDArray[int64]:
     """The numbers of the answers that have a reward and stand in a group of at least `least` such answers."""
-    import numpy as np
-
-    known = np.flatnonzero(np.isfinite(rollouts.reward))
-    groups = rollouts.groups[known]
-    counts = np.bincount(groups, minlength=int(groups.max(initial=-1)) + 1)
-    known = known[counts[groups] >= least]
-    if dead_groups == "drop" and len(known):
-        known = known[~np.isin(rollouts.groups[known], dead(rollouts.reward[known], rollouts.groups[known]))]
+    known = rated(rollouts.reward, rollouts.groups, least, dead_groups)
     if not len(known):
         raise Fatal(
             f"no group of {least} or more rated answers is left to learn from; raise --draws, or look at the reward"
         )
+    return known
+
+
+def rated(
+    reward: NDArray[float64], groups: NDArray[int64], least: int, dead_groups: DeadGroups
+) -> NDArray[int64]:
+    """The numbers of the answers that `usable` leaves, which may be none."""
+    import numpy as np
+
+    known = np.flatnonzero(np.isfinite(reward))
+    held = groups[known]
+    counts = np.bincount(held, minlength=int(held.max(initial=-1)) + 1)
+    known = known[counts[held] >= least]
+    if dead_groups != "keep" and len(known):
+        known = known[~np.isin(groups[known], dead(reward[known], groups[known]))]
     return known
 
 

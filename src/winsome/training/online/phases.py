@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from winsome.errors import Fatal
 from winsome.training.online import rollouts as files
 from winsome.training.online.advantages import dead
-from winsome.training.online.method import Method
+from winsome.training.online.method import Method, rated
 from winsome.training.online.reward import Draft, Reward
 from winsome.training.online.rollouts import Rollouts, flat
 from winsome.training.online.sampling import Answer, Asked, Sample
@@ -23,7 +23,7 @@ from winsome.training.task import TextTask
 from winsome.training.units import of_update, order
 
 if TYPE_CHECKING:
-    from numpy import float32
+    from numpy import float32, float64
     from numpy.typing import NDArray
 
     from winsome.models.logprobs import Sequences
@@ -34,6 +34,11 @@ APART = 1.1
 """Importance ratios between sampler and trainer above this, or below its inverse, are counted."""
 MISMATCH = {"own": 0.05, "bfloat16": 0.2}
 """Mean nats a token by which they may differ before a run is stopped: it would learn from another policy's answers."""
+
+RESAMPLED = 3
+"""Further rounds of asking in a phase, at most, where dead groups are made up for."""
+BEYOND = 1 << 40
+"""Added to a phase's number in the order of the prompts that are asked in the place of dead groups."""
 
 
 @dataclass
@@ -126,43 +131,75 @@ class Phases:
         """Answers of the current weights to the phase's prompts, rated, with all log-probabilities; seconds by kind."""
         import numpy as np
 
-        clock = [time.perf_counter()]
-        asked = [self.asked[int(i)] for i in of_update(len(self.asked), self.each, phase, self.seed)]
-        drawn = self.sample(asked, phase)
-        clock.append(time.perf_counter())
-        said = [
-            (n, one, answer)
-            for n, (one, answers) in enumerate(zip(asked, drawn, strict=True))
-            for answer in answers
-        ]
-        rated = self.reward.rated([Draft(one.prompt, a.text, a.ended, a.error) for _, one, a in said])
-        clock.append(time.perf_counter())
-        reward = np.asarray(rated.values, np.float64)
-        if math.isfinite(self.unended):
-            cut = np.asarray([not a.ended and not a.error for _, _, a in said])
-            reward = np.where(cut & np.isfinite(reward), self.unended, reward)
+        chosen: list[int] = of_update(len(self.asked), self.each, phase, self.seed).tolist()
+        wanted, spent = len(chosen), [0.0, 0.0]
+        said, reward, failures = self._answered(chosen, 0, phase, spent)
+        for _ in range(RESAMPLED if self.method.dead_groups == "resample" else 0):
+            groups = np.asarray([n for n, _, _ in said], np.int64)
+            live = rated(reward, groups, self.method.least, "drop")
+            more = self._others(chosen, phase)[: wanted - len(np.unique(groups[live]))]
+            if not more:
+                break
+            told = self._answered(more, len(chosen), phase, spent)
+            chosen += more
+            said, reward, failures = said + told[0], np.concatenate([reward, told[1]]), failures + told[2]
+        began = time.perf_counter()
         # A draw that failed has no tokens; one stands for it, so that arrays stay whole. Its reward is nan, so nothing learns from it.
         sequences = [(one.ids, a.ids or one.ids[-1:]) for _, one, a in said]
         behaviour, reference = self.forward(sequences), self.reference(sequences)
         values = self.values(sequences) if self.values is not None else np.zeros(0, np.float32)
-        clock.append(time.perf_counter())
         made = Rollouts(
             version,
-            tuple(one.prompt.id for one in asked),
+            tuple(self.asked[i].prompt.id for i in chosen),
             np.asarray([n for n, _, _ in said], np.int64),
             flat(sequences),
             tuple(a.text for _, _, a in said),
             np.asarray([a.ended for _, _, a in said]),
             reward,
-            rated.failures,
+            failures,
             np.asarray([v for _, _, a in said for v in _told(a)], np.float32),
             behaviour,
             reference,
             values,
         )
         self._check_mismatch(made)
-        names = ("sample_seconds", "reward_seconds", "forward_seconds")
-        return made, {name: b - a for name, a, b in zip(names, clock, clock[1:], strict=False)}
+        sample, rate = spent
+        took = {
+            "sample_seconds": sample,
+            "reward_seconds": rate,
+            "forward_seconds": time.perf_counter() - began,
+        }
+        return made, took
+
+    def _answered(
+        self, chosen: Sequence[int], first: int, phase: int, spent: list[float]
+    ) -> tuple[list[tuple[int, Asked, Answer]], NDArray[float64], tuple[str, ...]]:
+        """Answers to the numbered prompts, whose groups are numbered from `first`, their rewards and why some have none."""
+        import numpy as np
+
+        asked = [self.asked[i] for i in chosen]
+        began = time.perf_counter()
+        drawn = self.sample(asked, phase)
+        between = time.perf_counter()
+        said = [
+            (n, one, answer)
+            for n, (one, answers) in enumerate(zip(asked, drawn, strict=True), first)
+            for answer in answers
+        ]
+        drafts = [Draft(one.prompt, a.text, a.ended, a.error) for _, one, a in said]
+        found = self.reward.rated(drafts, few=first > 0)
+        reward = np.asarray(found.values, np.float64)
+        if math.isfinite(self.unended):
+            cut = np.asarray([not a.ended and not a.error for _, _, a in said])
+            reward = np.where(cut & np.isfinite(reward), self.unended, reward)
+        spent[0] += between - began
+        spent[1] += time.perf_counter() - between
+        return said, reward, found.failures
+
+    def _others(self, chosen: Sequence[int], phase: int) -> list[int]:
+        """The prompts that a phase has not asked, in an order of its own."""
+        taken = set(chosen)
+        return [i for i in order(len(self.asked), BEYOND + phase, self.seed).tolist() if i not in taken]
 
     def _figures(self, rollouts: Rollouts) -> dict[str, float]:
         """What is seen of a phase; failed rewards are counted and stand in no mean."""
@@ -179,12 +216,20 @@ class Phases:
             "rated": float(n),
             "failed": float(len(rollouts) - n),
             "dead_groups": len(dead(reward, groups)) / max(1, len(np.unique(groups))),
+            **self._resampled(rollouts),
             "answer_tokens": float(rollouts.lengths[known].mean()) if n else 0.0,
             "ended": float(rollouts.ended[known].mean()) if n else 0.0,
             "drift": float(drift.mean()) if n else 0.0,
             "drift_error": float(drift.std(ddof=1) / math.sqrt(n)) if n > 1 else 0.0,
             **mismatch(rollouts),
         }
+
+    def _resampled(self, rollouts: Rollouts) -> dict[str, float]:
+        """How many prompts were asked in the place of dead groups."""
+        if self.method.dead_groups != "resample":
+            return {}
+        wanted = len(of_update(len(self.asked), self.each, self.phase, self.seed))
+        return {"resampled": float(len(rollouts.prompts) - wanted)}
 
     def _check_mismatch(self, rollouts: Rollouts) -> None:
         apart = mismatch(rollouts).get("mismatch_mean", 0.0)

@@ -29,7 +29,7 @@ def ppo(
     ratio: Literal["token", "mean", "sum"] = "token",
     mean: Literal["token", "answer", "constant"] = "token",
     divisor: float = 256.0,
-    dead_groups: Literal["keep", "drop"] = "keep",
+    dead_groups: Literal["keep", "drop", "resample"] = "keep",
 ) -> Method:
     """PPO: mean over tokens of -min(rho A, clip(rho) A) + value_coef * 0.5 max((V - R)^2, (clip(V) - R)^2).
 

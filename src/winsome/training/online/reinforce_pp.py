@@ -25,7 +25,7 @@ def reinforce_pp(
     ratio: Literal["token", "mean", "sum"] = "token",
     mean: Literal["token", "answer", "constant"] = "token",
     divisor: float = 256.0,
-    dead_groups: Literal["keep", "drop"] = "keep",
+    dead_groups: Literal["keep", "drop", "resample"] = "keep",
 ) -> Method:
     """REINFORCE++: mean over tokens of -min(rho A, clip(rho) A), A_t = reward - kl_coef * sum of later tokens' KL, whitened.
 

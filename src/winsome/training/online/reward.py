@@ -60,8 +60,8 @@ class Reward:
         )
         self._keeps = self.kind == "wins" and bool(asked_models(self._inner))
 
-    def rated(self, drafts: Sequence[Draft]) -> Rated:
-        """The rewards of answers; those to one prompt stand together. Raises BadInput where every one failed."""
+    def rated(self, drafts: Sequence[Draft], *, few: bool = False) -> Rated:
+        """The rewards of answers; those to one prompt stand together. Raises BadInput where every one failed, unless they are `few`."""
         values, failures = [math.nan] * len(drafts), [draft.error for draft in drafts]
         known = [i for i, draft in enumerate(drafts) if not draft.error]
         rate = self._scores if self.kind == "score" else self._wins
@@ -69,7 +69,7 @@ class Reward:
         for i, value, why in zip(known, found.values, found.failures, strict=True):
             values[i] = value if math.isfinite(value) else math.nan
             failures[i] = why if why or math.isfinite(value) else f"the reward is {value}"
-        if drafts and all(failures):
+        if drafts and all(failures) and not few:
             raise BadInput(
                 f"reward {self.name}: none of {len(drafts)} answers could be rated ({failures[0][:80]}); check the name"
             )

@@ -23,7 +23,7 @@ def rloo(
     ratio: Literal["token", "mean", "sum"] = "sum",
     mean: Literal["token", "answer", "constant"] = "answer",
     divisor: float = 256.0,
-    dead_groups: Literal["keep", "drop"] = "keep",
+    dead_groups: Literal["keep", "drop", "resample"] = "keep",
 ) -> Method:
     """RLOO: -min(rho A, clip(rho) A) an answer, A_i = R_i - mean of R_j over the other answers to its prompt.
 

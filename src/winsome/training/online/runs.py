@@ -103,6 +103,10 @@ def trained(
         raise BadInput(
             f"{method.objective.name} compares answers to one prompt; give --draws {method.least} or more"
         )
+    if method.dead_groups != "keep" and draws < 2:
+        raise BadInput(
+            f"every group of one answer is dead: give --draws 2 or more, or --dead-groups keep (now {method.dead_groups})"
+        )
     origin = starts.found(start, run)
     ranks = parallel.started(plan.parallel, plan.trackers, run.folder)
     say = say if ranks.main else silent
