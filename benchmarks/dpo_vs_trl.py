@@ -3,7 +3,7 @@
     python -m benchmarks.dpo_vs_trl [--mode full lora] [--pairs 8] [--prompt 384] [--answer 128] [--timed 3] [--out FILE]
 
 Arms, each in a process of its own that stays alive: the product's trainer; TRL at its best settings (bf16 autocast, precomputed
-reference, no checkpointing, micro-batches of one pair); TRL at its defaults with micro-batches of four. After one update to warm up they take turns,
+reference, no checkpointing, micro-batches of one pair); TRL at its defaults with micro-batches of four. After WARM updates they take turns,
 forwards and backwards (A B C C B A ..), so that a change of the machine's load falls on all; one torch thread each. Every arm
 sees the same token ids and starts from the same weights, and the losses of the n-th update are printed side by side. What is
 timed goes to --out line by line; the same command goes on where it was stopped.
@@ -21,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.dpo_arms import ARMS
+
+WARM = 2
+"""Updates of each arm before the first timed one: until then memory is still taken from the kernel, and ours checks what it trains."""
 
 
 def main(module: str = "benchmarks.dpo_arms", about: str | None = __doc__) -> None:
@@ -62,7 +65,7 @@ def measure(given: argparse.Namespace, mode: str) -> None:
     running = {arm: started(given, mode, arm) for arm, count in left.items() if count > 0}
     try:
         for arm, process in running.items():
-            found = one(process)
+            found = [one(process) for _ in range(WARM)][-1]
             print(
                 f"{mode} {arm}: warm-up {found['cpu']:.1f} CPU s, loss {found['loss']:.4f}",
                 file=sys.stderr,
@@ -75,7 +78,7 @@ def measure(given: argparse.Namespace, mode: str) -> None:
                     row = {
                         **shape(given, mode),
                         "arm": arm,
-                        "update": given.timed - left[arm] + 2,
+                        "update": given.timed - left[arm] + WARM + 1,
                         **one(running[arm]),
                     }
                     left[arm] -= 1
@@ -104,7 +107,7 @@ def kept(given: argparse.Namespace, mode: str, arm: str) -> list[dict[str, Any]]
 
 
 def started(given: argparse.Namespace, mode: str, arm: str) -> subprocess.Popen[str]:
-    words = ["--mode", mode, "--updates", str(given.timed + 1)]
+    words = ["--mode", mode, "--updates", str(given.timed + WARM)]
     for key in ("pairs", "prompt", "answer"):
         words += [f"--{key}", str(getattr(given, key))]
     return subprocess.Popen(
