@@ -113,7 +113,7 @@ def with_margin(battles: Battles, margin: int) -> Battles:
 
 def wb_reward(asks: Battles, baseline: str, margin: int = -1) -> Standings:
     """WB-Reward at a length margin, rows sorted; what was not read counts in the denominator as 0, as published."""
-    from winsome.matchmaking.methods import reward_standings
+    from winsome.matchmaking.wildbench_scales import reward_standings
 
     bounded = with_margin(asks, margin)
     found = reward_standings(combine(halved(bounded)), baseline)

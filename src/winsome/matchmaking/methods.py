@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from winsome.matchmaking import calibration
 from winsome.matchmaking.judge_errors import with_judge_noise
 from winsome.matchmaking.style_columns import with_style
 from winsome.matchmaking.verdict_files import Recorded, in_order_of_time, without_absent
+from winsome.matchmaking.wildbench_scales import reward_standings, score_standings, share_of_extent
 from winsome.standings import (
     Battles,
     Row,
@@ -25,10 +26,8 @@ from winsome.standings import (
     grade_mean,
     length_controlled,
     style_controlled,
-    wildbench_score,
     win_rate,
 )
-from winsome.standings.battles import CODE
 from winsome.standings.combine import singly
 from winsome.standings.intervals import IntervalKind, check_level
 from winsome.standings.length_control import Calibration
@@ -284,19 +283,7 @@ def _graded(found: Recorded, method: Method, settings: Settings) -> Standings:
         )
     lowest, highest = found.scale
     standings = grade_mean(found.grades, lowest=lowest, highest=highest, level=settings.level, by=settings.by)
-    if method == "grade-mean":
-        return standings
-
-    def scores(rows: Sequence[Row]) -> tuple[Row, ...]:
-        return tuple(_moved(row, wildbench_score, 2.0, {"grade_mean": row.estimate}) for row in rows)
-
-    return replace(
-        standings,
-        method=method,
-        rows=scores(standings.rows),
-        scale=f"WB-Score from {wildbench_score(lowest):g} to {wildbench_score(highest):g}",
-        groups={name: scores(rows) for name, rows in standings.groups.items()},
-    )
+    return standings if method == "grade-mean" else score_standings(standings, lowest, highest)
 
 
 def _reward(battles: Battles, settings: Settings, parts: Mapping[str, Battles]) -> Standings:
@@ -311,14 +298,8 @@ def _reward(battles: Battles, settings: Settings, parts: Mapping[str, Battles]) 
         raise BadInput(
             'method wb-reward needs "extent" (0, 1 or 2) beside each winner; use win-rate without it'
         )
-    extent = np.where(battles.scored, battles.extent, 0.0)
-    if not ((extent >= 0) & (extent <= 2)).all():
-        raise BadInput(
-            "method wb-reward: extents lie outside 0 to 2; give 2 for much better, 1 for better, 0 for a tie"
-        )
-    share = 0.5 + (battles.share - 0.5) * extent / 2.0
     return reward_standings(
-        replace(battles, share=share),
+        replace(battles, share=share_of_extent(battles.share, battles.extent, battles.scored)),
         settings.baseline,
         cluster=settings.cluster or "prompt",
         level=settings.level,
@@ -327,63 +308,5 @@ def _reward(battles: Battles, settings: Settings, parts: Mapping[str, Battles]) 
     )
 
 
-def reward_standings(
-    battles: Battles,
-    baseline: str,
-    *,
-    cluster: ClusterBy = "prompt",
-    level: float = 0.95,
-    by: Literal["category"] | None = None,
-    baseline_row: bool = True,
-) -> Standings:
-    """WB-Reward of battles whose shares are 0.75 for a small win and 1 for a large one, over all tasks that were planned."""
-    outcome = battles.outcome.copy()
-    outcome[battles.scored & (battles.share == 0.5)] = CODE["tie"]
-    standings = win_rate(
-        replace(battles, outcome=outcome),
-        baseline=baseline,
-        cluster=cluster,
-        level=level,
-        by=by,
-        baseline_row=baseline_row,
-    )
-
-    def reward(row: Row) -> Row:
-        planned = sum(row.counts.values())
-        read = row.battles / planned if planned else 1.0
-        return _moved(row, lambda rate: read * (rate / 50.0 - 1.0), read / 50.0, {})
-
-    groups = {name: tuple(map(reward, rows)) for name, rows in standings.groups.items()}
-    return replace(
-        standings,
-        method="wb-reward",
-        scale="reward from -1 to 1",
-        rows=tuple(
-            sorted(
-                map(reward, standings.rows), key=lambda row: (row.estimate is None, -(row.estimate or 0.0))
-            )
-        ),
-        groups=groups,
-        decisions=(),
-    )
-
-
 def _in_group(name: str, standings: Standings) -> tuple[Row, ...]:
     return tuple(replace(row, group=name) for row in standings.rows)
-
-
-def _moved(row: Row, to: Callable[[float], float], stretch: float, extra: Mapping[str, float | None]) -> Row:
-    """The row on another linear scale; columns of the old one go."""
-
-    def moved(value: float | None) -> float | None:
-        return None if value is None else to(value)
-
-    error = None if row.standard_error is None else stretch * row.standard_error
-    return replace(
-        row,
-        estimate=moved(row.estimate),
-        standard_error=error,
-        low=moved(row.low),
-        high=moved(row.high),
-        extra=extra,
-    )
