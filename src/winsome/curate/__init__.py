@@ -10,6 +10,7 @@ KINDS: dict[str, dict[str, str]] = {
         "rip": "winsome.curate.operators.rip:rip",
         "jaccard": "winsome.curate.operators.jaccard:jaccard",
         "perplexity": "winsome.curate.operators.perplexity:perplexity",
+        "flip_difficulty": "winsome.curate.operators.flip_difficulty:flip_difficulty",
         "ifd": "winsome.curate.operators.ifd:ifd",
         "instag": "winsome.curate.operators.instag:instag",
         "paired": "winsome.curate.operators.paired:paired",

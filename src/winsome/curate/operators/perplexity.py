@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.curate.operators.highest import highest
 from winsome.errors import Unsupported
@@ -13,7 +13,7 @@ from winsome.records import Prompt
 from winsome.scorers.likelihood import LikelihoodScorer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from polars import DataFrame
 
@@ -37,16 +37,27 @@ async def chosen_logprobs(
 ) -> list[float]:
     """Mean log-probability a token, under the weights of `model`, of every pair's chosen answer after its prompt, or after what
     `asked` puts in the prompt's place; NaN where it has none. Raises Unsupported for a contender without weights here."""
+    return await logprobs_of(list(frame["chosen_id"]), frames, model, "token", asked)
+
+
+async def logprobs_of(
+    answers: Sequence[str],
+    frames: Frames,
+    model: Contender,
+    per: Literal["token", "answer"],
+    asked: Mapping[str, Prompt] | None = None,
+) -> list[float]:
+    """`chosen_logprobs` of any answers by their ids; per: the mean of a token, or the sum of an answer."""
     local: Any = getattr(model, "inner", model)
     weights = getattr(local, "weights", None)
     if not isinstance(weights, str):
         raise Unsupported(
             f"{model.name[:80]} has no weights here to score with; name hf:FOLDER or a world's base"
         )
-    scorer = LikelihoodScorer(weights, per="token", dtype=local.dtype, name=model.name)
+    scorer = LikelihoodScorer(weights, per=per, dtype=local.dtype, name=model.name)
     prompts = asked or {prompt.id: prompt for prompt in prompts_of(frames["prompts"])}
     table = frames["responses"]
-    answers = dict(zip(table["response_id"], responses_of(table), strict=True))
-    chosen = [answers[id] for id in frame["chosen_id"]]
-    found = await scorer.score([prompts[answer.prompt] for answer in chosen], chosen)
+    known = dict(zip(table["response_id"], responses_of(table), strict=True))
+    said = [known[id] for id in answers]
+    found = await scorer.score([prompts[one.prompt] for one in said], said)
     return list(found.values)
