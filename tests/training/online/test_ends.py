@@ -73,7 +73,7 @@ def returns_to_come(policy: Tree) -> np.ndarray:
 @pytest.mark.parametrize("critic", [True, False])
 def test_ppo_ends_at_the_tilted_reference(critic: bool) -> None:
     """pi proportional to pi_ref exp(R / beta), by enumeration of all answers; total variation below one in a hundred."""
-    found = reached(f"ppo?lam=1&whiten=false&kl_coef={BETA}&mean=constant&divisor=1", 40, critic)
+    found = reached(f"ppo?lam=1&whiten=false&kl_coef={BETA}&mean=constant&divisor=1", 60, critic)
     tilt = law(REFERENCE) * np.exp([[REWARD[p, y] / BETA for y in ANSWERS] for p in range(PROMPTS)])
     tilt /= tilt.sum(1, keepdims=True)
     assert float(0.5 * np.abs(found - tilt).sum(1).max()) < 0.01
