@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ from winsome.errors import BadInput, Fatal
 from winsome.matchmaking.loops import finish
 from winsome.protocols import Judge, Run, Scorer
 from winsome.records import Match, Prompt, Response, Side, Verdict, assistant, digest
-from winsome.training.examples import Examples
+from winsome.training.examples import ROLES, Examples
+from winsome.training.rewards.parts import Parts, parts_of
 from winsome.training.rewards.regression import shares
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class RewardOutcome:
     over ten bins; null for ratings that are no log-odds. correlation: Pearson's, of rating and target over `answers`, null
     without targets. unread: further pairs of which an answer does not fit the model's context. mean, spread: of the ratings of all
     answers, null where there are none but comparisons.
+    parts: accuracy on parts of the pairs, null without pairs.
     """
 
     pairs: int
@@ -53,6 +55,7 @@ class RewardOutcome:
     unread: int
     mean: float | None
     spread: float | None
+    parts: Parts | None = None
 
     def lines(self) -> list[str]:
         """What a user is told."""
@@ -70,6 +73,7 @@ class RewardOutcome:
                 f"{'better' if beats else 'NOT better'} than it ({100 * self.above_longer_interval[0]:+.1f} to "
                 f"{100 * self.above_longer_interval[1]:+.1f} points, paired)"
             )
+        told += self.parts.lines() if self.parts is not None else []
         if self.log_loss is not None and self.calibration_error is not None:
             slope = "" if self.slope is None else f", slope {self.slope:.2f} (1 is calibrated)"
             told.append(
@@ -95,7 +99,7 @@ def measured(name: str, objective: Objective, held: Examples, run: Run) -> Rewar
     """
     import numpy as np
 
-    sides, pairs, targets = _units(held, objective)
+    sides, pairs, targets, margins = _units(held, objective)
     if not sides:
         raise BadInput(f"{held.source}: nothing is held out; give more prompts, or a file with --held-out")
     if objective.name.startswith("general_preference"):
@@ -107,8 +111,9 @@ def measured(name: str, objective: Objective, held: Examples, run: Run) -> Rewar
     read = np.isfinite(gaps)
     unread = int((~read).sum())
     pairs, gaps = [pair for pair, held_ in zip(pairs, read, strict=True) if held_], gaps[read]
-    lengths = np.array([len(answer.text) for _, answer in sides])
-    longer = np.array([np.sign(lengths[a] - lengths[b]) for a, b in pairs], dtype=float)
+    margins = None if margins is None else margins[read]
+    lengths = np.array([[len(sides[i][1].text) for i in pair] for pair in pairs], float).reshape(-1, 2)
+    longer = np.sign(lengths[:, 0] - lengths[:, 1])
     asked = [sides[a][0].id for a, _ in pairs]
     cluster = np.unique(asked, return_inverse=True)[1].astype(np.int32) if pairs else np.zeros(0, np.int32)
     right, by_length = (np.sign(gaps) + 1) / 2, (longer + 1) / 2
@@ -137,6 +142,7 @@ def measured(name: str, objective: Objective, held: Examples, run: Run) -> Rewar
         unread=unread,
         mean=None if ratings is None else float(ratings.mean()),
         spread=None if ratings is None else float(ratings.std(ddof=1)) if len(ratings) > 1 else 0.0,
+        parts=parts_of(right, gaps, lengths, margins, cluster) if pairs else None,
     )
 
 
@@ -145,19 +151,23 @@ Said = tuple[Prompt, Response]
 
 def _units(
     held: Examples, objective: Objective
-) -> tuple[list[Said], list[tuple[int, int]], NDArray[float64] | None]:
-    """The answers, the pairs of their numbers (the better first), and what each should be rated where that is known."""
+) -> tuple[list[Said], list[tuple[int, int]], NDArray[float64] | None, NDArray[float64] | None]:
+    """The answers, the pairs of their numbers (the better first), what each should be rated, and how far each pair lies apart, where
+    that is known."""
     import numpy as np
 
     sides: list[Said] = []
     pairs: list[tuple[int, int]] = []
+    margins: list[float | None] = []
     if held.form == "pairs":
         for row in held.rows:
             first = len(sides)
             sides += [(side.prompt, _answer(side.prompt, side.text)) for side in row.sides]
             if row.sides[0] != row.sides[1]:
                 pairs.append((first, first + 1))
-        return sides, pairs, None
+                margins.append(_margin(row.numbers))
+        known = [margin for margin in margins if margin is not None]
+        return sides, pairs, None, np.array(known) if known and len(known) == len(pairs) else None
     attributes = tuple(objective.settings["attributes"])
     weights = shares(attributes, tuple(objective.settings["attribute_weights"]))
     targets: list[float] = []
@@ -169,7 +179,15 @@ def _units(
         targets.append(sum(w * row.numbers[name] for name, w in zip(attributes, weights, strict=True)))
     for numbers in by_prompt.values():
         pairs += [(i, j) for i in numbers for j in numbers if targets[i] > targets[j]]
-    return sides, pairs, np.array(targets)
+    return sides, pairs, np.array(targets), np.array([targets[i] - targets[j] for i, j in pairs])
+
+
+def _margin(numbers: Mapping[str, float]) -> float | None:
+    """How far the data say that a pair lies apart."""
+    if "margin" in numbers:
+        return numbers["margin"]
+    scores = [numbers.get(f"score_{role}") for role in ROLES["pairs"]]
+    return None if scores[0] is None or scores[1] is None else scores[0] - scores[1]
 
 
 def _answer(prompt: Prompt, text: str) -> Response:
