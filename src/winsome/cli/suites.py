@@ -57,6 +57,29 @@ def add(parser: Parser) -> None:
         metavar="YEAR",
         help="the end of facts that still hold (default: refuse them)",
     )
+    pairs = actions.add_parser(
+        "minimal-pairs",
+        help="right texts against wrong ones in a file of yours, by a local model's likelihood",
+        description="Does a local model find the right one of two texts likelier? Win and sweep rate over the groups of a file.",
+    )
+    pairs.add_argument("file", metavar="FILE", help="rows with a group, a right and a wrong text")
+    pairs.add_argument(
+        "--model", required=True, metavar="NAME", help="embedded:smollm2-135m, a folder, a hub name"
+    )
+    for name, what in (
+        ("group", "what pairs belong to, such as the fact"), ("right", "the right texts"), ("wrong", "the wrong texts")
+    ):  # fmt: skip
+        pairs.add_argument(f"--{name}", default=name, metavar="COLUMN", help=f"{what} (default {name})")
+    pairs.add_argument("--answer", metavar="COLUMN", help="what stands after right and wrong, and is scored")
+    pairs.add_argument(
+        "--given", metavar="COLUMN", help="what stands before right and wrong, which are then scored"
+    )
+    pairs.add_argument(
+        "--format",
+        choices=("raw", "chat"),
+        default="raw",
+        help="plain text, or the chat template (default raw)",
+    )
     build = actions.add_parser(
         "build",
         help="a suite like WildBench from your own chat log",
@@ -88,14 +111,15 @@ def add(parser: Parser) -> None:
         "--limit", type=whole_number(), metavar="N", help="the first N dialogues only (default all)"
     )
     options.asking(build)
-    for action in (listing, show, new, timestress, build):
+    for action in (listing, show, new, timestress, pairs, build):
         options.everywhere(action)
 
 
 def run(args: Namespace) -> int:
-    return {"list": _list, "show": _show, "new": _new, "timestress": _timestress, "build": _build}[
-        args.action or "list"
-    ](args)
+    actions = {
+        "list": _list, "show": _show, "new": _new, "timestress": _timestress, "minimal-pairs": _minimal_pairs, "build": _build
+    }  # fmt: skip
+    return actions[args.action or "list"](args)
 
 
 def _list(args: Namespace) -> int:
@@ -151,6 +175,7 @@ def _show(args: Namespace) -> int:
         "orders",
         "seats",
         "empty",
+        "failed",
         "equal",
         "max_characters",
     )
@@ -231,6 +256,28 @@ def _timestress(args: Namespace) -> int:
     console.print(table)
     console.print(
         "lowest win rates: " + "; ".join(f"{row['fact']} {row['W']:.0%}" for row in found["worst"][:5])
+    )
+    return 0
+
+
+def _minimal_pairs(args: Namespace) -> int:
+    from winsome.suites.minimal_pairs import minimal_pairs
+
+    found = minimal_pairs(
+        args.model, args.file, group=args.group, right=args.right, wrong=args.wrong, answer=args.answer, given=args.given,
+        format=args.format,
+    )  # fmt: skip
+    if args.json:
+        output.emit(found)
+        return 0
+    console = output.result()
+    console.print(
+        f"{found['model']}: {found['groups']:,} groups, {found['items']:,} texts, format {found['format']}"
+    )
+    console.print(f"win rate W {_interval(found['W'])}")
+    console.print(f"sweep rate R {_interval(found['R'])}, by chance {found['R by chance']:.2%}")
+    console.print(
+        "lowest win rates: " + "; ".join(f"{row['group']} {row['W']:.0%}" for row in found["worst"][:5])
     )
     return 0
 

@@ -200,7 +200,7 @@ def report(statements: Statements, score: Floats, *, level: float = 0.95) -> dic
     }
 
 
-def _local(model: str) -> str:
+def local_name(model: str) -> str:
     """The name of weights here; Unsupported for what only a server can read."""
     from winsome.errors import Unsupported
 
@@ -243,7 +243,7 @@ def timestress(
         raise BadInput(
             f"{facts or 'the shipped facts'}: no date can be asked about; give facts before 2021 with known bounds"
         )
-    name = _local(model)
+    name = local_name(model)
     score = answer_logprobs(load(name), statements.given, statements.answer, format)
     return {"model": model, "format": format, "seed": seed, "dropped": dropped} | report(
         statements, score, level=level
