@@ -7,6 +7,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "generate": ("winsome.cli.generate", "ask one contender and keep its answers in a file"),
     "judge": ("winsome.cli.judge", "let a judge compare recorded answers; the verdicts go to a file"),
     "run": ("winsome.cli.run", "run a recipe: a whole method, from prompts to a win rate"),
+    "rip": ("winsome.cli.rip", "why a run of R.I.P. kept or dropped a prompt"),
     "rank": ("winsome.cli.rank", "standings from verdicts that exist already"),
     "data": ("winsome.cli.data", "what a training run would learn from, before it is paid for"),
     "train": (

@@ -256,6 +256,7 @@ class Engine:
         row = {
             "step": _path(place, step),
             "kind": step.kind,
+            "from": list(step.sources),
             "rows": {name: frame.rows for name, frame in own.items()},
             "dropped": dict(dropped),
             "frames": {name: frame.digest for name, frame in product.frames.items()},

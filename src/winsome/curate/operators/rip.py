@@ -41,33 +41,27 @@ def rip(
     import polars as pl
 
     wanted = _wanted(tau)
-    measured = frame.with_columns(
-        rejected_reward=pl.col("rejected_value"),
-        rejected_length=(
-            pl.col("rejected_tokens") if unit == "tokens" else pl.col("rejected_text").str.len_chars()
-        ).cast(pl.Float64),
-        gap=pl.col("chosen_value") - pl.col("rejected_value"),
-    )
-    swapped = measured.filter(pl.col("gap") < 0)
+    table = measured(frame, unit)
+    swapped = table.filter(pl.col("gap") < 0)
     if swapped.height:
         raise BadInput(
             f"filter rip: {swapped.height} pairs ({swapped['pair_id'][0][:16]}) have a rejected answer that is rated higher; swap their sides"
         )
-    usable = measured.filter(_known() & (pl.col("gap") > 0))
+    usable = table.filter(known() & (pl.col("gap") > 0))
     scorer = _scorer(frames)
     if thresholds_from == "train":
         limits = {name: _limit(name, value, usable[name]) for name, value in wanted.items()}
     else:
         limits = _read(thresholds_from, wanted, scorer, unit)
     reasons: dict[str, Expr] = {
-        "no score or length": ~_known(),
+        "no score or length": ~known(),
         "answers rated alike": pl.col("gap") <= 0,
     }
     for name, limit in limits.items():
         above = METRICS[name] == ">="
         told = f"{name} {'below' if above else 'above'} {limit:.4g}"
         reasons[told] = pl.col(name) < limit if above else pl.col(name) > limit
-    done = kept("rows", measured, reasons)
+    done = kept("rows", table, reasons)
     facts = {"thresholds": {"by": scorer, "unit": unit, "values": limits, "of": usable.height}}
     return Kept({"rows": done.frames["rows"].select(frame.columns)}, done.dropped, facts=facts)
 
@@ -89,7 +83,20 @@ def _wanted(tau: Mapping[str, str] | None) -> dict[str, str]:
     return wanted
 
 
-def _known() -> Expr:
+def measured(frame: DataFrame, unit: str) -> DataFrame:
+    """Pairs with their sides, and the three metrics as columns; lengths in `unit`, tokens or characters."""
+    import polars as pl
+
+    long = pl.col("rejected_tokens") if unit == "tokens" else pl.col("rejected_text").str.len_chars()
+    return frame.with_columns(
+        rejected_reward=pl.col("rejected_value"),
+        rejected_length=long.cast(pl.Float64),
+        gap=pl.col("chosen_value") - pl.col("rejected_value"),
+    )
+
+
+def known() -> Expr:
+    """Whether a row has all three metrics."""
     import polars as pl
 
     return pl.all_horizontal(pl.col(name).is_not_null() & pl.col(name).is_not_nan() for name in METRICS)
