@@ -51,7 +51,7 @@ def reached(folder: str | Path, *, step: str = "", fact: str = "") -> Reached:
     wanted: dict[str, str] = {}
     for source in chosen.get("from", ()):
         path = f"{within}/{source}" if within else source
-        wanted |= next((row["frames"] for row in rows if row["step"] == path), {})
+        wanted |= next((row["frames"] for row in rows if row["step"] == path), dict[str, str]())
     return Reached(chosen, {name: _frame(place, rows, name, digest) for name, digest in wanted.items()})
 
 
