@@ -102,6 +102,30 @@ def lessons(frame: Callable[[str, str], Any]) -> dict[str, dict[str, float]]:
     return found
 
 
+def win_rates(ran: Any) -> dict[str, dict[str, float]]:
+    """ "an arm against another" -> its win rate with interval, of every match of a run."""
+    found: dict[str, dict[str, float]] = {}
+    for match in ran.record["matches"]:
+        base = match["standings"]["baseline"]
+        for row in match["standings"]["rows"]:
+            if row["contender"] != base:
+                name = f"{match['labels'][row['contender']]} against {match['labels'].get(base, 'base')}"
+                found[name] = {key: row[key] for key in ("estimate", "low", "high", "n")}
+    return found
+
+
+def match_table(matches: dict[str, dict[str, float]]) -> list[str]:
+    """The lines of a page that tell `win_rates`."""
+    return [
+        "| match | win rate | 95% interval | prompts |",
+        "|---|--:|--:|--:|",
+        *(
+            f"| {name.replace('_', ' ')} | {one['estimate']:.1f}% | {one['low']:.1f}–{one['high']:.1f}% | {one['n']} |"
+            for name, one in matches.items()
+        ),
+    ]
+
+
 def played(seed: int, work: Path, changes: list[str]) -> dict[str, Any]:
     """The row of a seed."""
     began, cpu = time.time(), time.process_time()
@@ -111,15 +135,6 @@ def played(seed: int, work: Path, changes: list[str]) -> dict[str, Any]:
     clear = clear_of(ran.frame("load", "prompts"))
     steps = {step["step"]: step for step in ran.record["steps"]}
     found = {name: ran.frame(name, "pairs") for name in FILTERS}
-    matches = {}
-    for match in ran.record["matches"]:
-        for row in match["standings"]["rows"]:
-            label = match["labels"].get(row["contender"], row["contender"])
-            if label in ARMS and row["contender"] != match["standings"]["baseline"]:
-                kept = ("estimate", "low", "high", "n")
-                matches[f"{label} against {match['labels'].get(match['standings']['baseline'], 'base')}"] = {
-                    key: row[key] for key in kept
-                }
     return {
         "seed": seed,
         "date": time.strftime("%Y-%m-%d"),
@@ -132,7 +147,7 @@ def played(seed: int, work: Path, changes: list[str]) -> dict[str, Any]:
         "precision": {name: precision(pairs, clear) for name, pairs in found.items()},
         "of_one_figure": by_one_figure(ran, clear, found["rip"].height),
         "lessons": lessons(ran.frame),
-        "matches": matches,
+        "matches": win_rates(ran),
         "changes": changes,
     }
 
@@ -186,11 +201,7 @@ def page(rows: list[dict[str, Any]]) -> str:
             f"| {kinds[name]} | {one['n']} | {100 * one['right']:.1f}% | {100 * one['wrong']:.1f}% | {one['gap']:.2f} |"
             for name, one in row["lessons"].items()
         ]
-        lines += ["", "| match | win rate | 95% interval | prompts |", "|---|--:|--:|--:|"]
-        lines += [
-            f"| {name.replace('_', ' ')} | {one['estimate']:.1f}% | {one['low']:.1f}–{one['high']:.1f}% | {one['n']} |"
-            for name, one in row["matches"].items()
-        ]
+        lines += ["", *match_table(row["matches"])]
         lines.append("")
     return "\n".join(lines)
 

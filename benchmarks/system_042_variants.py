@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.system_042 import interval
+from benchmarks.system_042 import interval, match_table, win_rates
 from winsome.frames import prompts_of
 from winsome.recipes.run import run
 from winsome.sandbox.worlds import World
@@ -59,20 +59,13 @@ def played(recipe: str, seed: int, work: Path, changes: list[str]) -> dict[str, 
     ran = run(
         recipe, seed=seed, set=changes, ledger=work / "ledger.sqlite", folder=work / "runs", say=lambda line: print(line, flush=True)
     )  # fmt: skip
-    matches: dict[str, Any] = {}
-    for match in ran.record["matches"]:
-        base = match["standings"]["baseline"]
-        for row in match["standings"]["rows"]:
-            if row["contender"] != base:
-                name = f"{match['labels'][row['contender']]} against {match['labels'].get(base, 'base')}"
-                matches[name] = {key: row[key] for key in ("estimate", "low", "high", "n")}
     return {
         "recipe": recipe,
         "seed": seed,
         "date": time.strftime("%Y-%m-%d"),
         "cpu_seconds": round(time.process_time() - cpu),
         "clear": {step: clear(ran, step) for step in LOOKED_AT[recipe]},
-        "matches": matches,
+        "matches": win_rates(ran),
         "changes": changes,
     }
 
@@ -103,11 +96,7 @@ def page(rows: list[dict[str, Any]]) -> str:
             f"| {LOOKED_AT[row['recipe']][step]} | {one['n']} | {100 * one['clear']:.1f}% | {100 * one['low']:.1f}–{100 * one['high']:.1f}% |"
             for step, one in row["clear"].items()
         ]
-        lines += ["", "| match | win rate | 95% interval | prompts |", "|---|--:|--:|--:|"]
-        lines += [
-            f"| {name.replace('_', ' ')} | {one['estimate']:.1f}% | {one['low']:.1f}–{one['high']:.1f}% | {one['n']} |"
-            for name, one in row["matches"].items()
-        ]
+        lines += ["", *match_table(row["matches"])]
     return "\n".join([*lines, ""])
 
 
