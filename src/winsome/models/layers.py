@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from winsome.models.linears import linears
 from winsome.models.trees import Turn, mixed
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _forward(layer: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
         kept = hidden_states if read is None else hidden_states[:, read[0]]
         found = _attention(layer.self_attn, normed, others["position_embeddings"], trees, read)
         kept = kept + found.to(kept.dtype)
-        return kept + layer.mlp(layer.post_attention_layernorm(kept)).to(kept.dtype)
+        return kept + _feed_forward(layer.mlp, layer.post_attention_layernorm(kept)).to(kept.dtype)
 
     last = layer.self_attn.config.num_hidden_layers - 1
     return forward
@@ -60,12 +61,25 @@ def _attention(module: Any, states: Tensor, tables: tuple[Tensor, Tensor], trees
         place, trees = read
         own, turn = states[:, place], (cos[place], sin[place])
 
-    def projected(projection: Any, norm: str, of: Tensor) -> Tensor:
-        found = projection(of)[0].unflatten(-1, (-1, module.head_dim))
+    def headed(projected: Tensor, norm: str) -> Tensor:
+        found = projected[0].unflatten(-1, (-1, module.head_dim))
         return getattr(module, norm)(found) if hasattr(module, norm) else found
 
-    query = projected(module.q_proj, "q_norm", own)
-    key = projected(module.k_proj, "k_norm", states)
-    value = projected(module.v_proj, "", states)
+    if read is None:
+        query, key, value = linears(states, (module.q_proj, module.k_proj, module.v_proj))
+    else:
+        (query,), (key, value) = (
+            linears(own, (module.q_proj,)),
+            linears(states, (module.k_proj, module.v_proj)),
+        )
+    query, key, value = headed(query, "q_norm"), headed(key, "k_norm"), headed(value, "")
     found = mixed(query, key, value, trees, module.scaling, Turn(turn, (cos, sin)))
-    return module.o_proj(found.flatten(1)[None])
+    return linears(found.flatten(1)[None], (module.o_proj,))[0]
+
+
+def _feed_forward(module: Any, states: Tensor) -> Tensor:
+    """The gated feed-forward of the known forms; another one as it is."""
+    if type(module).__name__ not in [f"{form}MLP" for form in FORMS]:
+        return module(states)
+    gate, passed = linears(states, (module.gate_proj, module.up_proj))
+    return linears(module.act_fn(gate) * passed, (module.down_proj,))[0]

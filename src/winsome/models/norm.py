@@ -66,13 +66,12 @@ def _make() -> Any:
         def backward(ctx, above):
             states, weight, scale = ctx.saved_tensors
             full, above = states.to(scale.dtype), above.to(scale.dtype)
-            unit = full * scale
-            of_weight = (
-                (above * unit).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
-            )
-            pushed = above * weight
-            along = torch.linalg.vecdot(pushed, unit).div_(full.shape[-1]).unsqueeze(-1)
-            of_states = pushed.sub_(unit.mul_(along)).mul_(scale)
+            width = full.shape[-1]
+            # x / |x| is never made: both sums over it are products of what it would be multiplied by.
+            both = (above * full).reshape(-1, width)
+            of_weight = (scale.reshape(1, -1) @ both)[0].to(weight.dtype) if ctx.needs_input_grad[1] else None
+            along = (both @ weight.to(scale.dtype)).reshape(scale.shape).mul_(scale.pow(3)).div_(-width)
+            of_states = (above * weight).mul_(scale).addcmul_(full, along)
             return of_states.to(states.dtype), of_weight, None, None
 
     return Norm

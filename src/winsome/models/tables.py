@@ -1,4 +1,4 @@
-"""Tables of words (embedding and head) within one update: a copy in the products' precision, gradients added where they lie.
+"""Weights within one update: a copy in the products' precision, gradients added where they lie.
 
 A table is by far the largest tensor of a small model. Autograd would make a gradient of its size for the embedding and another
 for the head in every micro-batch, fill both, and add them up.
@@ -48,11 +48,24 @@ def copied(weight: Tensor, compute: Any) -> Tensor:
     return _update.copies[key]
 
 
+def in_place() -> bool:
+    """Whether gradients are added in place now."""
+    return _update is not None and _update.in_place
+
+
+def added(weight: Tensor, gradient: Tensor) -> None:
+    """Add `gradient`, of any precision, to that of `weight`."""
+    if weight.grad is None:
+        weight.grad = gradient.to(weight.dtype)
+    else:
+        weight.grad.add_(gradient)
+
+
 def place(weight: Tensor) -> Tensor | None:
     """Where to add the gradient of `weight`; None where autograd must hand it on."""
     import torch
 
-    if _update is None or not _update.in_place or not weight.is_leaf:
+    if not in_place() or not weight.is_leaf:
         return None
     if weight.grad is None:
         weight.grad = torch.zeros_like(weight)
@@ -63,7 +76,7 @@ def looked_up(layer: Any, ids: Tensor) -> Tensor | None:
     """Rows of an embedding [.., d] whose gradient is added in place; None where the layer must do it itself."""
     import torch
 
-    if _update is None or not _update.in_place or type(layer) is not torch.nn.Embedding:
+    if not in_place() or type(layer) is not torch.nn.Embedding:
         return None
     if not layer.weight.requires_grad or layer.max_norm is not None or layer.scale_grad_by_freq:
         return None

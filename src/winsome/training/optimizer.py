@@ -45,12 +45,12 @@ class Optimizer:
         """Multiply every gradient by `scale`, clip them together; the norm before clipping."""
         import torch
 
-        held = [p for p in self._named.values() if p.grad is not None]
-        for p in held:
-            p.grad.mul_(scale)
+        grads = [p.grad for p in self._named.values() if p.grad is not None]
+        norm = scale * float(_whole(torch.nn.utils.get_total_norm(grads)))
         limit = self._plan.clip or float("inf")
-        norm = torch.nn.utils.clip_grad_norm_(held, limit)
-        return float(_whole(norm))
+        for grad in grads:
+            grad.mul_(scale * min(1.0, limit / (norm + 1e-6)))
+        return norm
 
     def step(self, rate: float) -> None:
         import torch
