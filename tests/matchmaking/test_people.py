@@ -24,6 +24,7 @@ from winsome.ledger.store import Ledger
 from winsome.matchmaking.board import Board, named
 from winsome.matchmaking.compare import Comparison, compare
 from winsome.matchmaking.people import People
+from winsome.report.people import lines
 from winsome.standings import control_variates
 
 Annotator = Callable[[str, str, random.Random], str]
@@ -131,6 +132,29 @@ def test_labels_stop_where_the_interval_is_narrow_and_as_planned(folder: Path) -
     n = people["labelled"] - 5
     assert control_variates(y[:n], s[:n], s).half_width > 0.06
     assert people["plan"]["labels"] == pytest.approx(people["labelled"], rel=0.03)
+
+
+def test_labels_end_once_two_are_told_apart_at_every_look(folder: Path) -> None:
+    """A crowd that mostly prefers the longer answers of b, and one that flips a coin."""
+    files(160)
+    for assist in (None, ASSIST):
+        found = run(People(labelling(mostly_longer), assist=assist), stop_when="decided")
+        people = found.record["people"]
+        seen = people["anytime"]
+        assert 30 <= people["labelled"] < 160
+        assert people["enough"]
+        assert found.complete
+        assert seen["low"] > 0.5
+        assert found.standings.interval == "sequential"
+        if assist is None:
+            assert [row.ranks for row in found.standings.rows] == [(1,), (2,)]
+        assert any(line.startswith("at every look: recorded:a.jsonl") for line in lines(people))
+        Path("l.sqlite").unlink()
+    found = run(
+        People(labelling(lambda left, right, draw: draw.choice(["left", "right"]))), stop_when="decided"
+    )
+    assert found.record["people"]["labelled"] == 160
+    assert found.standings.rows[0].ranks == (1, 2)
 
 
 def test_a_part_of_the_labels_and_all_that_rules_decide_make_one_figure(folder: Path) -> None:

@@ -194,7 +194,7 @@ def test_whoever_lacks_the_token_or_the_address_is_told_nothing(tmp_path: Path, 
     (("--half-width", "60%"), "between 0 and 50"),
     (("--assist", "human"), "cannot assist themselves"),
     (("--schedule", "swiss"), "drawn beforehand"),
-    (("--stop-when", "decided"), "drawn beforehand"),
+    (("--schedule", "swiss", "--stop-when", "decided"), "drawn beforehand"),
     (("--overlap", "2"), "no share"),
 ])  # fmt: skip
 def test_mistakes_in_one_line(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:

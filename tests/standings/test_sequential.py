@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from winsome.errors import BadInput
-from winsome.standings import battles, confidence_sequence, e_values, sequential_win_rate
+from winsome.standings import battles, confidence_sequence, control_variates, e_values, sequential_win_rate
 from winsome.standings.columns import Floats
+from winsome.standings.sequential import mixture_factor
 
 
 def miscovered(rng: np.random.Generator, p: float, n: int, runs: int, graded: bool) -> float:
@@ -77,3 +78,49 @@ def test_a_clear_winner_is_decided_early_and_a_copy_never() -> None:
     assert sequential_win_rate(battles(["x"] * 300, ["y"] * 300, [0.5] * 300), "x", "y").decided_at is None
     with pytest.raises(BadInput, match="x never met z"):
         sequential_win_rate(battles(["x", "y"], ["y", "z"], [1.0, 1.0]), "x", "z")
+
+
+# Estimates with a standard error
+
+
+def test_the_mixture_factor_is_the_theorem_s_and_least_near_where_it_is_tuned() -> None:
+    """a = 0.05, n = best_at = 100: r^2 n = 5.9915 + log 6.9915 = 7.9363; sqrt(2 * 8.9363 / 7.9363 * log(sqrt(8.9363) / 0.05))."""
+    assert mixture_factor(100, 100) == pytest.approx(
+        np.sqrt(2 * 8.9363 / 7.9363 * np.log(np.sqrt(8.9363) / 0.05)), rel=1e-4
+    )
+    width = [mixture_factor(n, 100) / np.sqrt(n) for n in (10, 30, 100, 300, 1000)]
+    tuned = [mixture_factor(n, n) / np.sqrt(n) for n in (10, 30, 100, 300, 1000)]
+    assert all(a >= b - 1e-12 for a, b in zip(width, tuned, strict=True))
+    assert 2.7 < mixture_factor(100, 100) < 3.1
+    with pytest.raises(BadInput, match="above 0"):
+        mixture_factor(0, 100)
+
+
+def test_labels_that_end_once_decided_err_in_one_of_twenty() -> None:
+    """2,000 crowds without a preference, a look after each of 30 to 400 labels; plain intervals at every look err far more often."""
+    draw = np.random.default_rng(0)
+    y = draw.choice([0.0, 0.5, 1.0], p=[0.4, 0.2, 0.4], size=(2000, 400))
+    n = np.arange(1, 401)
+    mean = y.cumsum(1) / n
+    error = np.sqrt(np.maximum((y**2).cumsum(1) / n - mean**2, 1e-12) / np.maximum(n - 1, 1))
+    factor = np.array([mixture_factor(k, 200.0) for k in n])
+    late = n >= 30
+    wrong = ((np.abs(mean - 0.5) > factor * error)[:, late]).any(1).mean()
+    plain = ((np.abs(mean - 0.5) > 1.96 * error)[:, late]).any(1).mean()
+    assert wrong <= 0.05
+    assert plain > 0.2
+
+
+def test_control_variates_that_end_once_decided_err_in_one_of_twenty() -> None:
+    """100 crowds without a preference beside a biased judge whose scores go with the labels, a look every 30 labels."""
+    draw = np.random.default_rng(1)
+    wrong = 0
+    for _ in range(100):
+        s = draw.normal(0.3, 1.0, 600)
+        y = (0.7 * (s - s.mean()) + draw.normal(size=600) > 0).astype(float)
+        for n in range(30, 301, 30):
+            found = control_variates(y[:n], s[:n], s)
+            if abs(found.estimate - 0.5) > mixture_factor(n, 150.0) * found.standard_error:
+                wrong += 1
+                break
+    assert wrong / 100 <= 0.05 + 3 * (0.05 * 0.95 / 100) ** 0.5

@@ -71,7 +71,7 @@ def compare(
     the most information; `rounds` for the last two. orders: 2 shows every pair in both orders (default: the suite's);
     repeats: asks in each order. limit: the first prompts only. sampling: defaults for contenders whose name does not say.
     stop_when: "decided" asks prompts in blocks, drawn by the seed, until every contender is told from the baseline (or the two from
-    each other); the intervals then hold however often one looks. budget: "5usd", "2000calls", "20min"; what it leaves unasked is counted. confirm: asked once with the plan before
+    each other); the intervals then hold however often one looks; people's labels end there too. budget: "5usd", "2000calls", "20min"; what it leaves unasked is counted. confirm: asked once with the plan before
     anything is bought; False ends with BadInput. people: how judge "human" asks them.
     Raises BadInput, Unsupported or Fatal with one line; KeyboardInterrupt after what was bought is kept.
     """
@@ -234,12 +234,17 @@ def _judging(
         raise BadInput(
             'judge "human" needs somebody to ask: use winsome compare --judge human, or import a filled-in sheet'
         )
-    if settings.stop_when is not None or kind not in ("all", "baseline"):
+    if kind not in ("all", "baseline"):
         raise BadInput(
-            "people label pairs that are drawn beforehand: leave out --stop-when, and --schedule but all and baseline"
+            "people label pairs that are drawn beforehand: leave out --schedule but all and baseline"
+        )
+    decided = settings.stop_when == "decided"
+    if decided and len(plan.names) != 2:
+        raise BadInput(
+            f"--stop-when decided follows two contenders that people compare, not {len(plan.names)}; leave it out"
         )
     if people.assist is None:
-        return PeopleJudging(plan, judge, session.ledger, session.door, people, None)
+        return PeopleJudging(plan, judge, session.ledger, session.door, people, None, decided)
     if len(plan.names) != 2:
         raise BadInput(
             f"--assist joins a judge with people for two contenders, not {len(plan.names)}; compare them pair by pair"
@@ -250,7 +255,7 @@ def _judging(
     orders = settings.orders or (plan.suite.orders if helper.ordered else 1)
     own = Plan(plan.suite, plan.prompts, plan.names, orders, settings.repeats, plan.seed, plan.answers)
     assist = Judging(own, helper, session.ledger, session.door, alarms)
-    return PeopleJudging(plan, judge, session.ledger, session.door, people, assist)
+    return PeopleJudging(plan, judge, session.ledger, session.door, people, assist, decided)
 
 
 def _required(spec: specs.Spec) -> list[str]:
@@ -280,7 +285,7 @@ def _baseline(settings: Settings, suite: Suite, contenders: Sequence[Asked]) -> 
 def _schedule(
     kind: ScheduleName, baseline: Baselines | None, plan: Plan, settings: Settings
 ) -> schedules.Schedule:
-    if settings.stop_when == "decided":
+    if settings.stop_when == "decided" and settings.people is None:
         if baseline is not None and baseline.pooled:
             raise BadInput("--stop-when decided measures against one baseline; name it by --baseline NAME")
         if baseline is None and len(plan.names) > 2:

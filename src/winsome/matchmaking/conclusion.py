@@ -28,7 +28,7 @@ from winsome.protocols import Judge
 from winsome.records import digest, total
 from winsome.standings.battles import Battles
 from winsome.standings.combine import combine
-from winsome.standings.sequential import anytime
+from winsome.standings.sequential import anytime, mixed
 from winsome.standings.table import Standings
 from winsome.standings.win_rate import win_rate
 
@@ -93,7 +93,9 @@ def concluded(found: Found, seconds: float) -> Comparison:
         if suite.figure not in ("", "win-rate")
         else with_judge_noise(win_rate(battles, baseline=baseline, seed=settings.seed), rows)
     ).named(suite.full_name, _label(judge))
-    if settings.stop_when == "decided":
+    if isinstance(judging, PeopleJudging) and judging.decided:
+        standings = mixed(standings, judging.best_at)
+    elif settings.stop_when == "decided":
         standings = anytime(standings, battles, level=simultaneous(standings.level, len(plan.names) - 1))
     folder = new_folder(session.folder, "-vs-".join(specs.parse(name).address or name for name in plan.names))
     counts = outcome_counts(battles)

@@ -23,6 +23,7 @@ from winsome.standings.columns import Floats, Ints
 from winsome.standings.control_variates import FEW, FEWEST, ControlVariates, control_variates
 from winsome.standings.intervals import clustered_mean, score_interval
 from winsome.standings.label_plan import LabelPlan, of_pilot
+from winsome.standings.sequential import mixture_factor
 
 Serve = Callable[[Board], AbstractAsyncContextManager[None]]
 
@@ -53,7 +54,10 @@ class People:
 
 @dataclass
 class PeopleJudging:
-    """Stands where `Judging` stands; `assist` is the synthetic judge's own judging of the same pairs, with a plan of its own."""
+    """Stands where `Judging` stands; `assist` is the synthetic judge's own judging of the same pairs, with a plan of its own.
+
+    decided: labelling ends once an interval that holds at every look excludes a half.
+    """
 
     plan: Plan
     judge: Judge
@@ -61,6 +65,7 @@ class PeopleJudging:
     door: Door
     people: People
     assist: Judging | None
+    decided: bool = False
     advance: Callable[[int], None] = lambda n: None
     served_by: Counter[str] = field(default_factory=Counter[str])
     probed: bool = False
@@ -89,7 +94,7 @@ class PeopleJudging:
         wanted = min(len(asks), self.people.labels or len(asks))
         self.board = board = Board(self.plan, asks, self.ledger, wanted, self.people.overlap)
         self.advance(board.labelled)
-        if not (board.done or self._narrow() or self.door.closed()):
+        if not (board.done or self._enough() or self.door.closed()):
             self.door.labelling = True
             async with self.people.serve(board):
                 await self._wait(board)
@@ -100,7 +105,7 @@ class PeopleJudging:
 
     async def _wait(self, board: Board) -> None:
         seen = board.labelled
-        while not (board.done or self._narrow() or self.door.closed()):
+        while not (board.done or self._enough() or self.door.closed()):
             board.changed.clear()
             try:
                 await asyncio.wait_for(board.changed.wait(), 0.25)
@@ -108,6 +113,40 @@ class PeopleJudging:
                 continue
             self.advance(board.labelled - seen)
             seen = board.labelled
+
+    @property
+    def best_at(self) -> float:
+        """The number of labels for which the interval of every look is tuned: half of those that may be given."""
+        assert self.board is not None
+        return max(float(FEW), self.board.wanted / 2.0)
+
+    def anytime(self) -> dict[str, float] | None:
+        """Side a's win rate with an interval that holds at every number of labels from `FEW` on; None below."""
+        assert self.board is not None
+        found = self.assisted()
+        if found is not None:
+            n, estimate, error, level = found.labels, found.estimate, found.standard_error, found.level
+        else:
+            y, _, cluster = self.columns()
+            kept = ~np.isnan(y)
+            n, level = int(kept.sum()), 0.95
+            if n < FEW:
+                return None
+            mean = clustered_mean(y[kept], np.ones(n), cluster[kept])
+            estimate, error = mean.mean, mean.standard_error
+        if n < FEW:
+            return None
+        # labels that all agree so far have no spread, which is not known so surely
+        reach = mixture_factor(n, self.best_at, level=level) * max(error, 0.5 / n)
+        return {
+            "estimate": estimate, "low": max(0.0, estimate - reach), "high": min(1.0, estimate + reach), "level": level, "n": n
+        }  # fmt: skip
+
+    def _enough(self) -> bool:
+        if self._narrow():
+            return True
+        seen = self.anytime() if self.decided else None
+        return seen is not None and not seen["low"] <= 0.5 <= seen["high"]
 
     def _narrow(self) -> bool:
         """Whether the interval is as narrow as wanted; below `FEW` labels it is not to be trusted."""
@@ -181,7 +220,7 @@ class PeopleJudging:
         return {
             "pairs": len(board.asks),
             "labelled": board.labelled,
-            "enough": board.labelled >= board.wanted or self._narrow(),
+            "enough": board.labelled >= board.wanted or self._enough(),
             "annotators": board.counts(),
             "words": dict(sorted(words.items())),
             "alpha": None if agreed is None else agreed[0].payload(),
@@ -190,6 +229,7 @@ class PeopleJudging:
             "assist": None if self.assist is None else self.assist.judge.name,
             "unscored": len(board.asks) - len(self.scores) if self.assist is not None else None,
             "control_variates": None if found is None else found.payload(),
+            "anytime": self.anytime() if self.decided else None,
             "plan": None if plan is None else plan.payload(),
             "remaining": None if plan is None or found is None else plan.remaining(found.labels),
             "drawn": self._drawn(),

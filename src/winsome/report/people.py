@@ -14,7 +14,10 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     for name in ("alpha", "kappa"):
         if (one := found[name]) is not None and one["estimate"] is not None:
             yield f"agreement: {one['coefficient']} {one['estimate']:.2f} ({one['low']:.2f} to {one['high']:.2f}), n = {one['items']}"
-    figure = found["control_variates"]
+    figure, seen = found["control_variates"], found.get("anytime")
+    if seen is not None:
+        apart = "told apart" if not seen["low"] <= 0.5 <= seen["high"] else "not told apart"
+        yield f"at every look: {found['side']} {_rate(seen)}, n = {seen['n']:,}, {apart}"
     if found["assist"] is None:
         return
     if found["unscored"]:
