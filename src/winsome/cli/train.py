@@ -7,6 +7,7 @@ import inspect
 import re
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from winsome.training.plan import Plan
 if TYPE_CHECKING:
     from winsome.matchmaking.compare import Comparison
     from winsome.matchmaking.session import Session
-    from winsome.records import Prompt
+    from winsome.records import Prompt, Suite
     from winsome.training.outcome import Outcome
 
 HOLES = 3
@@ -163,6 +164,7 @@ def run(args: Namespace) -> int:
             else:
                 examples, prompts = _data(args, session)
                 name = _trained(args, objective, plan, examples, session)
+            measured = _left(args, plan, session)
         finally:
             finish(session.close())
     place = Path(specs.parse(name).address)
@@ -171,7 +173,7 @@ def run(args: Namespace) -> int:
     if args.no_match:
         _tell_name(args, name, place)
         return 0
-    found = _match(args, name, start.name, prompts)
+    found = _match(args, name, start.name, measured or _held_out(args, prompts))
     if objective is None and (same := train_online.told_same(args, args.suite or _own_suite(args.model))):
         output.tell(same)
     with Ledger.open(args.ledger) as ledger:
@@ -241,16 +243,35 @@ def _own_suite(model: str) -> str:
     return model.partition("#")[0] if model.startswith("world:") else ""
 
 
-def _match(args: Namespace, name: str, start: str, prompts: Sequence[Prompt]) -> Comparison:
-    import winsome
+def _left(args: Namespace, plan: dict[str, Any], session: Session) -> Suite | None:
+    """The suite without the prompts by which looks chose what is kept; None where they chose nothing."""
+    from winsome.records import Suite
+    from winsome.training.evaluation import looked_at
+
+    if not plan.get("patience") or args.no_match:
+        return None
+    suite: Suite = session.open(args.suite or _own_suite(args.model), Suite)
+    first = looked_at(len(suite.prompts), choosing=True)
+    output.tell(f"match: on {len(suite.prompts) - first} prompts; the first {first} chose what is kept")
+    return replace(suite, prompts=suite.prompts[first:])
+
+
+def _held_out(args: Namespace, prompts: Sequence[Prompt]) -> Suite | str:
+    """What the match asks: a suite by name, else the prompts that were held out."""
     from winsome.records import Suite, digest
 
-    suite: Any = args.suite or _own_suite(args.model)
+    if named := args.suite or _own_suite(args.model):
+        return named
+    version = digest([prompt.id for prompt in prompts])[:8]
+    return Suite("held-out", version, prompts, source=str(getattr(args, "data", args.objective)))
+
+
+def _match(args: Namespace, name: str, start: str, suite: Suite | str) -> Comparison:
+    import winsome
+
     judge = args.judge
-    if not suite:
+    if not (args.suite or _own_suite(args.model)):
         judge = judge or JUDGE
-        version = digest([prompt.id for prompt in prompts])[:8]
-        suite = Suite("held-out", version, prompts, source=str(getattr(args, "data", args.objective)))
     return winsome.compare(
         name, start, judge=judge, suite=suite, baseline=start, limit=args.limit,
         seed=args.seed, ledger=args.ledger, quiet=args.quiet, command=options.typed(args), allow_degenerate=True,

@@ -17,7 +17,7 @@ EPILOG = (
     "It ends in the held-out accuracy with its interval, beside that of the longer answer. The same command goes on where it was "
     "stopped. What it prints last names the scorer: winsome card NAME --against FILE, best_of_n?scorer=(NAME), --judge NAME."
 )
-NOT_HERE = ("format", "canary_every", "max_kl")
+NOT_HERE = ("format", "canary_every", "max_kl", "patience")
 """Fields of a plan that a reward model has no use for."""
 
 

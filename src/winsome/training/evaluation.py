@@ -9,10 +9,17 @@ from winsome.errors import BadInput
 from winsome.matchmaking.compare import Comparison, compare
 from winsome.models.weights import LocalModel
 from winsome.protocols import Run
+from winsome.records import Suite
 from winsome.training.start import Start
 
 LIMIT = 200
-"""Prompts of a look."""
+"""Prompts of a look, at most."""
+
+
+def looked_at(prompts: int, choosing: bool) -> int:
+    """How many of a suite's prompts, from the first, a look plays on; where looks choose what is kept, half are left for the match that
+    then measures it."""
+    return min(LIMIT, prompts // 2 if choosing else prompts)
 
 
 def match(
@@ -32,10 +39,21 @@ class WinRate:
     """Looks at the policy by a match against its start on a fixed part of the prompts; verdicts are kept in the ledger."""
 
     def __init__(
-        self, origin: Start, model: LocalModel, folder: Path, judge: str, suite: str, run: Run
+        self,
+        origin: Start,
+        model: LocalModel,
+        folder: Path,
+        judge: str,
+        suite: str,
+        run: Run,
+        *,
+        choosing: bool = False,
     ) -> None:
         if not suite:
             raise BadInput("--evaluate-every needs prompts: give --suite NAME or FILE")
+        self._limit = looked_at(len(run.open(suite, Suite).prompts), choosing)
+        if not self._limit:
+            raise BadInput(f"{suite}: one prompt is too few to choose by and to measure on; give two or more")
         self._origin, self._model, self._folder = origin, model, folder
         self._judge, self._suite, self._run = judge, suite, run
 
@@ -49,7 +67,7 @@ class WinRate:
         name = self._origin.trained_name(str(place.resolve()))
         found = match(
             name, self._origin.name, judge=self._judge, suite=self._suite, run=self._run,
-            folder=self._folder / "matches", limit=LIMIT,
+            folder=self._folder / "matches", limit=self._limit,
         )  # fmt: skip
         row = found.standings.row(name)
         figures = {"win_rate": row.estimate, "win_rate_low": row.low, "win_rate_high": row.high}

@@ -29,7 +29,9 @@ class Plan:
     model's template, text takes them as they are. assistant_turns: which of a dialogue's are learnt: the last, or all that follow the
     row's prompt (assistant_only_loss elsewhere). checkpointing: recompute activations in the backward pass, for memory.
     save_every, keep: updates between checkpoints (0: only the end), and how many stay. canary_every: updates between looks at
-    sampled answers (0: none); max_kl: nats an answer above which it pauses. evaluate_every: updates between matches against the start (0: none). parallel: ddp or fsdp under a launcher. trackers:
+    sampled answers (0: none); max_kl: nats an answer above which it pauses. evaluate_every: updates between matches against the start (0: none); patience:
+    such matches in a row without a higher win rate after which the run ends, and of which the best one's weights are kept (0: all
+    updates, and the last weights). parallel: ddp or fsdp under a launcher. trackers:
     tensorboard, wandb (offline), mlflow.
     """
 
@@ -60,6 +62,7 @@ class Plan:
     canary_every: int = 0
     max_kl: float = 100.0
     evaluate_every: int = 0
+    patience: int = 0
     parallel: Literal["auto", "ddp", "fsdp"] = "auto"
     trackers: tuple[str, ...] = ()
 
@@ -78,17 +81,23 @@ class Plan:
             "save_every",
             "canary_every",
             "evaluate_every",
+            "patience",
         ):
             if getattr(self, name) < 0:
                 raise BadInput(f"{name}={getattr(self, name)} must be at least 0")
         for name in ("warmup", "floor", "ema"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise BadInput(f"{name}={getattr(self, name)} must be at least 0 and below 1")
+        if self.patience and not self.evaluate_every:
+            raise BadInput(
+                f"patience={self.patience} counts matches during training; give --evaluate-every N too"
+            )
 
     @property
     def id(self) -> str:
         """Digest of the settings that change what is learnt."""
-        return digest({k: v for k, v in asdict(self).items() if k not in (*UNLEARNT, *IN_DATA)})
+        left_out = (*UNLEARNT, *IN_DATA, *(() if self.patience else ("patience",)))
+        return digest({k: v for k, v in asdict(self).items() if k not in left_out})
 
     def total(self, units: int) -> int:
         """Updates of the run over `units` units."""

@@ -15,7 +15,7 @@ from winsome.training.advice import of_figures
 
 LINE_EVERY = 10.0
 """Seconds between lines."""
-SHOWN = ("loss", "accuracy", "gap", "reward", "dead_groups", "failed", "logprob", "kl")
+SHOWN = ("loss", "accuracy", "gap", "reward", "dead_groups", "failed", "logprob", "kl", "win_rate")
 
 
 @dataclass

@@ -23,6 +23,7 @@ from winsome.records import digest
 from winsome.training import advice, behaviour, checkpoints, parallel
 from winsome.training import start as starts
 from winsome.training.behaviour import BEHAVIOUR
+from winsome.training.choice import Choice, chosen_by
 from winsome.training.examples import Examples
 from winsome.training.objective import Objective
 from winsome.training.parallel import Ranks
@@ -78,7 +79,7 @@ def trained(
         say(line)
     given = {"reference": reference_model or start, "last": last_model, BEHAVIOUR: behaviour_model}
     named = policies(given, drawn, data, objective, run)
-    key = made_for(origin, data, objective, plan, named.ids, run.seed)
+    key = made_for(origin, data, objective, plan, named.ids, run.seed) | chosen_by(plan, judge, suite)
     folder = run.folder / f"{slug(objective.name)}-{digest(key)[:12]}"
     place = folder / "trained"
     if (place / "winsome.json").is_file():
@@ -102,6 +103,7 @@ def trained(
     trainer = Trainer(
         task, trainable, plan, ranks, folder, run.seed, key, progress, named.are(origin),
         looks_at(origin, model, [p for p, _ in held.sequences[:LOOKED_AT]], plan, ranks, folder, judge, suite, run),
+        choice=Choice(folder / "best", plan.patience) if plan.patience else None,
     )  # fmt: skip
     began = time.process_time()
     trainer.train()
@@ -197,7 +199,8 @@ def looks_at(
     if plan.evaluate_every:
         from winsome.training.evaluation import WinRate
 
-        looks.append((plan.evaluate_every, WinRate(origin, model, folder / "evaluation", judge, suite, run)))
+        look = WinRate(origin, model, folder / "evaluation", judge, suite, run, choosing=plan.patience > 0)
+        looks.append((plan.evaluate_every, look))
     return looks
 
 
@@ -208,10 +211,10 @@ def keep(
     import torch
 
     ranks, task = trainer.ranks, trainer.task
-    best = trainer.optimizer.best()
+    best = trainer.kept()
     rows = list(range(min(RELOADED, len(task.units))))
     plan = trainer.plan
-    if trainer.optimizer.average:
+    if trainer.optimizer.average or trainer.choice is not None:
         trainer.optimizer.load(best, trainer.optimizer.moments())
     with torch.no_grad():
         policy = task.batch(rows, task.objective.needs.roles, {}, 1.0).policy
@@ -235,6 +238,7 @@ def keep(
         "data": dict(data),
         "made_for": dict(trainer.made_for),
         "updates": trainer.update,
+        "kept_update": trainer.choice.update if trainer.choice is not None else trainer.update,
         "tokens": trainer.tokens,
         "seconds": round(trainer.seconds, 2),
         "cpu_seconds": round(time.process_time() - began, 2),

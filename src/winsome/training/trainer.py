@@ -20,6 +20,7 @@ from winsome.models.logprobs import casts_kept
 from winsome.models.processor import keep_freed_memory
 from winsome.training import checkpoints, invariants
 from winsome.training.checkpoints import Checkpoint
+from winsome.training.choice import FIGURE, Choice
 from winsome.training.optimizer import Optimizer
 from winsome.training.parallel import Ranks
 from winsome.training.plan import Plan
@@ -58,7 +59,7 @@ class Source(Protocol):
 class Trainer:
     """One run. `made_for` names what a checkpoint must have been made for; `looks` are (every so many updates, look).
 
-    With a `source`, units change while the run goes on.
+    With a `source`, units change while the run goes on; with a `choice`, what is kept is a look's and the run may end early.
     """
 
     task: Task
@@ -72,6 +73,7 @@ class Trainer:
     starts_at_reference: bool = False
     looks: Sequence[tuple[int, Look]] = ()
     source: Source | None = None
+    choice: Choice | None = None
     update: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -84,6 +86,10 @@ class Trainer:
     @property
     def total(self) -> int:
         return self.plan.total(len(self.task.units)) if self.source is None else self.source.total()
+
+    @property
+    def over(self) -> bool:
+        return self.update >= self.total or (self.choice is not None and self.choice.over)
 
     @property
     def root(self) -> Path:
@@ -100,21 +106,24 @@ class Trainer:
         if self.update == 0:
             invariants.before(self.task, self.parts(0)[0][0], self.starts_at_reference, self.progress.say)
         self.progress.begin(self.update, self.total)
-        while self.update < self.total:
+        while not self.over:
             began = time.perf_counter()
             figures = {**told, **self.step()}
             self.seconds += time.perf_counter() - began
             self.progress.told(self.update, figures)
-            last = self.update == self.total
-            if not last:
+            # Only where looks choose may the last weights be among those that are kept.
+            if self.update < self.total or self.choice is not None:
                 self.look(figures)
+            last = self.over
             if last or (self.plan.save_every and self.update % self.plan.save_every == 0):
                 self.save()
             told = {} if last else self.begun()
+        if self.choice is not None:
+            self.progress.say(self.choice.line(self.update, self.total))
 
     def begun(self) -> Mapping[str, float]:
         """The source's figures of what it made ready for the next update; its seconds are the run's."""
-        if self.source is None or self.update == self.total:
+        if self.source is None or self.over:
             return {}
         began = time.perf_counter()
         told = self.source.begin(self.update)
@@ -124,12 +133,32 @@ class Trainer:
     def look(self, figures: Mapping[str, float]) -> None:
         """Let those look whose turn it is; a pause is saved first, so that the run can go on from it."""
         for every, look in self.looks:
-            if every and self.update % every == 0:
+            final = self.choice is not None and self.update == self.total
+            if every and (self.update % every == 0 or final):
                 try:
-                    self.progress.told(self.update, look(self.update))
+                    self.looked(look)
                 except Paused:
                     self.save()
                     raise
+
+    def looked(self, look: Look) -> None:
+        """What `look` says of the weights that would be kept now."""
+        own = self.optimizer.weights() if self.optimizer.average else {}
+        if own:
+            self.optimizer.load(self.optimizer.best(), self.optimizer.moments())
+        try:
+            found = look(self.update)
+        finally:
+            if own:
+                self.optimizer.load(own, self.optimizer.moments())
+        self.progress.told(self.update, found)
+        if self.choice is not None and FIGURE in found:
+            self.choice.seen(self.update, found, self.optimizer.best)
+
+    def kept(self) -> Mapping[str, Tensor]:
+        """The weights that a finished run keeps: those of the best look, the running average, or the last ones."""
+        chosen = None if self.choice is None else self.choice.weights()
+        return self.optimizer.best() if chosen is None else chosen
 
     def parts(self, update: int) -> tuple[list[list[int]], int]:
         """This rank's micro-batches of an update and how many of them count; others fill up so that ranks stay in step."""
@@ -248,6 +277,7 @@ class Trainer:
                 "seconds": self.seconds,
                 "task": self.task.state(),
                 "source": {} if self.source is None else dict(self.source.state()),
+                **({} if self.choice is None else {"choice": self.choice.state()}),
             }
             checkpoints.save(self.root, Checkpoint(weights, moments, state), keep=self.plan.keep)
         self.ranks.accelerator.wait_for_everyone()
@@ -266,6 +296,8 @@ class Trainer:
             self.source.load(held.state["source"])
         self.update, self.tokens = held.state["update"], held.state["tokens"]
         self.seconds = held.state["seconds"]
+        if self.choice is not None:
+            self.choice.load(held.state["choice"])
         self.progress.say(f"going on from the checkpoint after update {self.update} of {self.total}")
 
 

@@ -18,6 +18,7 @@ from winsome.protocols import Run
 from winsome.records import Prompt, digest
 from winsome.training import parallel
 from winsome.training import start as starts
+from winsome.training.choice import Choice, chosen_by
 from winsome.training.online.asking import Asking
 from winsome.training.online.critic import Critic, critic
 from winsome.training.online.method import Method
@@ -118,6 +119,7 @@ def trained(
     try:
         rate = Reward(reward, asking, against=against)
         key = _made_for(origin, asked, method, plan, drawing, draws, rate, unended, fixed, run.seed)
+        key |= chosen_by(plan, judge, suite)
         folder = run.folder / f"{slug(method.objective.name)}-{digest(key)[:12]}"
         place = folder / "trained"
         if (place / "winsome.json").is_file():
@@ -163,7 +165,7 @@ def trained(
         trainer = Trainer(
             task, trainable, plan, ranks, folder, run.seed, key, progress, fixed.id == origin.id,
             looks_at(origin, model, [one.ids for one in asked[:BLOCK]], plan, ranks, folder, judge, suite, run),
-            source=phases,
+            source=phases, choice=Choice(folder / "best", plan.patience) if plan.patience else None,
         )  # fmt: skip
         began = time.process_time()
         trainer.train()

@@ -82,6 +82,10 @@ def trained(
         raise BadInput("reward models rate whole dialogues; leave out --assistant-turns")
     if plan.canary_every:
         raise BadInput("a reward model says nothing; leave out --canary-every")
+    if plan.patience:
+        raise BadInput(
+            "a reward model keeps its last weights, so that what is held out measures them; leave out --patience"
+        )
     origin = starts.found(start, run)
     ranks = parallel.started(plan.parallel, plan.trackers, run.folder)
     say = say if ranks.main else lambda line: None
