@@ -80,7 +80,7 @@ CASES: dict[str, tuple[Any, type[WinsomeError], str]] = {
         recipe({"match": {"a": HALF, "b": BETTER, "judge": GOLD, "suite": TEST, "limit": 3}}), BadInput, 'no key of match "limit"',
     ),
     "threshold that is none": (recipe(LOAD, ANSWER, RATE, BEST, {"filter": {"rule": "rip", "tau": {"gap": "p500"}}}), BadInput, "gap: p500 is no percentile"),
-    "planned step": (recipe(LOAD, ANSWER, {"revise": {"by": HALF}}), Unsupported, "revise steps are not built yet"),
+    "planned step": (recipe(LOAD, ANSWER, {"translate": {"by": HALF}}), Unsupported, "translate steps are not built yet"),
     "planned rule": (recipe(LOAD, ANSWER, RATE, {"filter": {"rule": "licence"}}), Unsupported, 'filter rule "licence" is not built yet'),
     "planned key": (recipe(LOAD, ANSWER, RATE, {"pair": {"rule": "best_worst", "veto": 1}}), Unsupported, "key veto of pair is not built yet"),
     "planned output": (recipe(LOAD, ANSWER, {"judge": {"by": GOLD, "output": "critique"}}), (BadInput, Unsupported), "critique"),

@@ -13,7 +13,7 @@ from winsome.recipes.read import read, shipped
 from winsome.recipes.run import checked, run
 
 BASE = "world:instruction#base?size=0.2M"
-OWN = ("best-of-n-sft", "sft-sweep", "sft-rounds", "033-doge")
+OWN = ("best-of-n-sft", "sft-sweep", "sft-rounds", "003-fellowship", "033-doge")
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -62,6 +62,19 @@ def test_arms_on_equal_examples_stand_in_the_order_of_what_they_learnt(here: Pat
         len(set(next(s for s in ran.record["steps"] if s["step"] == "sweep")["facts"]["examples"].values()))
         == 1
     )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_a_reviewer_and_a_reviser_leave_teaches_the_generator(here: Path) -> None:
+    ran = run("003-fellowship")
+    trained = next(
+        row for row in ran.standings["rows"] if row["contender"] == ran.products["train"].contender
+    )  # type: ignore[index]
+    assert trained["low"] > 50.0
+    revised = next(step for step in ran.record["steps"] if step["step"] == "revise")
+    assert sum(revised["facts"]["revisions"].values()) == 1200
+    assert revised["rows"]["responses"] + sum(revised["dropped"].values()) == 4800
 
 
 @pytest.mark.slow

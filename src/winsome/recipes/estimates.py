@@ -142,6 +142,8 @@ class _Counter:
         measured = {
             "load": self._load,
             "generate": self._generate,
+            "critique": self._critique,
+            "revise": self._revise,
             "train": self._train,
             "match": self._match,
         }
@@ -182,6 +184,25 @@ class _Counter:
         n, made = answers * len(names), "prompts" if new else "responses"
         before = frames.get(made, 0) if given.get("keep", True) else 0
         return replace(whole, makes=made, rows=n), {made: n + before}
+
+    def _critique(
+        self, step: Planned, given: Mapping[str, Any], frames: Mapping[str, int]
+    ) -> tuple[Row, dict[str, int]]:
+        answers = frames.get("responses", 0)
+        asked = self._asked(self._opened(given["by"]), answers * int(given.get("n", 1)), _longest(given) or ANSWER_TOKENS)  # fmt: skip
+        n = answers + (frames.get("scores", 0) if given.get("keep", True) else 0)
+        return replace(asked, makes="scores", rows=n), {"scores": n}
+
+    def _revise(
+        self, step: Planned, given: Mapping[str, Any], frames: Mapping[str, int]
+    ) -> tuple[Row, dict[str, int]]:
+        answers, rounds = frames.get("responses", 0), int(given.get("rounds", 1))
+        reviewers = given.get("reviewers", ())
+        names = [given["by"], *(reviewers if is_listed(reviewers) else [reviewers])]
+        long = _longest(given) or ANSWER_TOKENS
+        rows = [self._asked(self._opened(name), answers * rounds, long) for name in names]
+        n = answers * (1 + (rounds if given.get("keep") == "all" else 1))
+        return replace(with_total("", "", rows, ()).rows[-1], makes="responses", rows=n), {"responses": n}
 
     def _opened(self, name: Any) -> Asked | None:
         """The contender of a name; None for one that a step of the recipe makes."""

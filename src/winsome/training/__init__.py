@@ -47,6 +47,7 @@ KINDS: dict[str, dict[str, str]] = {
     },
     "PairRule": {
         "best_worst": "winsome.training.pairs.best_worst:best_worst",
+        "draft_to_draft": "winsome.training.pairs.draft_to_draft:draft_to_draft",
         "rank": "winsome.training.pairs.rank:rank",
         "provenance": "winsome.training.pairs.provenance:provenance",
         "length_band": "winsome.training.pairs.length_band:length_band",

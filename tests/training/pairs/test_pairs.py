@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.training.pairs.scored import scored, sides
 from winsome.errors import BadInput
 from winsome.training.pairs.best_worst import best_worst
+from winsome.training.pairs.draft_to_draft import draft_to_draft
 from winsome.training.pairs.length_band import length_band
 from winsome.training.pairs.provenance import provenance
 from winsome.training.pairs.rank import rank
@@ -108,6 +109,20 @@ def test_provenance_orients_by_origin_or_by_score() -> None:
     close = provenance(frame, chosen="revised", rejected="original", orient="reward", margin=1.5)
     assert sides(close.frames["pairs"]) == [("b0", "b1")]
     assert sum(close.dropped.values()) == 2
+
+
+def test_draft_to_draft_takes_the_better_of_a_revision_and_its_draft() -> None:
+    """a0 <- a1 <- a2, two revisions of b0, one of c0 that has no score: the pairs can be read off."""
+    parents = [None, "a0", "a1", None, "b0", "b0", None, "c0"]
+    frame = scored(
+        {"a": [1.0, 3.0, 2.5], "b": [2.0, 2.0, 0.0], "c": [1.0, None]},
+        parent_id=[None if p is None else p.ljust(32, "x") for p in parents],
+    )
+    made = draft_to_draft(frame)
+    assert sides(made.frames["pairs"]) == [("a1", "a0"), ("a1", "a2"), ("b0", "b2")]
+    assert made.frames["pairs"]["margin"].to_list() == [2.0, 0.5, 2.0]
+    assert made.dropped == {"no score": 1, "no revision, or too close": 2}
+    assert sides(draft_to_draft(frame, margin=0.5).frames["pairs"]) == [("a1", "a0"), ("b0", "b2")]
 
 
 def test_pair_ids_are_made_of_their_sides_alone() -> None:

@@ -16,7 +16,7 @@ from winsome.records import Prompt, Response, Sampling, assistant, user
 
 VERSION = 1
 Stop = Literal["nothing", "no_gain"]
-End = Literal["", "rounds", "nothing to improve", "no gain", "failed"]
+End = Literal["", "rounds", "nothing to improve", "no gain", "no change", "failed"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,19 @@ class Wording:
                 "feedback loop: the text that asks for a revision has no <critique>; put it where it is told"
             )
 
+    def acting_on(self, told: Sequence[str]) -> str:
+        """What asks for a revision that acts on what was told."""
+        return self.revise.replace("<critique>", "\n".join(told))
+
 
 def wording() -> Wording:
     """The texts that ship."""
     return Wording(_text("critique@1"), _text("revise@1"))
+
+
+def improving() -> str:
+    """The text that asks for a better answer where nobody said what is wrong."""
+    return _text("improve@1")
 
 
 @dataclass
@@ -101,14 +110,13 @@ async def feedback_loop(
     first = await _answers(generator, list(prompts), drawing, 0)
     threads = [Thread(prompt, [first[prompt.id]]) for prompt in prompts if prompt.id in first]
     for thread in threads:
-        thread.ended = "failed" if _failed(thread.last) else ""
+        thread.ended = "failed" if failed(thread.last) else ""
     await _rate(threads, evaluator)
     for number in range(rounds):
         going = [thread for thread in threads if not thread.ended]
-        await _criticise(going, reviewers, texts, drawing, number)
-        moved = await _revise(
-            [thread for thread in going if not thread.ended], generator, texts, drawing, number
-        )
+        told = await criticise(going, reviewers, texts, drawing, number)
+        asked = [(thread, texts.acting_on(said)) for thread, said in told]
+        moved = await revise_drafts(asked, generator, drawing, number)
         await _rate(moved, evaluator)
         if stop == "no_gain":
             for thread in moved:
@@ -127,38 +135,42 @@ def after_draft(prompt: Prompt, draft: str, words: str) -> Prompt:
 
 def remarks(critiques: Sequence[Response], draft: str, nothing: str) -> list[str] | None:
     """What the critiques say, empty ones and repeats of the draft left out; None where one was read and all say there is nothing."""
-    told = [one.text.strip() for one in critiques if not _failed(one)]
+    told = [one.text.strip() for one in critiques if not failed(one)]
     told = [text for text in told if text and text != draft.strip()]
     real = [text for text in told if text.lower().strip(" .") != nothing]
     return None if told and not real else real
 
 
-async def _criticise(
+async def criticise(
     threads: Sequence[Thread], reviewers: Sequence[Contender], words: Wording, sampling: Sampling, number: int
-) -> None:
+) -> list[tuple[Thread, list[str]]]:
+    """Threads whose newest draft has faults, with what the reviewers say of it; those without a fault end.
+
+    number: of the round, from 0; each is a draw of its own.
+    """
     asks = [after_draft(thread.prompt, thread.last.text, words.critique) for thread in threads]
     heard = [await _answers(reviewer, asks, sampling, number) for reviewer in reviewers]
+    found: list[tuple[Thread, list[str]]] = []
     for thread, ask in zip(threads, asks, strict=True):
-        thread.critiques.append(tuple(found[ask.id] for found in heard if ask.id in found))
-        if remarks(thread.critiques[-1], thread.last.text, words.nothing) is None:
-            thread.ended = "nothing to improve"
-
-
-async def _revise(
-    threads: Sequence[Thread], generator: Contender, words: Wording, sampling: Sampling, number: int
-) -> list[Thread]:
-    """The threads that got a new draft."""
-    asks: list[tuple[Thread, Prompt]] = []
-    for thread in threads:
+        thread.critiques.append(tuple(said[ask.id] for said in heard if ask.id in said))
         told = remarks(thread.critiques[-1], thread.last.text, words.nothing)
-        if told:
-            text = words.revise.replace("<critique>", "\n".join(told))
-            asks.append((thread, after_draft(thread.prompt, thread.last.text, text)))
+        if told is None:
+            thread.ended = "nothing to improve"
+        elif told:
+            found.append((thread, told))
+    return found
+
+
+async def revise_drafts(
+    asked: Sequence[tuple[Thread, str]], generator: Contender, sampling: Sampling, number: int
+) -> list[Thread]:
+    """The threads that got a new draft, each asked for by the words after its newest; a failed one ends its thread."""
+    asks = [(thread, after_draft(thread.prompt, thread.last.text, words)) for thread, words in asked]
     found = await _answers(generator, [ask for _, ask in asks], sampling, number)
     moved: list[Thread] = []
     for thread, ask in asks:
         new = found.get(ask.id)
-        if new is None or _failed(new):
+        if new is None or failed(new):
             thread.ended = "failed"
             continue
         thread.drafts.append(
@@ -192,7 +204,8 @@ async def _answers(
     return {response.prompt: response async for response in contender.answer(once, drawing)}
 
 
-def _failed(response: Response) -> bool:
+def failed(response: Response) -> bool:
+    """Whether a reply has no words that count."""
     return response.finish in ("failed", "filtered")
 
 
