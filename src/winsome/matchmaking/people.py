@@ -14,11 +14,12 @@ import numpy as np
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.asks import Ask, Plan, fill
-from winsome.matchmaking.board import Board
+from winsome.matchmaking.board import PIECE, Board
 from winsome.matchmaking.door import Asked, Door
 from winsome.matchmaking.judging import Judging
 from winsome.protocols import Judge
 from winsome.records import SCORED, Usage
+from winsome.scorers.trained_on import pair_key, trained_pairs
 from winsome.standings.columns import Floats, Ints
 from winsome.standings.control_variates import FEW, FEWEST, ControlVariates, control_variates
 from winsome.standings.intervals import clustered_mean, score_interval
@@ -88,6 +89,7 @@ class PeopleJudging:
         """Scores first; then the page until enough is labelled or Ctrl-C; then what was said is written into the plan."""
         if self.assist is not None:
             self.assist.probed = self.probed
+            self._refuse_trained(asks, self.assist.judge)
             planned = self.assist.plan.add([ask.pairing for ask in asks])
             await self.assist.run([ask for contest in planned for ask in contest])
             self.scores = _scores(self.assist.plan.asks)
@@ -102,6 +104,25 @@ class PeopleJudging:
             self.door.labelling = self.door.closed()
         board.closed = True
         self._fill(board)
+
+    def _refuse_trained(self, asks: Sequence[Ask], judge: Judge) -> None:
+        """BadInput where the synthetic judge was trained on pairs that it is to score: its scores would follow their labels."""
+        known = trained_pairs(getattr(judge, "weights", ()))
+        if not known:
+            return
+        learnt = 0
+        for begin in range(0, len(asks), PIECE):
+            piece = asks[begin : begin + PIECE]
+            said = self.ledger.responses(self.plan.responses(piece))
+            for ask in piece:
+                prompt = self.plan.prompts[ask.pairing.prompt]
+                sides = self.plan.match(ask, said).sides
+                learnt += pair_key(prompt.id, (side.response.text for side in sides)) in known
+        if learnt:
+            raise BadInput(
+                f"--assist {judge.name[:60]}: was trained on {learnt:,} of these {len(asks):,} pairs; train it without them, or leave "
+                "their prompts out"
+            )
 
     async def _wait(self, board: Board) -> None:
         seen = board.labelled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from tests import tiny_models
 from tests.training.rewards.small import folder_of, place_of, record_of, step, task_of, trained, write
 from tests.training.small_run import rows, session
 from winsome.errors import BadInput, Fatal, Unsupported
+from winsome.matchmaking.compare import compare
 from winsome.matchmaking.loops import finish
+from winsome.matchmaking.people import People
 from winsome.protocols import Judge, Scorer
 from winsome.records import Match, Prompt, Response, Side, assistant, user
+from winsome.scorers.trained_on import trained_pairs
 from winsome.training.progress import read
 
 
@@ -129,6 +133,36 @@ def test_what_is_kept_opens_in_transformers_alone_with_the_same_ratings(folder, 
     assert config["problem_type"] == "regression"
     assert config["pad_token_id"] == 257
     assert len(config.get("id2label", {0: ""})) == 1
+
+
+def test_a_judge_beside_people_is_refused_for_the_pairs_that_it_learnt(folder, made, monkeypatch) -> None:
+    """Of forty pairs those that are not held out are learnt; which answer is whose does not matter, other words do."""
+    monkeypatch.chdir(folder)
+    learnt = 40 - record_of(made)["held_out"]["pairs"]
+    assert len(trained_pairs([str(place_of(made))])) == learnt > 30
+    told = [
+        ("chosen", rows(40)),
+        ("rejected", rows(40)),
+        ("rejected", [row | {"rejected": "other"} for row in rows(40)]),
+    ]
+    for name, (field, held) in zip("abc", told, strict=True):
+        found = [{"id": row["id"], "prompt": row["prompt"], "output": row[field]} for row in held]
+        write(folder / f"{name}.jsonl", found)
+
+    @asynccontextmanager
+    async def serve(board: Any) -> Any:
+        board.closed = True
+        board.changed.set()
+        yield
+
+    def compared(*names: str) -> Any:
+        people = People(serve, assist=f"by_score?scorer=({made})")
+        return compare(*names, judge="human", people=people, quiet=True, ledger=folder / "people.sqlite")
+
+    with pytest.raises(BadInput, match=f"was trained on {learnt} of these 40 pairs"):
+        compared("b.jsonl", "a.jsonl")
+    with pytest.raises(BadInput, match="no verdict could be scored"):  # it scores, and nobody labels
+        compared("a.jsonl", "c.jsonl")
 
 
 def test_padding_never_hides_the_end_of_a_dialogue(folder) -> None:

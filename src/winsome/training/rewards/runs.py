@@ -18,6 +18,7 @@ from winsome.models.scores import scores
 from winsome.models.weights import LocalModel
 from winsome.protocols import Run
 from winsome.records import digest
+from winsome.scorers.trained_on import keep_pairs, pair_key
 from winsome.training import parallel
 from winsome.training import start as starts
 from winsome.training.examples import Examples
@@ -124,6 +125,10 @@ def trained(
     else:
         say(f"trained before: {place}")
     if ranks.main:
+        keep_pairs(
+            place,
+            (pair_key(one.sides[0].prompt.id, (side.text for side in one.sides)) for one in examples.rows),
+        )
         _measure(place, name, objective, held, run, say)
     ranks.accelerator.wait_for_everyone()
     return name
