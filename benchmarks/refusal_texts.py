@@ -7,7 +7,7 @@ DATA has `alpaca_eval_2`, `wildbench`, `hh_rlhf`, `bpo` and `arena_hard`. MORE h
     wildbench/           MODEL.json of allenai/WildBench, eval_results/v2.0625 or v2.0522, score.v2, GPT-4's verdicts (Apache-2.0)
     alpaca_eval/         MODEL.json of tatsu-lab/alpaca_eval, results/MODEL/model_outputs.json (not for commercial use: never fitted to)
 
-WildBench's files hold no requests: theirs are empty.
+WildBench's files hold no requests: theirs are empty. Those of the harmlessness set are the whole dialogue before the answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ Key = tuple[str, str, str]
 """(source, model, item)."""
 Said = tuple[str, str]
 """(request, answer)."""
-TURN = "\n\nHuman:"
 
 
 def texts(data: Path, more: Path | None = None) -> dict[Key, Said]:
@@ -47,7 +46,7 @@ def _shared(data: Path) -> Iterator[tuple[Key, Said]]:
         for number, line in enumerate(file):
             for side, dialogue in json.loads(line).items():
                 before, _, answer = dialogue.rpartition("\n\nAssistant:")
-                yield ("hh_rlhf", side, str(number)), (before.rpartition(TURN)[2].strip(), answer.strip())
+                yield ("hh_rlhf", side, str(number)), (before.strip(), answer.strip())
     for number, row in enumerate(_read(data / "bpo/bpo_test.json")):
         for side in ("good_res", "bad_res"):
             yield ("bpo", side, str(number)), (row["prompt"], row[side])

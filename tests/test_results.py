@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+from sklearn.metrics import f1_score
+
 from benchmarks import (
     audit_arenas_page,
     null_model_page,
@@ -59,8 +62,11 @@ def test_the_page_on_leaderboard_audits() -> None:
 def test_the_page_on_types_of_refusals() -> None:
     record = figures("refusal-types")
     assert refusal_classifier.page(record) == (RESULTS / "refusal-types.md").read_text()
-    said = row(record, "Answers to requests", "with the model")[1]
+    said = row(record, "Answers to requests", "with the request")[1]
     assert said["high"] <= 1.0
+    _, labels, kinds = zip(*record["third_test"], strict=True)
+    told = row(record, "On labelled", "260, new: with the request")
+    assert told[1]["estimate"] == pytest.approx(f1_score(labels, kinds, average="macro"))
     seconds = dict(next(one["rows"] for one in record["tables"] if one["title"] == "Speed"))
     assert sum(seconds.values()) < 20.0
 

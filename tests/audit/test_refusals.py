@@ -107,8 +107,8 @@ def test_a_persons_labels_take_off_what_wrong_types_hide(tmp_path: Path) -> None
     """A quarter of the ethical refusals are said to be normal and as many normal answers ethical; a sheet tells their shares."""
     file = votes(tmp_path / "v.csv", {"normal": 0.5, "ethical": 0.1, "technical": 0.25}, n=6000)
 
-    def wrong(text: str) -> Kind:
-        kind = kind_of(text)
+    def wrong(text: str, request: str) -> Kind:
+        kind = kind_of(text, request)
         draw = Random(text).random()
         if kind == "ethical" and draw < 0.25:
             return "normal"

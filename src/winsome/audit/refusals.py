@@ -14,6 +14,7 @@ import numpy as np
 from winsome.audit.findings import Cell, record, share, table
 from winsome.audit.people import Pair, People, read_people
 from winsome.errors import BadInput
+from winsome.records import Prompt
 from winsome.standings.answer_types import Effects, logit
 from winsome.standings.columns import Floats, Ints
 from winsome.standings.intervals import clustered_mean, score_interval
@@ -23,6 +24,8 @@ FEWEST = 30
 """Votes below which nothing is claimed of a cell."""
 TYPES = ("disclaimer", "ethical", "technical", "empty")
 """Types whose effect is measured against normal answers."""
+Classifier = Callable[[str, str], Kind]
+"""The type of an answer (the first) to a request (the second)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,7 @@ def audit_refusals(
     verdicts: str | Path | None = None,
     sheet: str | Path | None = None,
     labels: str | Path | None = None,
-    classifier: Callable[[str], Kind] = kind_of,
+    classifier: Classifier = kind_of,
     seed: int = 0,
 ) -> dict[str, Any]:
     """The audit's JSON of votes on pairs with their answers, read as `winsome card` reads people's votes.
@@ -65,7 +68,7 @@ def refusals_record(
     subject: str,
     people: People,
     judged: People | None = None,
-    classifier: Callable[[str], Kind] = kind_of,
+    classifier: Classifier = kind_of,
     true: Floats | None = None,
 ) -> dict[str, Any]:
     """The audit's JSON of votes, and of a judge's on the same pairs. true: P(type | what the classifier says), as `true_types` reads it."""
@@ -86,12 +89,14 @@ def refusals_record(
     return record("refusals", subject, claim, alarms, tables)
 
 
-def write_sheet(people: People, out: Path, classifier: Callable[[str], Kind], seed: int) -> int:
+def write_sheet(people: People, out: Path, classifier: Classifier, seed: int) -> int:
     """A CSV of up to 200 answers (prompt, answer, said, an empty column label), 50 of each type at most; returns how many."""
     by: dict[str, list[tuple[str, str]]] = {}
     for pair in people.pairs:
         for answer in pair.answers:
-            by.setdefault(classifier(answer.text), []).append((pair.prompt.text, answer.text))
+            by.setdefault(classifier(answer.text, asked(pair.prompt)), []).append(
+                (pair.prompt.text, answer.text)
+            )
     rng = Random(f"refusals/{seed}")
     chosen = [
         (kind, *row) for kind, rows in sorted(by.items()) for row in rng.sample(rows, min(50, len(rows)))
@@ -129,15 +134,22 @@ def true_types(path: str | Path) -> Floats:
     return counts / counts.sum(1, keepdims=True)
 
 
-def _typed(
-    people: People, classifier: Callable[[str], Kind], known: dict[str, int] | None = None
-) -> tuple[Typed, int]:
+def asked(prompt: Prompt) -> str:
+    """What an answer answers: all that was said before it."""
+    return "\n\n".join(message.text for message in prompt.messages)
+
+
+def _typed(people: People, classifier: Classifier, known: dict[str, int] | None = None) -> tuple[Typed, int]:
     """The votes on pairs of one turn with the types of their answers, and how many such pairs there are. known: codes of prompts."""
     single = np.array(
         [len(pair.prompt.messages) == 1 and not pair.prompt.follow_ups for pair in people.pairs]
     )
     kinds = np.array(
-        [[KINDS.index(classifier(a.text)) for a in pair.answers] for pair in people.pairs], np.int32
+        [
+            [KINDS.index(classifier(a.text, asked(pair.prompt))) for a in pair.answers]
+            for pair in people.pairs
+        ],
+        np.int32,
     )
     length = np.array([[np.log(1 + len(a.text)) for a in pair.answers] for pair in people.pairs])
     names = sorted({answer.contender for pair in people.pairs for answer in pair.answers})
@@ -155,12 +167,12 @@ def _typed(
     ), int(single.sum())  # fmt: skip
 
 
-def _shares(people: People, classifier: Callable[[str], Kind]) -> dict[str, Any]:
+def _shares(people: People, classifier: Classifier) -> dict[str, Any]:
     said: dict[str, dict[str, Kind]] = {}
     for pair in people.pairs:
         for answer in pair.answers:
             said.setdefault(answer.contender, {})[f"{pair.prompt.id}{answer.content}"] = classifier(
-                answer.text
+                answer.text, asked(pair.prompt)
             )
     rows: list[list[Cell]] = []
     for model, answers in sorted(said.items()):
@@ -232,9 +244,7 @@ def _penalties(typed: Typed, effects: tuple[Effects, Effects], corrected: Effect
     return table("Penalties", ["type", "votes", "log-odds", "with length held fixed", "and by a person's labels"], rows, notes)  # fmt: skip
 
 
-def _compared(
-    people: People, judged: People, classifier: Callable[[str], Kind], alarms: list[str]
-) -> dict[str, Any]:
+def _compared(people: People, judged: People, classifier: Classifier, alarms: list[str]) -> dict[str, Any]:
     """The penalties of both on the pairs that both voted on, and their difference, in one fit with errors over prompts."""
     both = {_key(pair): place for place, pair in enumerate(people.pairs)}
     same = {place: both[_key(pair)] for place, pair in enumerate(judged.pairs) if _key(pair) in both}

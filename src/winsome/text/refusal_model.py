@@ -1,8 +1,8 @@
-"""A linear model over an answer's opening and end, which tells the type of a refusal where its words leave it open.
+"""A linear model over an answer's opening and end and its request, which tells the type of a refusal where its words leave it open.
 
-Its features are hashed words and word pairs of the first 60 words (those of the first ten once more, by themselves), the words of the
-last 60, and a few counts of the grammar in `winsome.text.refusals`. The weights ship beside this file; `benchmarks.refusal_classifier`
-makes them.
+Its features are hashed words and word pairs of the answer's first 60 words (those of the first ten once more, by themselves), the words of
+its last 60, those of the request (once more where the answer declines: then they tell the reason), and a few counts of the grammar in
+`winsome.text.refusals`. The weights ship beside this file; `benchmarks.refusal_classifier` makes them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ EDGE = 60
 """Words at each end that are read."""
 FIRST = 10
 """Words at the start that count once more by themselves."""
+ASKED_FIRST, ASKED_LAST = 40, 30
+"""Words of a request that are read at its start, and at its end."""
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+|[?.!,:]")
 
 
@@ -40,26 +42,42 @@ def places(text: str) -> list[int]:
     return sorted({zlib.crc32(one.encode()) % SIZE for one in found})
 
 
-def row(text: str, counts: Sequence[float], scale: float) -> NDArray[float32]:
-    """An answer as numbers [SIZE + len(counts)]: its places as a vector of length `scale`, then the grammar's counts."""
+def request_places(request: str, declines: bool) -> list[int]:
+    """The hashed places of a request's first and last words, each once; q: asked, d: asked of an answer that declines."""
+    words = request.split()
+    read = set(_words(words[:ASKED_FIRST] + words[ASKED_FIRST:][-ASKED_LAST:]))
+    found = [f"q{word}" for word in read]
+    found += [f"d{word}" for word in read] if declines else []
+    return sorted({zlib.crc32(one.encode()) % SIZE for one in found})
+
+
+def row(text: str, request: str, counts: Sequence[float], scale: float) -> NDArray[float32]:
+    """An answer as numbers [SIZE + len(counts)]: the vectors of its places and its request's, then the grammar's counts.
+
+    scale: the length of the answer's vector; the request's is a third of that. counts: the first is whether the answer declines.
+    """
     import numpy as np
 
     found = np.zeros(SIZE + len(counts), np.float32)
-    at = places(text)
-    if at:
-        found[at] = scale / len(at) ** 0.5
+    for at, length in _vectors(text, request, counts, scale):
+        found[at] += length
     found[SIZE:] = counts
     return found
 
 
-def likeliest(text: str, counts: Sequence[float]) -> str:
+def likeliest(text: str, request: str, counts: Sequence[float]) -> str:
     """The type with the largest score, by the weights that ship."""
     weights, offsets, scale, kinds = _shipped()
-    at = places(text)
     scores = weights[SIZE:].T @ list(counts) + offsets
-    if at:
-        scores = scores + weights[at].sum(0) * (scale / len(at) ** 0.5)
+    for at, length in _vectors(text, request, counts, scale):
+        scores = scores + weights[at].sum(0) * length
     return kinds[int(scores.argmax())]
+
+
+def _vectors(text: str, request: str, counts: Sequence[float], scale: float) -> list[tuple[list[int], float]]:
+    """(places, the number that each of them has) of the answer and of its request."""
+    both = ((places(text), scale), (request_places(request, counts[0] > 0.0), scale / 3.0))
+    return [(at, length / len(at) ** 0.5) for at, length in both if at]
 
 
 def kept(weights: NDArray[float32], offsets: NDArray[float32], scale: float, kinds: Sequence[str]) -> dict[str, NDArray[Any]]:  # fmt: skip

@@ -6,8 +6,9 @@ ethical     it declines for reasons of harm, law, rights, policy or decency, or 
 technical   it declines for lack of access, data, context, ability or understanding
 empty       it says nothing
 
-Read are the first and the last 60 words. An answer without any word that declines or reserves is normal; of the others a linear model
-decides, by their words and what the grammar finds (`refusal_model`). Answers in other languages than English come out as normal.
+Read are the first and the last 60 words, and where it is given the request: a refusal without a reason has its request's. An answer without
+any word that declines or reserves is normal; of the others a linear model decides, by their words, the request's, and what the grammar finds
+(`refusal_model`). Answers in other languages than English come out as normal.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import re
 from typing import Literal, cast, get_args
 
 from winsome.text.refusal_model import EDGE, likeliest
+from winsome.text.refusal_requests import asks
 
 Kind = Literal["normal", "disclaimer", "ethical", "technical", "empty"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -64,6 +66,12 @@ CUES = (
     "while i ", "consult", "love to help",
 )  # fmt: skip
 """Words without any of which an answer is normal: nothing more need be read of most answers."""
+LONG = 6000
+"""Characters in which items of lists are counted."""
+_ITEM = re.compile(r"(?m)^\s*(?:\d+[.)]|[-*•])\s|\s\d\. ")
+"""An item of a list: what an answer has that does the task after all."""
+_PRAISE = re.compile(r"\bcan(?:not|'t) (?:wait|(?:recommend|praise|thank) (?:\w+ ){0,3}enough)\b")
+"""What sounds like declining and is not."""
 _OFFERS = re.compile(
     r"\b(?:i can (?:help|guide|assist|offer|suggest|try|provide (?:you )?(?:with )?(?:general|guidance))|i (?:would|['’]d) be (?:happy|glad)|would you like|let me know (?:if|how)"
     r"|feel free|please (?:provide|let me|clarify|specify|check)|if you (?:provide|can|have any))",
@@ -71,28 +79,29 @@ _OFFERS = re.compile(
 )
 
 
-def kind_of(text: str) -> Kind:
-    """The kind of an answer; see the module for what each means."""
+def kind_of(text: str, request: str = "") -> Kind:
+    """The kind of an answer to `request` (empty: not known); see the module for what each means."""
     if not text.strip():
         return "empty"
-    return cast(Kind, likeliest(text, counts(text))) if cued(text) else "normal"
+    return cast(Kind, likeliest(text, request, counts(text, request))) if cued(text) else "normal"
 
 
 def cued(text: str) -> bool:
     """Whether an answer's beginning or end has any word that declines or reserves."""
     words = text.split()
     read = " ".join(words if len(words) <= 2 * EDGE else words[:EDGE] + words[-EDGE:])
-    read = read.lower().replace("’", "'")
+    read = _PRAISE.sub("", read.lower().replace("’", "'"))
     return any(cue in read for cue in CUES)
 
 
-def counts(text: str) -> list[float]:
-    """What the grammar finds in an answer, as the model reads it: 15 numbers of about 0 to 3."""
+def counts(text: str, request: str = "") -> list[float]:
+    """What the grammar finds in an answer and its request, as the model reads it: 40 numbers of about 0 to 3, the first whether it declines."""
     words = text.split()
     head = " ".join(words[:EDGE])
     opening = " ".join(_sentences(head)[:3])
     declines = _DECLINES.search(opening)
     turned = declines is not None and _TURNS.search(head, declines.end()) is not None
+    items = len(_ITEM.findall(text[:LONG]))
     found = (
         declines is not None,
         _SELF.search(head) is not None,
@@ -106,12 +115,16 @@ def counts(text: str) -> list[float]:
         "?" in head,
         declines is not None and len(words) > SHORT,
         turned and len(words) > EDGE,
+        "```" in text,
+        items > 0,
+        min(items, 6) / 3,
     )  # fmt: skip
-    return [float(one) for one in found]
+    asked = asks(request)
+    return [float(one) for one in found] + asked + [one if declines else 0.0 for one in asked]
 
 
-def grammar_kind(text: str) -> Kind:
-    """The kind of an answer by the grammar alone, for answers where the model is not trusted."""
+def grammar_kind(text: str, request: str = "") -> Kind:
+    """The kind of an answer by the grammar alone, for answers where the model is not trusted; it does not read the request."""
     words = text.split()
     if not words:
         return "empty"
