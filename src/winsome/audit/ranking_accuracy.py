@@ -13,6 +13,7 @@ from winsome.audit.findings import Cell, record, table
 from winsome.errors import BadInput
 from winsome.ledger.formats.reading import Row, read
 from winsome.models.forward import token_logprobs
+from winsome.models.forward_cost import ForwardCost, forward_cost
 from winsome.models.render import answer_ids, prompt_ids, template_digest
 from winsome.models.weights import LocalModel, load
 from winsome.records import Message, Prompt, Text
@@ -66,6 +67,16 @@ def audit_ranking(
         dropped,
         seed,
     )
+
+
+def ranking_cost(pairs: str | Path, parameters: Sequence[float], *, limit: int | None = None) -> ForwardCost:
+    """What the audit would cost with a model and a reference of each of these sizes; nothing is loaded.
+
+    A prompt is read once for its two answers. Raises BadInput for a broken file.
+    """
+    rows = _rows(pairs, limit)
+    sizes = [sum(len(row[name]) for name in ("prompt", "chosen", "rejected")) for row in rows]
+    return forward_cost(sizes, [size for size in parameters for _ in range(2)])
 
 
 def ranking_record(

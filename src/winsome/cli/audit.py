@@ -72,8 +72,8 @@ def add(parser: Parser) -> None:
         help="does a trained model rank chosen above rejected, and what could training reach",
         description="Ranking accuracy of a model and its reference on pairs, and the best that training could reach.",
     )
-    ranking.add_argument("--model", required=True, metavar="MODEL", help="embedded name, folder or hub name")
-    ranking.add_argument("--reference", required=True, metavar="MODEL", help="what it was trained from")
+    ranking.add_argument("--model", metavar="MODEL", help="embedded name, folder or hub name")
+    ranking.add_argument("--reference", metavar="MODEL", help="what it was trained from")
     ranking.add_argument(
         "--pairs", required=True, metavar="FILE", help="prompt, chosen, rejected; optional votes, wins"
     )
@@ -83,6 +83,7 @@ def add(parser: Parser) -> None:
     ranking.add_argument(
         "--limit", type=whole_number(), metavar="N", help="the first N pairs only (default all)"
     )
+    ranking.add_argument("--plan-for", metavar="N,..", help=options.PLAN_FOR)
     refusals = actions.add_parser(
         "refusals",
         help="votes on answers: what refusals and disclaimers do to a win rate, for people and for a judge",
@@ -276,6 +277,18 @@ def _ranking(args: Namespace) -> dict[str, Any]:
     from winsome.audit.ranking_accuracy import audit_ranking
     from winsome.errors import BadInput
 
+    if args.plan_for is not None:
+        from winsome.audit.ranking_accuracy import ranking_cost
+        from winsome.models.forward_cost import parameters_of
+
+        cost = ranking_cost(args.pairs, parameters_of(args.plan_for), limit=args.limit)
+        if args.json:
+            output.emit(cost.payload())
+        else:
+            print(cost.line("pairs"))
+        raise _PlanShown
+    if args.model is None or args.reference is None:
+        raise BadInput("winsome audit ranking needs --model and --reference, or --plan-for N")
     try:
         betas = tuple(float(word) for word in args.beta.split(","))
     except ValueError:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from winsome.records import Sampling
 
 
+PLAN_FOR = (
+    "tell what models of so many parameters (7e9, or several joined by commas) would cost, and load nothing"
+)
+
+
 def everywhere(parser: Parser) -> None:
     """--json, --seed, --ledger, --quiet."""
     group = parser.add_argument_group("everywhere")

@@ -33,9 +33,8 @@ def add(parser: Parser) -> None:
         help="right dates against wrong ones, by a local model's likelihood",
         description="Does a local model find an answer likelier under dates at which it was right than under others?",
     )
-    timestress.add_argument(
-        "--model", required=True, metavar="NAME", help="embedded:smollm2-135m, a folder, a hub name"
-    )
+    timestress.add_argument("--model", metavar="NAME", help="embedded:smollm2-135m, a folder, a hub name")
+    timestress.add_argument("--plan-for", metavar="N,..", help=options.PLAN_FOR)
     timestress.add_argument(
         "--facts", metavar="FILE", help="a facts file, or the published statements (default those that ship)"
     )
@@ -231,6 +230,21 @@ def _timestress(args: Namespace) -> int:
     precisions: list[Any] = args.precisions.split(",")
     if not set(precisions) <= set(PRECISIONS):
         raise BadInput(f"--precisions {args.precisions[:40]}: give some of Y,M,D")
+    if args.plan_for is not None:
+        from winsome.models.forward_cost import parameters_of
+        from winsome.suites.timestress import timestress_cost
+
+        cost = timestress_cost(
+            parameters_of(args.plan_for), facts=args.facts, precisions=precisions, limit=args.limit, until=args.until,
+            seed=args.seed,
+        )  # fmt: skip
+        if args.json:
+            output.emit(cost.payload())
+        else:
+            print(cost.line("statements"))
+        return 0
+    if args.model is None:
+        raise BadInput("winsome suites timestress needs --model NAME, or --plan-for N")
     found = timestress(
         args.model, facts=args.facts, format=args.format, precisions=precisions, limit=args.limit, until=args.until,
         seed=args.seed,

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from winsome.models.forward_cost import GPU_FLOPS, READING
 from winsome.recipes.estimates import GIB, TRAINING_BYTES, Estimate, Row, with_total
 from winsome.recipes.read import Recipe
 from winsome.recipes.schema import Place, check_keys
 
-GPUS, GPU_FLOPS, GPU_GIB = 8, 989e12, 80
-"""The published scale: eight H100 with dense bfloat16."""
-DECODING, READING, TRAINING = 0.05, 0.4, 0.4
-"""Shares of a GPU's peak that sampling, scoring and training reach."""
+GPUS, GPU_GIB = 8, 80
+"""The published scale: eight H100."""
+DECODING, TRAINING = 0.05, 0.4
+"""Shares of a GPU's peak that sampling and training reach."""
 PAPER = (
     "parameters", "prompts", "n", "prompt_tokens", "answer_tokens", "epochs", "sides", "rounds", "methods", "match_prompts",
     "usd_per_verdict", "scorer_parameters", "gpus", "usd_per_gpu_hour",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from winsome.errors import BadInput
 from winsome.ledger.formats.complaints import refuse, shown
 from winsome.ledger.formats.reading import parquet
+from winsome.models.forward_cost import ForwardCost, forward_cost
 from winsome.suites.card import Card
 from winsome.suites.temporal_dates import PRECISIONS, Dated, Precision, dates_of, statement
 from winsome.suites.temporal_facts import Fact, read_facts
@@ -212,6 +213,43 @@ def local_name(model: str) -> str:
     return name
 
 
+def _asked(
+    facts: str | Path | None, precisions: Sequence[Precision], limit: int | None, until: int | None, seed: int
+) -> tuple[Statements, dict[str, int]]:
+    """The statements to be scored, and how many facts were dropped for which reason."""
+    dropped: dict[str, int] = {}
+    if (
+        facts is not None
+        and str(facts).endswith(".parquet")
+        and "Statement" in parquet(Path(facts), n_rows=1).columns
+    ):
+        statements = published_statements(facts)
+    else:
+        found, dropped = read_facts(facts, until=until)
+        statements = statements_of(found[:limit], seed, precisions)
+    if len(statements) == 0:
+        raise BadInput(
+            f"{facts or 'the shipped facts'}: no date can be asked about; give facts before 2021 with known bounds"
+        )
+    return statements, dropped
+
+
+def timestress_cost(
+    parameters: Sequence[float],
+    *,
+    facts: str | Path | None = None,
+    precisions: Sequence[Precision] = PRECISIONS,
+    limit: int | None = None,
+    until: int | None = None,
+    seed: int = 0,
+) -> ForwardCost:
+    """What the statements would cost with a model of each of these sizes; nothing is loaded."""
+    statements, _ = _asked(facts, precisions, limit, until, seed)
+    return forward_cost(
+        (len(g) + len(a) for g, a in zip(statements.given, statements.answer, strict=True)), parameters
+    )
+
+
 def timestress(
     model: str,
     *,
@@ -229,20 +267,7 @@ def timestress(
     """
     from winsome.models.weights import load
 
-    dropped: dict[str, int] = {}
-    if (
-        facts is not None
-        and str(facts).endswith(".parquet")
-        and "Statement" in parquet(Path(facts), n_rows=1).columns
-    ):
-        statements = published_statements(facts)
-    else:
-        found, dropped = read_facts(facts, until=until)
-        statements = statements_of(found[:limit], seed, precisions)
-    if len(statements) == 0:
-        raise BadInput(
-            f"{facts or 'the shipped facts'}: no date can be asked about; give facts before 2021 with known bounds"
-        )
+    statements, dropped = _asked(facts, precisions, limit, until, seed)
     name = local_name(model)
     score = answer_logprobs(load(name), statements.given, statements.answer, format)
     return {"model": model, "format": format, "seed": seed, "dropped": dropped} | report(
