@@ -10,6 +10,7 @@ gamma   the same with the reference weighed by 0, 0.5 and 2; at every checkpoint
 hard    DPO on the pairs of highest, of lowest and of any difficulty, equally many
 grown   flips with the 3M base, one seed
 pairs   SmolLM2-135M-Instruct on HH-RLHF's harmless pairs, with and without a system text that asks for harmlessness
+speed   log-probabilities of the harmless pairs: prompts read once for both answers, against padded batches
 crowd   what the best possible training could rank right of the LLMFAO pairs, by the crowd's votes
 
 What is done is read from the file, so the table can be stopped at any moment and gone on with.
@@ -215,7 +216,7 @@ def main() -> None:
         "--gamma", type=float, action="append", help="of the part gamma (default 0, 0.5 and 2)"
     )
     parser.add_argument(
-        "--part", action="append", choices=("flips", "gamma", "hard", "grown", "pairs", "crowd")
+        "--part", action="append", choices=("flips", "gamma", "hard", "grown", "pairs", "crowd", "speed")
     )
     parser.add_argument("--n", type=int, default=250, help="pairs of HH-RLHF")
     parser.add_argument("--data", type=Path, default=Path("data"), help="holds hh_rlhf and llmfao")
@@ -227,7 +228,7 @@ def main() -> None:
         json.loads(options.out.read_text("utf-8")) if options.out.is_file() else {"rows": []}
     )
     kept: list[dict[str, Any]] = record["rows"]
-    wanted = options.part or ["flips", "gamma", "hard", "grown", "pairs", "crowd"]
+    wanted = options.part or ["flips", "gamma", "hard", "grown", "pairs", "crowd", "speed"]
     jobs: list[tuple[str, dict[str, Any], Any]] = []
     work = options.work
     for seed in range(options.seeds):
@@ -245,13 +246,15 @@ def main() -> None:
         grown = work / "grown"
         grown.mkdir(exist_ok=True)
         jobs.append(("grown", {"seed": 0}, lambda: gamma_arm(GROWN, 1.0, 0, grown, 4)))
-    if "pairs" in wanted or "crowd" in wanted:
-        from benchmarks.system_038_real import crowd, harmless
+    if {"pairs", "crowd", "speed"} & set(wanted):
+        from benchmarks.system_038_real import crowd, harmless, speed
 
         if "pairs" in wanted:
             jobs.append(("pairs", {"n": options.n}, lambda: harmless(options.data, options.n)))
         if "crowd" in wanted:
             jobs.append(("crowd", {}, lambda: crowd(options.data)))
+        if "speed" in wanted:
+            jobs.append(("speed", {}, lambda: speed(options.data)))
     for part, key, job in jobs:
         if any(row["part"] == part and all(row.get(k) == v for k, v in key.items()) for row in kept):
             continue

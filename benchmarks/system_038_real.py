@@ -34,10 +34,8 @@ def sums(model: LocalModel, asked: Sequence[Prompt], told: Sequence[str]) -> tup
     return np.array([float(one.sum()) for one in found]), np.array([float(len(one)) for one in answers])
 
 
-def harmless(data: Path, n: int) -> dict[str, Any]:
-    """R with and without the system text on the first `n` pairs that fit."""
-    began = time.process_time()
-    model = load(MODEL, "float32")
+def fitting(model: LocalModel, data: Path, n: int) -> tuple[list[tuple[Prompt, str, str]], int]:
+    """The first `n` harmless pairs that fit, and how many were passed over."""
     found = hh_rlhf(data, slice(None), "hh")
     kept: list[tuple[Prompt, str, str]] = []
     passed = 0
@@ -50,6 +48,14 @@ def harmless(data: Path, n: int) -> dict[str, Any]:
             passed += 1
         if len(kept) == n:
             break
+    return kept, passed
+
+
+def harmless(data: Path, n: int) -> dict[str, Any]:
+    """R with and without the system text on the first `n` pairs that fit."""
+    began = time.process_time()
+    model = load(MODEL, "float32")
+    kept, passed = fitting(model, data, n)
     told = [text for _, chosen, rejected in kept for text in (chosen, rejected)]
     prompts = [prompt for prompt, _, _ in kept for _ in range(2)]
     plain, lengths = sums(model, prompts, told)
@@ -60,6 +66,49 @@ def harmless(data: Path, n: int) -> dict[str, Any]:
         "reference_by_token": share(ranked_right(*(before / size).T)), "shorter": share(ranked_right(*-size.T)),
         "cpu_seconds": round(time.process_time() - began, 1),
     }  # fmt: skip
+
+
+def speed(data: Path, n: int = 16) -> dict[str, Any]:
+    """Pairs a CPU-second: prompts read once for both answers against padded batches of the plain forward, ABBA, equal to 1e-3 first."""
+    import torch
+
+    torch.set_num_threads(1)
+    began = time.process_time()
+    model = load(MODEL, "float32")
+    kept, _ = fitting(model, data, n)
+    told = [text for _, chosen, rejected in kept for text in (chosen, rejected)]
+    prompts = [prompt for prompt, _, _ in kept for _ in range(2)]
+    apart = float(np.abs(sums(model, prompts[:4], told[:4])[0] - padded(model, prompts[:4], told[:4])).max())
+    if apart > 1e-3:
+        raise SystemExit(f"the two ways differ by {apart:.2g} nats")
+    spent: dict[str, list[float]] = {"packed": [], "padded": []}
+    for way in ("packed", "padded", "padded", "packed"):
+        start = time.process_time()
+        (sums if way == "packed" else padded)(model, prompts, told)
+        spent[way].append(time.process_time() - start)
+    tokens = [len(prompt_ids(model, p)) for p, _, _ in kept], [len(answer_ids(model, t)) for t in told]
+    return {
+        "pairs": len(kept), "apart": apart, "cpu": spent, "prompt_tokens": float(np.mean(tokens[0])), "answer_tokens": float(np.mean(tokens[1])),
+        "cpu_seconds": round(time.process_time() - began, 1),
+    }  # fmt: skip
+
+
+def padded(model: LocalModel, asked: Sequence[Prompt], told: Sequence[str], batch: int = 16) -> Floats:
+    """The plain way: every answer after its own prompt, batches padded on the right, log_softmax of all positions."""
+    import torch
+
+    found: list[float] = []
+    heads, tails = [prompt_ids(model, one) for one in asked], [answer_ids(model, one) for one in told]
+    for begin in range(0, len(heads), batch):
+        part = list(zip(heads[begin : begin + batch], tails[begin : begin + batch], strict=True))
+        longest = max(len(a) + len(b) for a, b in part)
+        ids = torch.tensor([[*a, *b, *[0] * (longest - len(a) - len(b))] for a, b in part])
+        mask = torch.tensor([[k < len(a) + len(b) for k in range(longest)] for a, b in part])
+        with torch.inference_mode():
+            logs = model.network(input_ids=ids, attention_mask=mask.long()).logits[:, :-1].log_softmax(-1)
+        picked = logs.gather(-1, ids[:, 1:, None])[..., 0].double()
+        found += [float(picked[k, len(a) - 1 : len(a) + len(b) - 1].sum()) for k, (a, b) in enumerate(part)]
+    return np.array(found)
 
 
 def crowd(data: Path) -> dict[str, Any]:
