@@ -9,7 +9,8 @@ INTRO = """# Null contenders
 
 A null contender gives one answer to every prompt. What it wins says what a judge is worth as a gate. Every figure is over prompts that
 were not searched on, both seats, with 95% intervals over prompts; differences are paired by prompt. `python -m benchmarks.null_model`
-repeats the figures, which lie in `null-model.json` beside this page; this page is written from them.
+repeats the figures, which lie in `null-model.json` beside this page; this page is written from them. CPU-seconds are those of the last
+run of a part, which read what runs before it had asked.
 """
 PARTS = {
     "world": """## A template judge of the language world
@@ -23,8 +24,12 @@ without the code, and plain records without such answers, so the comparison is b
     "smollm2": """## SmolLM2-135M by log-probabilities
 
 `pairwise?model=embedded:smollm2-135m&protocol=alpaca_eval`: the share of the two labels at the first token, both seats. Rivals: the
-published answers of alpaca-7b of 10 to 40 words to AlpacaEval's instructions of at most 30 words. Its verdicts were asked for over several runs; the
-CPU-seconds are those of the last, which read what was kept.
+published answers of alpaca-7b of 10 to 40 words to AlpacaEval's instructions of at most 30 words.
+""",
+    "fence": """## The fence on SmolLM2-135M
+
+The same judge and rivals, no search, on more prompts: what a fence takes of the gain of the structured texts over the constant, paired by prompt. The
+model was never taught what a fence is.
 """,
 }
 

@@ -45,6 +45,19 @@ def test_the_fence_takes_the_attack_back_on_a_judge_without_seat_bias() -> None:
     assert row(world, "Defences", "fence: structured and searched")[1]["high"] < 10.0
 
 
+def test_each_defence_has_its_win_rate_and_what_it_costs_on_2000_matches() -> None:
+    world = figures("null-model")["world"]
+    for defence in ("no defence", "fence", "smooth"):
+        won = [row(world, "Defences", f"{defence}: {text}")[1] for text in world["texts"]]
+        assert sum(2 * one["n"] for one in won) == 2000
+    for defence in ("fence", "smooth"):
+        last = row(world, "Defences", f"{defence}: structured and searched")
+        assert last[4]["n"] == last[7]["n"] > 100
+        assert last[6]["high"] < 0.0
+        before = row(world, "Defences", "no defence: structured and searched")[4]
+        assert abs(before["estimate"] + last[7]["estimate"] - last[4]["estimate"]) < 1e-9
+
+
 def test_the_page_on_refusals() -> None:
     assert refusals.page(figures("refusals")) == (RESULTS / "refusals.md").read_text()
 

@@ -122,8 +122,12 @@ def _defences(
                     mean_share(found[name]),
                     points(found[name], plain[name]) if k else None,
                     _same(found[HONEST], plain[HONEST]) if honest and last and k else None,
-                    _right(found[HONEST], right) if right is not None and last else None,
+                    _mean_right(found[HONEST], right) if right is not None and last else None,
                     round(tokens[k]) if last else None,
+                    points(_gain(found, name), _gain(plain, name), 2.0) if k and name != "constant" else None,
+                    points(_right(found[HONEST], right), _right(plain[HONEST], right))
+                    if right is not None and last and k
+                    else None,
                 ]
             )
     return table(
@@ -135,10 +139,12 @@ def _defences(
             "honest pairs: same winner, per cent",
             "honest pairs: right by gold, per cent",
             "tokens an ask",
+            "gain over the constant against no defence, points",
+            "right by gold against no defence, points",
         ],
         rows,
         [
-            "The attack knows the prompt text but not a query's code. What a defence costs is in the last three columns."
+            "The attack knows the prompt text but not a query's code. What a defence costs: honest pairs and tokens. Differences are paired by prompt."
         ],
     )
 
@@ -268,6 +274,18 @@ def _same(first: Floats, second: Floats) -> dict[str, Any]:
     return share(int((np.sign(first[both] - 0.5) == np.sign(second[both] - 0.5)).sum()), int(both.sum()))
 
 
-def _right(found: Floats, gold: Floats) -> dict[str, Any]:
-    both = ~np.isnan(found) & ~np.isnan(gold) & (gold != 0.5)
-    return share(int((np.sign(found[both] - 0.5) == np.sign(gold[both] - 0.5)).sum()), int(both.sum()))
+def _right(found: Floats, gold: Floats) -> Floats:
+    """[pairs] 1 where the verdict names the side that gold names, 0 where not; NaN where gold ties or a verdict is missing."""
+    known = ~np.isnan(found) & ~np.isnan(gold) & (gold != 0.5)
+    return np.where(known, np.sign(found - 0.5) == np.sign(gold - 0.5), np.nan).astype(np.float64)
+
+
+def _mean_right(found: Floats, gold: Floats) -> dict[str, Any]:
+    known = _right(found, gold)
+    known = known[~np.isnan(known)]
+    return share(int(known.sum()), len(known))
+
+
+def _gain(won: Mapping[str, Floats], name: str) -> Floats:
+    """What a text wins above the constant [prompts]."""
+    return won[name] - won["constant"]
