@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "winsome"
-ZERO = {"records", "protocols", "names", "specs", "errors", "frames"}
+ZERO = {"records", "protocols", "names", "specs", "errors", "frames", "given"}
 ONE = {"text", "standings", "search", "ledger"}
 TWO = {"models", "tools"}
 THREE = {"contenders", "scorers", "judges"}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from winsome.errors import BadInput, Fatal
-from winsome.recipes.given import is_mapping
+from winsome.given import is_mapping
 
 if TYPE_CHECKING:
     from polars import DataFrame

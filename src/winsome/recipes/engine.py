@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from winsome.errors import BadInput, Fatal, WinsomeError
 from winsome.frames import Frames, Kept, ancestors
+from winsome.given import is_listed, is_mapping
 from winsome.matchmaking.session import Session
 from winsome.recipes import cache
 from winsome.recipes.cache import Product, Stored
-from winsome.recipes.given import is_listed, is_mapping
 from winsome.recipes.laws import lawful
 from winsome.recipes.made import Made, Unfinished, carried, headed, joined, parted, summed
 from winsome.recipes.plan import ENTRY, Planned, no_roles

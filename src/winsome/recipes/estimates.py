@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from winsome.errors import BadInput
+from winsome.given import is_listed
 from winsome.ledger.store import Ledger, engine_of
 from winsome.matchmaking.door import Asked, Door
 from winsome.matchmaking.preflight import ANSWER_TOKENS, CHARACTERS_A_TOKEN, load_of
 from winsome.matchmaking.session import Session
 from winsome.protocols import Contender
-from winsome.recipes.given import is_listed
 from winsome.recipes.plan import ENTRY, Planned, planned
 from winsome.recipes.read import Recipe
 from winsome.recipes.references import references, with_names

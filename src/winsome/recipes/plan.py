@@ -8,8 +8,8 @@ from typing import Any
 
 from winsome.errors import Unsupported, WinsomeError
 from winsome.frames import COLUMNS
+from winsome.given import is_mapping
 from winsome.recipes import rules
-from winsome.recipes.given import is_mapping
 from winsome.recipes.order import in_order
 from winsome.recipes.read import COMMON, Recipe, Written
 from winsome.recipes.references import references, with_names

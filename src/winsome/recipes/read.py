@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from winsome.errors import BadInput
-from winsome.recipes.given import is_listed, is_mapping
+from winsome.given import is_listed, is_mapping
 from winsome.recipes.schema import Place, check_keys, near
 from winsome.records import digest
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from winsome.recipes.given import is_listed, is_mapping
+from winsome.given import is_listed, is_mapping
 
 REFERENCE = re.compile(r"(?<![^(=\[,])@([A-Za-z_][\w-]*(?:\.\d+)?)(?=$|[)\],&?])")
 """@id within a name: the contender that a step made, or one of the recipe's `names`."""

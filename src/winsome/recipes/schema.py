@@ -11,9 +11,9 @@ from typing import Any
 
 from winsome import protocols, records, specs
 from winsome.errors import BadInput, WinsomeError
+from winsome.given import is_listed, is_mapping
 from winsome.names import split
 from winsome.recipes.blocks import BLOCKS
-from winsome.recipes.given import is_listed, is_mapping
 from winsome.specs import Setting, settings_of
 
 NAMED = ("Contender", "Judge", "Scorer", "Encoder", "Suite")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from winsome.given import is_listed
 from winsome.protocols import Contender
 from winsome.recipes.cache import Product, Stored
-from winsome.recipes.given import is_listed
 from winsome.recipes.schema import Place
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import orjson
 
 from winsome.errors import BadInput
 from winsome.frames import prompts_of
+from winsome.given import is_listed
 from winsome.protocols import Contender, Judge
 from winsome.recipes.blocks import Drawing
 from winsome.recipes.cache import Product, Stored
-from winsome.recipes.given import is_listed
 from winsome.recipes.steps.generate import drawn
 from winsome.records import Suite
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput
+from winsome.given import is_listed, is_mapping
 from winsome.recipes.cache import Product, Stored
-from winsome.recipes.given import is_listed, is_mapping
 from winsome.recipes.schema import Place, near
 
 if TYPE_CHECKING:
