@@ -280,3 +280,36 @@ def test_switching_tools_off_needs_live_ones(tmp_path: Path, capsys: pytest.Capt
     assert main(words) == 2
     assert "none are on" in capsys.readouterr().err
     assert time.monotonic() - began < 20
+
+
+def test_765_tasks_by_both_searches_are_planned_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12 replies a chain, 60 a depth-first search; a call reads task and tools, and on average 5.5 answers of 1,024 characters."""
+    import winsome
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-used")
+    row = json.loads(published(tmp_path).read_text())[0]
+    rows = [row | {"query": f"{n:04d}", "query_id": n} for n in range(765)]
+    (tmp_path / "many.json").write_text(json.dumps(rows))
+    suite: winsome.Suite = winsome.open(
+        f"stable_tool_bench?path={tmp_path}/many.json", "suite", ledger=tmp_path / "l.sqlite"
+    )
+    tools_ = len(json.dumps(suite.prompts[0].tools[0], separators=(",", ":")))
+    seen: list[Any] = []
+
+    def look(planned: Any) -> bool:
+        seen.append(planned)
+        return False
+
+    agents = [
+        f"tool_agent?model=(openai:gpt-4o-mini)&tools=http://127.0.0.1:9/virtual&search={s}"
+        for s in ("cot", "dfs")
+    ]
+    with pytest.raises(BadInput, match="not confirmed"):
+        winsome.compare(*agents, suite=suite, judge="openai:gpt-4o-mini", ledger=tmp_path / "l.sqlite", folder=tmp_path, quiet=True, confirm=look)  # fmt: skip
+    chain, search, _ = seen[0].loads
+    assert (chain.calls, search.calls) == (765 * 12, 765 * 60)
+    assert chain.tokens_in == pytest.approx(765 * 12 * ((4 + tools_) / 3.5 + 5.5 * 1024 / 3.5), abs=1)
+    assert search.money == pytest.approx(5 * chain.money)
+    assert chain.money > 0

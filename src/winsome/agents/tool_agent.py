@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from winsome.agents.tool_search import Action, Step, Trace, Use, chain, depth_first
+from winsome.agents.tool_search import MOST, OBSERVED, Action, Step, Trace, Use, chain, depth_first
 from winsome.errors import BadInput, Transient
 from winsome.judges.json_slot import objects
 from winsome.protocols import Contender
@@ -22,6 +22,8 @@ from winsome.records import Message, Prompt, Response, Sampling, Text, assistant
 VERSION = 1
 Search = Literal["cot", "dfs"]
 WIDTH = 2
+CHARACTERS = 3.5
+"""Of a token, in plans."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,16 @@ class ToolAgent:
     longest: int
     batch: int = 1
     composed: bool = True
+
+    @property
+    def parts(self) -> tuple[tuple[Contender, int], ...]:
+        """The model, with how many replies one answer takes at most."""
+        return ((self.model, self.longest if self.search == "cot" else MOST),)
+
+    @property
+    def reads(self) -> float:
+        """Tokens of tools' answers that a reply has before it, on average over a full chain of the longest ones."""
+        return (self.longest - 1) / 2 * OBSERVED / CHARACTERS
 
     async def answer(self, prompts: Sequence[Prompt], sampling: Sampling) -> AsyncIterator[Response]:
         """One answer a draw of every prompt, one task after the other."""

@@ -13,6 +13,8 @@ import orjson
 
 OBSERVED = 1024
 """Characters of a tool's answer that the model is shown."""
+MOST = 60
+"""Replies that a depth-first search asks for at most."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ async def chain(propose: Propose, use: Use, *, longest: int = 12) -> Trace:
 
 
 async def depth_first(
-    propose: Propose, use: Use, *, width: int = 2, longest: int = 12, most: int = 60
+    propose: Propose, use: Use, *, width: int = 2, longest: int = 12, most: int = MOST
 ) -> Trace:
     """At every place up to `width` actions are tried in turn, the first to its end before the second; a finish ends the search.
 

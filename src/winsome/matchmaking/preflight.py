@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from winsome.errors import BadInput, Fatal, RateLimited, Transient
 from winsome.matchmaking import schedule
 from winsome.matchmaking.asks import Plan
@@ -142,8 +144,12 @@ def _asking(asked: Asked) -> list[tuple[Asked, float]]:
 
 
 def load_of(asked: Asked, calls: int, kept: int, tokens_in: float, tokens_out: float, name: str = "") -> Load:
-    """What `calls` answers of a contender come to; tokens are those of one answer, decoders ask their base several times."""
+    """What `calls` answers of a contender come to; tokens are those of one answer, decoders ask their base several times.
+
+    A contender whose own words come back to it says in `reads` how many tokens that adds to a call on average.
+    """
     total = Load(name or asked.name, 0, kept, 0, 0, 0.0)
+    tokens_in += getattr(asked.inner, "reads", 0.0)
     for base, draws in _asking(asked):
         read, written = int(calls * draws * tokens_in), int(calls * draws * tokens_out)
         money = total.money
@@ -161,7 +167,8 @@ def load_of(asked: Asked, calls: int, kept: int, tokens_in: float, tokens_out: f
 
 
 def _characters(prompt: Prompt) -> int:
-    return sum(len(m.text) for m in (*prompt.messages, *prompt.follow_ups)) + len(prompt.system or "")
+    words = sum(len(m.text) for m in (*prompt.messages, *prompt.follow_ups)) + len(prompt.system or "")
+    return words + sum(len(orjson.dumps(tool)) for tool in prompt.tools)
 
 
 def refuse_unknown_prices(budget: Budget, planned: Estimate) -> None:
