@@ -64,7 +64,7 @@ class Progress:
         if done < 1 or seconds <= 0 or self._tokens is None or "tokens" not in figures:
             return ""
         left = seconds / done * (self._total - update)
-        return f" {(figures['tokens'] - self._tokens) / seconds:,.0f} tokens/s, {_clock(left)} left"
+        return f" {(figures['tokens'] - self._tokens) / seconds:,.0f} tokens/s, {clock(left)} left"
 
 
 def read(log: Path) -> list[dict[str, Any]]:
@@ -82,7 +82,8 @@ def read(log: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Minutes and seconds, with hours where there are some."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

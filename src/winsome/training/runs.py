@@ -25,6 +25,7 @@ from winsome.training import start as starts
 from winsome.training.behaviour import BEHAVIOUR
 from winsome.training.choice import Choice, chosen_by
 from winsome.training.examples import Examples
+from winsome.training.heartbeat import doing, said_by, watched
 from winsome.training.objective import Objective
 from winsome.training.parallel import Ranks
 from winsome.training.plan import Compute, Plan
@@ -48,6 +49,7 @@ APART = {"own": 1e-4, "bfloat16": 0.1}
 """Nats a token that they may then differ by."""
 
 
+@watched
 def trained(
     start: str,
     examples: Examples,
@@ -70,10 +72,10 @@ def trained(
     """
     origin = starts.found(start, run)
     ranks = parallel.started(plan.parallel, plan.trackers, run.folder)
-    say = say if ranks.main else silent
+    say = said_by(say, ranks.rank)
     model = starts.load(origin)
     drawn = behaviour.source(examples, objective, behaviour_model)
-    with ranks.accelerator.main_process_first():
+    with doing(say, "turning the data into tokens"), ranks.accelerator.main_process_first():
         data = _data(model, examples, plan, policies=drawn == "policies")
     for line in data.lines():
         say(line)
@@ -89,7 +91,10 @@ def trained(
     for line in advice.of_data(held, objective.settings):
         say(line)
     compute = precision(model, plan)
-    fixed = references(named, held, data, objective, origin, model, ranks, compute, plan.micro_tokens, say)
+    with doing(say, "the reference's log-probabilities"):
+        fixed = references(
+            named, held, data, objective, origin, model, ranks, compute, plan.micro_tokens, say
+        )
     model = adapted(model, plan, run.seed)
     if plan.checkpointing:
         model.network.train()
@@ -108,7 +113,8 @@ def trained(
     began = time.process_time()
     trainer.train()
     told = {"source": data.source, "key": data.key, "counts": dict(data.counts)}
-    keep(place, origin, model, trainer, told, began)
+    with doing(say, "keeping the trained model"):
+        keep(place, origin, model, trainer, told, began)
     if plan.trackers:
         ranks.accelerator.end_training()
     return origin.trained_name(str(place.resolve()))
@@ -123,10 +129,6 @@ def adapted(model: LocalModel, plan: Plan, seed: int) -> LocalModel:
     return starts.adapt(
         model, plan.adapter, rank=plan.lora_rank, alpha=plan.lora_alpha, targets=plan.lora_targets, seed=seed
     )
-
-
-def silent(line: str) -> None:
-    """Ranks other than the first say nothing."""
 
 
 def _data(model: LocalModel, examples: Examples, plan: Plan, policies: bool) -> Tokenised:

@@ -21,6 +21,8 @@ from winsome.models.processor import keep_freed_memory
 from winsome.training import checkpoints, invariants
 from winsome.training.checkpoints import Checkpoint
 from winsome.training.choice import FIGURE, Choice
+from winsome.training.heartbeat import doing
+from winsome.training.memory import fullest, room
 from winsome.training.optimizer import Optimizer
 from winsome.training.parallel import Ranks
 from winsome.training.plan import Plan
@@ -104,11 +106,16 @@ class Trainer:
         self.resume()
         told: Mapping[str, float] = self.begun()
         if self.update == 0:
-            invariants.before(self.task, self.parts(0)[0][0], self.starts_at_reference, self.progress.say)
+            with doing(self.progress.say, "the checks before the first update"):
+                invariants.before(self.task, self.parts(0)[0][0], self.starts_at_reference, self.progress.say)
+                if self.source is None and self.ranks.kind == "one":
+                    fullest(self.task, self.plan)
+                    self.optimizer.clear()
         self.progress.begin(self.update, self.total)
         while not self.over:
             began = time.perf_counter()
-            figures = {**told, **self.step()}
+            with doing(self.progress.say, f"update {self.update + 1}"):
+                figures = {**told, **self.step()}
             self.seconds += time.perf_counter() - began
             self.progress.told(self.update, figures)
             # Only where looks choose may the last weights be among those that are kept.
@@ -126,7 +133,8 @@ class Trainer:
         if self.source is None or self.over:
             return {}
         began = time.perf_counter()
-        told = self.source.begin(self.update)
+        with doing(self.progress.say, f"drawing and rating answers for update {self.update + 1}"):
+            told = self.source.begin(self.update)
         self.seconds += time.perf_counter() - began
         return told
 
@@ -136,7 +144,8 @@ class Trainer:
             final = self.choice is not None and self.update == self.total
             if every and (self.update % every == 0 or final):
                 try:
-                    self.looked(look)
+                    with doing(self.progress.say, f"a look after update {self.update}"):
+                        self.looked(look)
                 except Paused:
                     self.save()
                     raise
@@ -202,7 +211,10 @@ class Trainer:
         metrics: Sums = {}
         with casts_kept(self.ranks.accelerator.device.type, in_place=self.ranks.kind == "one"):
             for number, rows in enumerate(parts):
-                with self.ranks.gradients(last=number == len(parts) - 1):
+                with (
+                    self.ranks.gradients(last=number == len(parts) - 1),
+                    room(self.plan, self.task.units.sizes, rows),
+                ):
                     found = self.task.losses(rows, step_sums, progress)
                     counted = float(number < mine)
                     self.check_finite(rows, found.values)

@@ -19,6 +19,7 @@ from winsome.records import Prompt, digest
 from winsome.training import parallel
 from winsome.training import start as starts
 from winsome.training.choice import Choice, chosen_by
+from winsome.training.heartbeat import doing, said_by, watched
 from winsome.training.online.asking import Asking
 from winsome.training.online.critic import Critic, critic
 from winsome.training.online.method import Method
@@ -34,7 +35,6 @@ from winsome.training.runs import (
     keep,
     looks_at,
     precision,
-    silent,
     slug,
     tracked,
     write_model,
@@ -77,6 +77,7 @@ class Drawing:
             raise BadInput(f"temperature={self.temperature} must be above 0")
 
 
+@watched
 def trained(
     start: str,
     prompts: Sequence[Prompt],
@@ -110,7 +111,7 @@ def trained(
         )
     origin = starts.found(start, run)
     ranks = parallel.started(plan.parallel, plan.trackers, run.folder)
-    say = say if ranks.main else silent
+    say = said_by(say, ranks.rank)
     model = starts.load(origin)
     asked, dropped = _asked(model, prompts, drawing, source)
     say(f"prompts: {len(asked)} of {len(prompts)}" + (f" (too long {dropped})" if dropped else ""))
@@ -169,7 +170,8 @@ def trained(
         )  # fmt: skip
         began = time.process_time()
         trainer.train()
-        keep(place, origin, model, trainer, data, began)
+        with doing(say, "keeping the trained model"):
+            keep(place, origin, model, trainer, data, began)
         if plan.trackers:
             ranks.accelerator.end_training()
         return origin.trained_name(str(place.resolve()))

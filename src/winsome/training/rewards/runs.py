@@ -22,6 +22,7 @@ from winsome.scorers.trained_on import keep_pairs, pair_key
 from winsome.training import parallel
 from winsome.training import start as starts
 from winsome.training.examples import Examples
+from winsome.training.heartbeat import doing, said_by, watched
 from winsome.training.objective import Objective
 from winsome.training.plan import Plan
 from winsome.training.progress import Progress, to_stderr
@@ -62,6 +63,7 @@ class _Made:
         )  # fmt: skip
 
 
+@watched
 def trained(
     start: str,
     examples: Examples,
@@ -89,10 +91,10 @@ def trained(
         )
     origin = starts.found(start, run)
     ranks = parallel.started(plan.parallel, plan.trackers, run.folder)
-    say = say if ranks.main else lambda line: None
+    say = said_by(say, ranks.rank)
     made = _Made(origin, objective, outputs_of(objective), plan, run.seed)
     model = made.bare()
-    with ranks.accelerator.main_process_first():
+    with doing(say, "turning the data into tokens"), ranks.accelerator.main_process_first():
         data = _data(model, examples, plan)
         apart = _data(model, held, plan) if plan.evaluate_every else None
     for line in data.lines():
@@ -119,7 +121,8 @@ def trained(
         )  # fmt: skip
         began = time.process_time()
         trainer.train()
-        _keep(place, made, model, trainer, task, data, began)
+        with doing(say, "keeping the trained model"):
+            _keep(place, made, model, trainer, task, data, began)
         if plan.trackers:
             ranks.accelerator.end_training()
     else:
@@ -129,7 +132,8 @@ def trained(
             place,
             (pair_key(one.sides[0].prompt.id, (side.text for side in one.sides)) for one in examples.rows),
         )
-        _measure(place, name, objective, held, run, say)
+        with doing(say, "measuring it on what is held out"):
+            _measure(place, name, objective, held, run, say)
     ranks.accelerator.wait_for_everyone()
     return name
 
