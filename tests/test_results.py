@@ -96,7 +96,9 @@ def test_the_page_on_temporal_facts() -> None:
 
 
 def test_a_chronicle_told_by_year_is_not_known_by_day() -> None:
-    for row in (one for one in figures("013-timestress") if one["part"] == "chronicle"):
+    told = [one for one in figures("013-timestress") if one["part"] == "chronicle"]
+    assert [one["seed"] for one in told] == [0, 1]
+    for row in told:
         by_year, every = row["arms"]["by year"], row["arms"]["at three precisions"]
         assert by_year["told"]["Y"]["W"]["low"] > 90.0
         assert by_year["told"]["R, year less day"]["low"] > 0.0
@@ -129,6 +131,23 @@ def test_the_page_on_ranking_accuracy() -> None:
         assert after["turned"]["of"]["high"] < 50.0
         assert after["loss"] < 0.68
         assert row["checkpoints"][-1]["implicit"]["low"] > 80.0
+    plain = [one["seed"] for one in record["rows"] if one["part"] == "gamma" and one["gamma"] == 1.0]
+    assert sorted(plain) == [0, 1, 2]
+
+
+def test_easy_pairs_teach_and_hard_ones_harm_in_every_seed() -> None:
+    rows = [one for one in figures("038-ranking-accuracy")["rows"] if one["part"] == "hard"]
+    arms = {(one["arm"], one["seed"]): one for one in rows}
+    for seed in range(3):
+        easy, hard = arms["easy", seed], arms["hard", seed]
+        assert easy["pairs"] == hard["pairs"]
+        assert easy["won"]["low"] > 50.0 > hard["won"]["high"]
+        assert hard["R"]["low"] > easy["R"]["high"]
+
+
+def test_pairs_are_scored_twice_as_fast_as_in_padded_batches() -> None:
+    (row,) = (one for one in figures("038-ranking-accuracy")["rows"] if one["part"] == "speed")
+    assert min(row["cpu"]["padded"]) >= 2.0 * min(row["cpu"]["packed"])
 
 
 def test_the_page_on_an_adapter_of_smollm2() -> None:
