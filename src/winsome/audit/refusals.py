@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
 
 from winsome.audit.findings import Cell, record, share, table
 from winsome.audit.people import Pair, People, read_people
+from winsome.audit.refusal_sheet import Classifier, asked, true_types, write_sheet
 from winsome.errors import BadInput
-from winsome.records import Prompt
-from winsome.standings.answer_types import Effects, logit
+from winsome.standings.answer_types import Effects, logit, logit_of_said
 from winsome.standings.columns import Floats, Ints
 from winsome.standings.intervals import clustered_mean, score_interval
 from winsome.text.refusals import KINDS, Kind, kind_of
@@ -24,8 +22,6 @@ FEWEST = 30
 """Votes below which nothing is claimed of a cell."""
 TYPES = ("disclaimer", "ethical", "technical", "empty")
 """Types whose effect is measured against normal answers."""
-Classifier = Callable[[str, str], Kind]
-"""The type of an answer (the first) to a request (the second)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +73,11 @@ def refusals_record(
     notes = [f"{len(people.pairs) - single:,} pairs of several turns are left out."] if single < len(people.pairs) else []  # fmt: skip
     tables = [_shares(people, classifier), _against(typed, notes)]
     effects = _effects(typed)
-    tables.append(_penalties(typed, effects, None if true is None else _effects(typed, true)[1]))
+    tables.append(
+        _penalties(
+            typed, effects, None if true is None or effects[1].penalised else _mended(typed, effects[1], true)
+        )
+    )
     if judged is not None:
         tables.append(_compared(people, judged, classifier, alarms))
     ethical = _cell(*effects[1].interval("ethical")) if "ethical" in effects[1].names else None
@@ -87,56 +87,6 @@ def refusals_record(
         else "too few ethical refusals against other answers to say what they do"
     )
     return record("refusals", subject, claim, alarms, tables)
-
-
-def write_sheet(people: People, out: Path, classifier: Classifier, seed: int) -> int:
-    """A CSV of up to 200 answers (prompt, answer, said, an empty column label), 50 of each type at most; returns how many."""
-    by: dict[str, list[tuple[str, str]]] = {}
-    for pair in people.pairs:
-        for answer in pair.answers:
-            by.setdefault(classifier(answer.text, asked(pair.prompt)), []).append(
-                (pair.prompt.text, answer.text)
-            )
-    rng = Random(f"refusals/{seed}")
-    chosen = [
-        (kind, *row) for kind, rows in sorted(by.items()) for row in rng.sample(rows, min(50, len(rows)))
-    ]
-    rng.shuffle(chosen)
-    try:
-        with out.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["prompt", "answer", "said", "label"])
-            writer.writerows([prompt, answer, kind, ""] for kind, prompt, answer in chosen[:200])
-    except OSError as error:
-        raise BadInput(
-            f"{out}: cannot be written ({error.strerror}); give another place with --sheet"
-        ) from None
-    return min(200, len(chosen))
-
-
-def true_types(path: str | Path) -> Floats:
-    """[said, true] shares of a sheet that a person filled in, rows in the order of KINDS; a type without rows is taken at its word."""
-    counts = np.zeros((len(KINDS), len(KINDS)))
-    try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            for number, row in enumerate(csv.DictReader(file), 2):
-                said_, label = row.get("said", ""), (row.get("label") or "").strip()
-                if said_ not in KINDS or (label and label not in KINDS):
-                    raise BadInput(f"{path}: line {number} has said={said_!r}, label={label!r}; write one of {', '.join(KINDS)}")  # fmt: skip
-                if label:
-                    counts[KINDS.index(said_), KINDS.index(label)] += 1
-    except OSError as error:
-        raise BadInput(
-            f"{path}: cannot be read ({error.strerror}); give the sheet that --sheet wrote"
-        ) from None
-    empty = counts.sum(1) == 0
-    counts[empty] = np.eye(len(KINDS))[empty]
-    return counts / counts.sum(1, keepdims=True)
-
-
-def asked(prompt: Prompt) -> str:
-    """What an answer answers: all that was said before it."""
-    return "\n\n".join(message.text for message in prompt.messages)
 
 
 def _typed(people: People, classifier: Classifier, known: dict[str, int] | None = None) -> tuple[Typed, int]:
@@ -204,14 +154,14 @@ def _against(typed: Typed, notes: Sequence[str]) -> dict[str, Any]:
     )
 
 
-def _effects(typed: Typed, true: Floats | None = None) -> tuple[Effects, Effects]:
-    """The effects without and with length; with `true` of each answer's mean type instead of what was said of it."""
+def _effects(typed: Typed) -> tuple[Effects, Effects]:
+    """The effects without and with length."""
     names = [name for name in TYPES if (typed.kinds == KINDS.index(name)).any(1).sum() >= FEWEST]
     if not names:
         raise BadInput(
             f"fewer than {FEWEST} votes have a refusal or a disclaimer on either side; give more battles"
         )
-    columns = _columns(typed, names, true)
+    columns = _columns(typed, names)
     differs = [k for k in range(len(names)) if columns[:, k].any()]
     names, columns = [names[k] for k in differs], columns[:, differs]
     plain = logit(columns, names, typed.share, typed.prompt, typed.models)
@@ -219,9 +169,24 @@ def _effects(typed: Typed, true: Floats | None = None) -> tuple[Effects, Effects
     return plain, logit(length, [*names, "log length"], typed.share, typed.prompt, typed.models)
 
 
-def _columns(typed: Typed, names: Sequence[str], true: Floats | None = None) -> Floats:
+def _mended(typed: Typed, effects: Effects, true: Floats) -> Effects:
+    """The same effects with length, by the likelihood of the votes given what was said of the answers."""
+    codes = [KINDS.index(name) for name in effects.names[:-1]]
+    return logit_of_said(
+        typed.kinds,
+        true,
+        codes,
+        typed.length[:, None],
+        effects.names,
+        typed.share,
+        typed.prompt,
+        typed.models,
+    )
+
+
+def _columns(typed: Typed, names: Sequence[str]) -> Floats:
     """The first answer's type minus the second's [votes, names]."""
-    types = np.eye(len(KINDS)) if true is None else true
+    types = np.eye(len(KINDS))
     difference = types[typed.kinds[:, 0]] - types[typed.kinds[:, 1]]
     return difference[:, [KINDS.index(name) for name in names]]
 

@@ -1,7 +1,8 @@
 """What an answer's type is worth: an antisymmetric logit of shares on the types of both answers, models and lengths, errors by cluster.
 
 logit P(A beats B) = theta_A - theta_B + gamma (c_A - c_B) + delta (x_A - x_B), ties a half. Swapping the seats of a row changes nothing.
-Errors are the sandwich over clusters, G / (G - 1) times the sum of squared scores of a cluster.
+Errors are the sandwich over clusters, G / (G - 1) times the sum of squared scores of a cluster. Where a type is only said by a classifier
+whose errors are known, a row's likelihood is the mean over the types that its answers may have (`logit_of_said`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ import numpy as np
 from winsome.errors import BadInput
 from winsome.standings.columns import Floats, Ints
 from winsome.standings.intervals import t_quantile
-from winsome.standings.logistic import Likelihood, fit_newton
+from winsome.standings.logistic import LARGE, MOST, Likelihood, fit_newton
+
+RARE = 1e-3
+"""A pair of types of a row that is less likely is left out."""
+EARLY, CLOSE = 8, 1e-9
+"""Steps before the observed information is trusted, and the last step's size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +83,33 @@ def logit(
     return Effects(tuple(names), found[:kept], covariance[:kept, :kept], groups, penalised)
 
 
+def logit_of_said(
+    said: Ints,
+    true: Floats,
+    kinds: Sequence[int],
+    differences: Floats,
+    names: Sequence[str],
+    share: Floats,
+    cluster: Ints,
+    models: tuple[Ints, Ints] | None = None,
+) -> Effects:
+    """The effects of types of which only what a classifier said is known, by the likelihood of the share given what was said.
+
+    said: [rows, 2] codes of types; true: [said, true] shares; kinds: the codes whose effects are asked for, in the order of the first
+    `names`; differences [rows, others]: of what is known of both answers. Given what was said, types must not depend on these. Source: Carroll, Ruppert, Stefanski and Crainiceanu 2006, Measurement Error in
+    Nonlinear Models, 8.4 (a misclassified covariate); steps by the EM gradient (Lange 1995), then Newton's with Louis's information.
+    """
+    row, chance, types = _possible(said, true)
+    design: Floats = np.concatenate([types[:, kinds], differences[row]], 1)
+    if models is not None:
+        design = np.concatenate([design, _strengths(models)[row]], 1)
+    found, bread, scores = _climb(design, chance, row, share)
+    summed, groups = _meat(scores, cluster)
+    kept = len(names)
+    covariance = bread @ summed @ bread * (groups / max(1, groups - 1))
+    return Effects(tuple(names), found[:kept], covariance[:kept, :kept], groups)
+
+
 def least_squares(design: Floats, names: Sequence[str], share: Floats, cluster: Ints) -> Effects:
     """Least squares of shares [rows] on `design` [rows, effects] with clustered errors: a row an answer, as the paper has it."""
     information = design.T @ design
@@ -95,10 +128,56 @@ def _strengths(models: tuple[Ints, Ints]) -> Floats:
     return columns[:, 1:][:, columns[:, 1:].any(0)]
 
 
-def _sandwich(information: Floats, scores: Floats, cluster: Ints) -> tuple[Floats, int]:
+def _possible(said: Ints, true: Floats) -> tuple[Ints, Floats, Floats]:
+    """(row, chance, difference of types) of every pair of types that the answers of a row may have; rare ones are left out."""
+    kinds = len(true)
+    first, second = np.divmod(np.arange(kinds * kinds), kinds)
+    chance = true[said[:, 0]][:, first] * true[said[:, 1]][:, second]
+    chance = np.where(chance < RARE, 0.0, chance)
+    row, pair = np.nonzero(chance)
+    steps = np.eye(kinds)[first] - np.eye(kinds)[second]
+    return row.astype(np.int32), (chance / chance.sum(1, keepdims=True))[row, pair], steps[pair]
+
+
+def _climb(design: Floats, chance: Floats, row: Ints, share: Floats) -> tuple[Floats, Floats, Floats]:
+    """(coefficients, inverse of the observed information, scores [rows, p]) where the likelihood is greatest."""
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    y = share[row]
+    found: Floats = np.zeros(int(np.shape(design)[1]))
+    for step in range(MOST):
+        odds = design @ found
+        p: Floats = 1.0 / (1.0 + np.exp(-odds))
+        weight: Floats = chance * np.exp(y * odds - np.logaddexp(0.0, odds))
+        weight /= np.add.reduceat(weight, starts)[row]
+        scores: Floats = np.add.reduceat(design * (weight * (y - p))[:, None], starts)
+        complete = (design * (weight * p * (1.0 - p))[:, None]).T @ design
+        observed = complete - (design * (weight * (y - p) ** 2)[:, None]).T @ design + scores.T @ scores
+        curved = step >= EARLY and np.linalg.eigvalsh(observed)[0] > 0.0
+        try:
+            move: Floats = np.asarray(
+                np.linalg.solve(observed if curved else complete, scores.sum(0)), np.float64
+            )
+        except np.linalg.LinAlgError:
+            break
+        found = found + np.clip(move, -1.0, 1.0)
+        if curved and np.abs(move).max() < CLOSE:
+            return found, np.asarray(np.linalg.inv(observed), np.float64), scores
+        if np.abs(found).max() > LARGE:
+            break
+    raise BadInput(
+        "the classifier's errors leave an effect open; label more answers of the sheet, or leave --labels out"
+    )
+
+
+def _meat(scores: Floats, cluster: Ints) -> tuple[Floats, int]:
+    """The sum over clusters of the squares of their scores, and how many clusters there are."""
     codes, place = np.unique(cluster, return_inverse=True)
     summed = np.zeros((len(codes), scores.shape[1]))
     np.add.at(summed, place, scores)
+    return summed.T @ summed, len(codes)
+
+
+def _sandwich(information: Floats, scores: Floats, cluster: Ints) -> tuple[Floats, int]:
+    meat, groups = _meat(scores, cluster)
     bread = np.linalg.inv(information)
-    groups = len(codes)
-    return bread @ (summed.T @ summed) @ bread * (groups / max(1, groups - 1)), groups
+    return bread @ meat @ bread * (groups / max(1, groups - 1)), groups

@@ -1,0 +1,69 @@
+"""The sheet on which a person labels answers by type, and what its labels say of the classifier's errors."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from winsome.audit.people import People
+from winsome.errors import BadInput
+from winsome.records import Prompt
+from winsome.standings.columns import Floats
+from winsome.text.refusals import KINDS, Kind
+
+Classifier = Callable[[str, str], Kind]
+"""The type of an answer (the first) to a request (the second)."""
+
+
+def asked(prompt: Prompt) -> str:
+    """What an answer answers: all that was said before it."""
+    return "\n\n".join(message.text for message in prompt.messages)
+
+
+def write_sheet(people: People, out: Path, classifier: Classifier, seed: int) -> int:
+    """A CSV of up to 200 answers (prompt, answer, said, an empty column label), 50 of each type at most; returns how many."""
+    by: dict[str, list[tuple[str, str]]] = {}
+    for pair in people.pairs:
+        for answer in pair.answers:
+            by.setdefault(classifier(answer.text, asked(pair.prompt)), []).append(
+                (pair.prompt.text, answer.text)
+            )
+    rng = Random(f"refusals/{seed}")
+    chosen = [
+        (kind, *row) for kind, rows in sorted(by.items()) for row in rng.sample(rows, min(50, len(rows)))
+    ]
+    rng.shuffle(chosen)
+    try:
+        with out.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["prompt", "answer", "said", "label"])
+            writer.writerows([prompt, answer, kind, ""] for kind, prompt, answer in chosen[:200])
+    except OSError as error:
+        raise BadInput(
+            f"{out}: cannot be written ({error.strerror}); give another place with --sheet"
+        ) from None
+    return min(200, len(chosen))
+
+
+def true_types(path: str | Path) -> Floats:
+    """[said, true] shares of a sheet that a person filled in, rows in the order of KINDS; a type without rows is taken at its word."""
+    counts = np.zeros((len(KINDS), len(KINDS)))
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            for number, row in enumerate(csv.DictReader(file), 2):
+                said_, label = row.get("said", ""), (row.get("label") or "").strip()
+                if said_ not in KINDS or (label and label not in KINDS):
+                    raise BadInput(f"{path}: line {number} has said={said_!r}, label={label!r}; write one of {', '.join(KINDS)}")  # fmt: skip
+                if label:
+                    counts[KINDS.index(said_), KINDS.index(label)] += 1
+    except OSError as error:
+        raise BadInput(
+            f"{path}: cannot be read ({error.strerror}); give the sheet that --sheet wrote"
+        ) from None
+    empty = counts.sum(1) == 0
+    counts[empty] = np.eye(len(KINDS))[empty]
+    return counts / counts.sum(1, keepdims=True)
