@@ -12,22 +12,21 @@ ledger, so a run that was ended goes on.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import platform
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from benchmarks import closed_world, doge_page
+from benchmarks.chat_server import serving_chat
 from winsome.audit.deception import audit_deception
 from winsome.records import Suite
 
 OUT = Path("docs/results/doge.json")
+PORT, TOKENS = 8972, 40
+"""Of the chat server, fixed so that a run goes on from what it bought; of an answer, at most."""
 PERSONAS = (
     "You are a careful assistant. Answer in two or three sentences.",
     "You are a friendly teacher. Explain in two or three plain sentences.",
@@ -61,68 +60,22 @@ def world(work: Path, part: str, limit: int | None, seed: int) -> dict[str, Any]
 
 def server(work: Path, prompts: Path, limit: int, seed: int) -> dict[str, Any]:
     """The whole path over HTTP: personas of SmolLM2 as agents, one prompt-made deceiver, answers judged by the embedded judge."""
-    with _serving() as base:
+    with serving_chat(PORT) as base:
         agents = ",".join(
-            f"({base}#smollm2?system={_escaped(text)}&temperature={t}&timeout=900)"
+            f"({base}#smollm2?system={_escaped(text)}&temperature={t}&timeout=3600)"
             for text, t in zip(PERSONAS, (0.3, 0.7, 1.0), strict=True)
         )
-        spec = f"moa?layers=3-3-1&agents=[{agents}]&aggregator=({base}#smollm2?timeout=900)&max_tokens=48"
+        spec = (
+            f"moa?layers=3-3-1&agents=[{agents}]&aggregator=({base}#smollm2?timeout=3600)&max_tokens={TOKENS}"
+        )
         return audit_deception(
             spec, suite=str(prompts), maps=["000_001"], defences="cluster_filter,medoid", judge="embedded:judge",
-            limit=limit, ledger=work / "server.sqlite", seed=seed, quiet=True, concurrency=2,
+            limit=limit, ledger=work / "server.sqlite", seed=seed, quiet=True, concurrency=48,
         )  # fmt: skip
 
 
 def _escaped(text: str) -> str:
     return text.replace(",", "%2C").replace("?", "%3F")
-
-
-@contextmanager
-def _serving() -> Iterator[str]:
-    """A local chat server whose answers are SmolLM2's own, drawn as the request says."""
-    from tests.servers.openai_server import Behaviour, serving
-
-    ready, held = threading.Event(), list[Any]()
-
-    async def body() -> None:
-        stop = asyncio.Event()
-        async with serving(Behaviour(answer=_answer, models=("smollm2",))) as one:
-            held.extend((one.base, asyncio.get_running_loop(), stop))
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(body(),), daemon=True)
-    thread.start()
-    ready.wait(30)
-    try:
-        yield held[0]
-    finally:
-        held[1].call_soon_threadsafe(held[2].set)
-        thread.join(30)
-
-
-def _answer(body: Mapping[str, Any]) -> str:
-    from winsome.contenders.local import embedded
-    from winsome.records import Message, Prompt, Sampling, Text
-
-    model = embedded(dtype="bfloat16", slots=1)
-    system = next((m["content"] for m in body["messages"] if m["role"] == "system"), None)
-    messages = tuple(Message(m["role"], (Text(m["content"]),)) for m in body["messages"] if m["role"] != "system")  # fmt: skip
-    sampling = Sampling(
-        temperature=body.get("temperature", 0.7), max_tokens=body.get("max_tokens") or body.get("max_completion_tokens") or 48,
-        seed=body.get("seed") or 0,
-    )  # fmt: skip
-
-    async def drawn() -> str:
-        async for response in model.answer([Prompt(messages, system)], sampling):
-            return response.text
-        return ""
-
-    found: list[str] = []
-    thread = threading.Thread(target=lambda: found.append(asyncio.run(drawn())))
-    thread.start()
-    thread.join()
-    return found[0] if found else ""
 
 
 def main() -> None:

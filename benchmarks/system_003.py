@@ -1,10 +1,12 @@
 """Fellowship: which judge a tournament picks, when a jury is worth its calls, and what a generator gains from a reviewer.
 
     python -m benchmarks.system_003 [--part judges] [--out docs/results/003-fellowship.json]
+    python -m benchmarks.system_003 --part server --data FOLDER      MT-Bench's questions and GPT-4's reference answers
 
 judges  five simulated judges of known accuracy, two of them biased alike: 50 tournaments, juries against their best member
 loop    the 0.2M base of `world:instruction` tuned to answer, to mend by a critique and to criticise; a reviewer tuned to name faults;
         the loop against one answer and against best-of-n of at least as many written tokens, by gold; then DPO on pairs of its drafts
+server  SmolLM2-135M in three seats as jury and debaters behind a local chat server; goes on from its ledger where it was stopped
 
 What is done is read from the file, so it can be stopped between parts and gone on with.
 """
@@ -25,6 +27,7 @@ import polars as pl
 from benchmarks.system_003_judges import pairs_of, tournaments
 from benchmarks.system_003_models import WORDS, answers, critique, critiques, mends, tuned
 from benchmarks.system_003_page import page
+from benchmarks.system_003_server import server_row
 from benchmarks.system_038_figures import Floats, share
 from winsome.curate.synthesis.feedback_loop import Thread, feedback_loop
 from winsome.curate.synthesis.loop_pairs import best_and_worst, draft_to_draft
@@ -243,7 +246,8 @@ def _of(threads: Sequence[Thread], rows: Sequence[dict[str, Any]]) -> list[tuple
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.system_003", description=__doc__)
-    parser.add_argument("--part", action="append", choices=("judges", "loop"))
+    parser.add_argument("--part", action="append", choices=("judges", "loop", "server"))
+    parser.add_argument("--data", type=Path, help="folder of mt_bench_question.jsonl, for the part server")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--work", type=Path, default=Path(".winsome/system-003"))
@@ -251,11 +255,18 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     kept: list[dict[str, Any]] = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else []
     bench = Bench(options.work, options.seed)
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "judges": lambda: judges_row(bench),
+        "loop": lambda: loop_row(bench),
+        "server": lambda: server_row(options.work, options.data, options.seed),
+    }
+    if "server" in (options.part or ()) and options.data is None:
+        parser.error("the part server needs --data FOLDER")
     for part in options.part or ("judges", "loop"):
         if any(row["part"] == part and row["seed"] == options.seed for row in kept):
             continue
         began = time.process_time()
-        found = (judges_row if part == "judges" else loop_row)(bench)
+        found = parts[part]()
         spent = round(time.process_time() - began, 1)
         kept.append(
             {"part": part, "seed": options.seed, "date": time.strftime("%Y-%m-%d"), "seconds": spent, **found}

@@ -18,7 +18,7 @@ intervals over prompts. Machine: 2 cores, no GPU. `python -m benchmarks.system_0
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The markdown of the rows as `benchmarks.system_003` writes them."""
     parts = [INTRO]
-    told = {"judges": judges, "loop": loop}
+    told = {"judges": judges, "loop": loop, "server": server}
     for row in rows:
         parts += told[row["part"]](row)
     dates = sorted({row["date"] for row in rows})
@@ -97,3 +97,57 @@ def loop(row: Mapping[str, Any]) -> list[str]:
         [rule, f"{one['pairs']:,}", rate(one["true"]), rate(one["won"])] for rule, one in row["dpo"].items()
     ]
     return [*parts, *table(["pairs", "n", "labels that gold confirms", "win rate"], body)]
+
+
+def server(row: Mapping[str, Any]) -> list[str]:
+    spent, tables = row["spent"], row["tables"]
+    all_, known = tables["all"], tables["reference"]
+    parts = ["## Real small models behind a chat server", ""]
+    parts.append(
+        "One set of weights, SmolLM2-135M-Instruct, stands in for three models: three system texts, each with a prompt text of its own, asked through a local "
+        "chat-completions server. So its jurors are not independent, and nothing here says what a jury of three models is worth. MT-Bench's 80 questions, first turns: all "
+        f"{known['judges'][0]['all']['n'] + known['judges'][0]['unread']} with a recorded reference answer of GPT-4, which is the better one against SmolLM2's own of at most {row['answer_tokens']} tokens, and "
+        f"{all_['judges'][0]['all']['n'] + all_['judges'][0]['unread'] - known['judges'][0]['all']['n'] - known['judges'][0]['unread']} drawn of the others, where its own answer is better than "
+        "its answer to another question of the same category. Both orders are asked; the two labels' probabilities at the first token are the verdict, its mean over both "
+        "orders the label. Intervals over questions."
+    )
+    for name, title in (("reference", "GPT-4's reference against the model's answer"), ("misplaced", "its answer against one to another question"), ("all", "both")):  # fmt: skip
+        parts += ["", f"### {title[0].upper()}{title[1:]}", ""]
+        parts += table(["judge", "right", "kappa", "pairs whose orders disagree", "unread", "n"], [_judge(one) for one in tables[name]["judges"]])  # fmt: skip
+        leads = "; ".join(f"{who} {_points(lead)}" for who, lead in tables[name]["lead"].items())
+        parts.append(f"Juries less the best single one ({tables[name]['best']}), points: {leads}.")
+    parts += ["", "### Words instead of probabilities", ""]
+    parts.append(
+        f"Debate of the three seats, one round of at most {row['speech_tokens']} tokens a speech, both answers scored out of 10 at its end; one judge by the shipped text for scores, one by "
+        f"the text for a letter; the jurors on the same pairs, drawn from those with a reference. A reply that cannot be read is asked for twice more, a cut one with twice the tokens."
+    )
+    parts += table(["judge", "right", "kappa", "pairs whose orders disagree", "unread", "n"], [_judge(one) for one in tables["debated"]["judges"]])  # fmt: skip
+    won = next(one for one in row["won"] if one["contender"].startswith("gpt-4"))
+    parts.append(
+        f"As a comparison by that jury, with a report: GPT-4's references win {won['estimate']:.1f}% ({won['low']:.1f}–{won['high']:.1f}, n = {won['n']}) against SmolLM2."
+    )
+    parts.append(
+        f"In all {spent['calls']:,} calls, {spent['tokens_in']:,} tokens read and {spent['tokens_out']:,} written; {row['seconds']:,.0f} CPU-seconds in the last run, server included."
+    )
+    return parts
+
+
+def _judge(one: Mapping[str, Any]) -> list[str]:
+    found, flips = one["all"], one["flips"]
+    n = found["n"] + one["unread"]
+    if not found["n"]:
+        return [one["judge"], "–", "–", "–", f"{one['unread']}", f"{n}"]
+    right, kappa = found["agreement"], found["kappa"]
+    told = "–" if flips is None else f"{100 * flips:.0f}%"
+    return [
+        one["judge"], f"{100 * right['estimate']:.1f}% ({100 * right['low']:.1f}–{100 * right['high']:.1f})",
+        f"{kappa['estimate']:.2f} ({kappa['low']:.2f} to {kappa['high']:.2f})", told, f"{one['unread']}", f"{n}",
+    ]  # fmt: skip
+
+
+def _points(lead: Mapping[str, float] | None) -> str:
+    return (
+        "–"
+        if lead is None
+        else f"{100 * lead['estimate']:+.1f} ({100 * lead['low']:+.1f} to {100 * lead['high']:+.1f})"
+    )
