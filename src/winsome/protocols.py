@@ -19,8 +19,11 @@ T = TypeVar("T")
 class Named(Protocol):
     """Whatever a spec opens. `name` is the canonical spec; `id` digests all that can change its results."""
 
-    name: str
-    id: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def id(self) -> str: ...
 
 
 @runtime_checkable
@@ -30,7 +33,8 @@ class Contender(Named, Protocol):
     One whose answers exist already may say `free = True`: they are no calls, and nobody claims them.
     """
 
-    batch: int
+    @property
+    def batch(self) -> int: ...
 
     def answer(self, prompts: Sequence[Prompt], sampling: Sampling) -> AsyncIterator[Response]:
         """Every draw of `sampling.samples` of every prompt, in any order; a failure of one answer is a Response.
@@ -48,8 +52,11 @@ class Judge(Named, Protocol):
     One whose verdicts say how large a win is (extent 0, 1 or 2) may say `extents = True`; figures that need that take no other.
     """
 
-    sides: range
-    ordered: bool
+    @property
+    def sides(self) -> range: ...
+
+    @property
+    def ordered(self) -> bool: ...
 
     def judge(self, matches: Sequence[Match]) -> AsyncIterator[Verdict]:
         """At least one verdict a match (one an aspect), in any order; unreadable is a Verdict, never an exception."""
@@ -60,7 +67,8 @@ class Judge(Named, Protocol):
 class Scorer(Named, Protocol):
     """Rates answers, higher is better; `judges/by_score` makes it a Judge. `partial`: may rate unfinished answers."""
 
-    partial: bool
+    @property
+    def partial(self) -> bool: ...
 
     async def score(self, prompts: Sequence[Prompt], responses: Sequence[Response]) -> Scores:
         """One value a (prompt, response) pair; equal lengths."""

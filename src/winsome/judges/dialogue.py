@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from winsome.errors import BadInput, Unsupported
+from winsome.given import is_listed
 from winsome.records import Message, Prompt, Response, Text
 
 _SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -36,7 +37,7 @@ def query(prompt: Prompt) -> str:
 def checklist(prompt: Prompt) -> str:
     """`for_judges["checklist"]` as a list of lines; BadInput where there is none."""
     found: Any = prompt.for_judges.get("checklist")
-    items: Sequence[Any] = found if isinstance(found, (list, tuple)) else [found] if found else []
+    items: Sequence[Any] = found if is_listed(found) else [found] if found else []
     lines = [f"- {item}" for item in items if isinstance(item, str) and item.strip()]
     if not lines:
         where = prompt.item or prompt.id[:8]
@@ -74,7 +75,7 @@ def references(prompt: Prompt) -> list[str]:
     found: Any = prompt.for_judges.get("reference_answer")
     if found is None or found == "" or found == []:
         return []
-    turns: Sequence[Any] = found if isinstance(found, (list, tuple)) else [found]
+    turns: Sequence[Any] = found if is_listed(found) else [found]
     return [turn if isinstance(turn, str) else orjson.dumps(turn).decode() for turn in turns]
 
 
@@ -89,7 +90,7 @@ def reference(prompt: Prompt) -> str:
 def required_reference(prompt: Prompt, judge: str) -> Any:
     """`for_judges["reference_answer"]` as it stands, of the last turn where there are several; BadInput without one."""
     given: Any = prompt.for_judges.get("reference_answer")
-    found: Any = given[-1] if isinstance(given, (list, tuple)) and given else given
+    found: Any = given[-1] if is_listed(given) and given else given
     if found is None or found in ("", [], ()):
         where = prompt.item or prompt.id[:8]
         raise BadInput(

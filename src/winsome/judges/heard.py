@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from winsome.protocols import Judge
-from winsome.records import Match, Usage, Verdict, total
+from winsome.protocols import Judge, Named
+from winsome.records import Match, Outcome, Usage, Verdict, total
 
 
 async def heard(judge: Judge, matches: Sequence[Match]) -> dict[str, Verdict]:
@@ -49,6 +49,34 @@ def said(verdict: Verdict) -> str:
 def served(verdicts: Iterable[Verdict]) -> str:
     """The models that answered, in alphabetical order."""
     return ", ".join(sorted({verdict.served_by for verdict in verdicts if verdict.served_by}))
+
+
+def unread(votes: Iterable[Verdict]) -> Outcome:
+    """The outcome where votes cannot be read: void where every one of them is, else unparsed."""
+    return "void" if all(vote.outcome == "void" for vote in votes) else "unparsed"
+
+
+def made_of(
+    votes: Sequence[Verdict],
+    by: Named,
+    match: Match,
+    outcome: Outcome,
+    scores: tuple[float, ...] = (),
+    *,
+    reason: str,
+) -> Verdict:
+    """What the judge `by` says of `match` after `votes`: it stands on their replies, and costs what they cost."""
+    return Verdict(
+        match.id,
+        by.name,
+        by.id,
+        outcome,
+        scores,
+        reason=reason,
+        evidence=evidence(votes),
+        usage=spent(votes),
+        served_by=served(votes),
+    )
 
 
 def extents(*judges: Judge) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from winsome.errors import BadInput
-from winsome.judges.heard import evidence, heard_by_all, said, served, spent, weights_of
+from winsome.judges.heard import heard_by_all, made_of, said, unread, weights_of
 from winsome.judges.self_consistency import majority
 from winsome.protocols import Judge
 from winsome.records import Match, Verdict, digest, shares
@@ -48,7 +48,6 @@ class Jury:
                 yield self._verdict(match, cast)
 
     def _verdict(self, match: Match, votes: Sequence[Verdict]) -> Verdict:
-        told = {"evidence": evidence(votes), "usage": spent(votes), "served_by": served(votes)}
         reason = f"votes: {', '.join(map(said, votes))}"
         read = [
             (vote.share, odds)
@@ -56,10 +55,9 @@ class Jury:
             if vote.share is not None
         ]
         if 2 * len(read) < len(votes):
-            kind = "void" if all(vote.outcome == "void" for vote in votes) else "unparsed"
-            return Verdict(match.id, self.name, self.id, kind, reason=reason, **told)
+            return made_of(votes, self, match, unread(votes), reason=reason)
         outcome, split = shares(pooled(read, self.pool))
-        return Verdict(match.id, self.name, self.id, outcome, split, reason=reason, **told)
+        return made_of(votes, self, match, outcome, split, reason=reason)
 
 
 def pooled(votes: Sequence[tuple[float, float]], pool: Pool) -> float:

@@ -39,7 +39,8 @@ class Rubric:
             for side in range(len(match.sides))
         ]
         async for reply in replies(self.model, asks, self.sampling, self.protocol.read):
-            number, side = reply.ask.of
+            of: tuple[int, int] = reply.ask.of
+            number, side = of
             heard[number][side] = reply
             if len(heard[number]) == len(matches[number].sides):
                 done = heard.pop(number)

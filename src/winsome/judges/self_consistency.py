@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from winsome.errors import BadInput
-from winsome.judges.heard import evidence, heard, said, served, spent, weights_of
+from winsome.judges.heard import heard, made_of, said, unread, weights_of
 from winsome.protocols import Judge
 from winsome.records import Match, Verdict, digest, shares
 
@@ -52,17 +52,13 @@ class SelfConsistency:
             yield self._verdict(match, [found[id] for id in ids])
 
     def _verdict(self, match: Match, drawn: list[Verdict]) -> Verdict:
-        told = {"evidence": evidence(drawn), "usage": spent(drawn), "served_by": served(drawn)}
         read = [verdict.share for verdict in drawn if verdict.share is not None]
         listed = ", ".join(map(said, drawn))
         if not read:
-            kind = "void" if all(verdict.outcome == "void" for verdict in drawn) else "unparsed"
-            return Verdict(
-                match.id, self.name, self.id, kind, reason=f"no sample was read: {drawn[0].reason}", **told
-            )
+            return made_of(drawn, self, match, unread(drawn), reason=f"no sample was read: {drawn[0].reason}")
         share = sum(read) / len(read) if self.rule == "mean" else majority(read)
         outcome, split = shares(share)
-        return Verdict(match.id, self.name, self.id, outcome, split, reason=f"samples: {listed}", **told)
+        return made_of(drawn, self, match, outcome, split, reason=f"samples: {listed}")
 
 
 def majority(read: Sequence[float]) -> float:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Literal
 
 from winsome.errors import BadInput
-from winsome.judges.heard import evidence, heard, said, served, spent, weights_of
+from winsome.judges.heard import heard, made_of, said, unread, weights_of
 from winsome.protocols import Judge
 from winsome.records import Match, Message, Response, Side, Text, Verdict, digest, shares
 
@@ -62,14 +62,12 @@ class Smoothed:
         return replace(side, response=_edited(side.response, turns, copy))
 
     def _verdict(self, match: Match, drawn: list[Verdict]) -> Verdict:
-        told = {"evidence": evidence(drawn), "usage": spent(drawn), "served_by": served(drawn)}
         read = [verdict.share for verdict in drawn if verdict.share is not None]
         if not read:
-            kind = "void" if all(verdict.outcome == "void" for verdict in drawn) else "unparsed"
-            return Verdict(match.id, self.name, self.id, kind, reason=f"no copy was read: {drawn[0].reason}", **told)  # fmt: skip
+            return made_of(drawn, self, match, unread(drawn), reason=f"no copy was read: {drawn[0].reason}")
         outcome, split = shares(sum(read) / len(read))
         listed = ", ".join(map(said, drawn))
-        return Verdict(match.id, self.name, self.id, outcome, split, reason=f"copies: {listed}", **told)
+        return made_of(drawn, self, match, outcome, split, reason=f"copies: {listed}")
 
 
 def disturbed(text: str, disturbance: Disturbance, q: float, rng: Random) -> str:

@@ -29,6 +29,7 @@ from typing import Any
 import orjson
 
 from winsome.errors import BadInput
+from winsome.given import is_listed, is_mapping
 from winsome.judges import dialogue
 from winsome.records import Message, Prompt, Response, Text, digest
 
@@ -235,9 +236,9 @@ def _arena_hard_text(path: str, text: str) -> str:
         raise BadInput(
             f"{path}: is not YAML ({str(error).splitlines()[0][:80]}); give a file with prompt_template"
         ) from None
-    fields: Mapping[str, Any] = loaded if isinstance(loaded, dict) else {}
+    fields: Mapping[str, Any] = loaded if is_mapping(loaded) else {}
     given: Any = fields.get("prompt_template")
-    body: Any = "\n".join(map(str, given)) if isinstance(given, list) else given
+    body: Any = "\n".join(map(str, given)) if is_listed(given) else given
     if not isinstance(body, str):
         raise BadInput(
             f"{path}: has no prompt_template; add the user's turn under that name (and system_prompt)"
@@ -251,7 +252,7 @@ def _arena_hard_text(path: str, text: str) -> str:
 
 
 def _mt_bench(path: str, text: str, entry: str, sides: int) -> Template:
-    rows: list[dict[str, Any]] = []
+    rows: list[Mapping[str, Any]] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
@@ -259,7 +260,7 @@ def _mt_bench(path: str, text: str, entry: str, sides: int) -> Template:
             row: Any = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             raise BadInput(f"{path}: line {number} is not JSON ({error}); mend or drop it") from None
-        if not isinstance(row, dict) or not isinstance(row.get("prompt_template"), str):
+        if not is_mapping(row) or not isinstance(row.get("prompt_template"), str):
             raise BadInput(f'{path}: line {number} has no "prompt_template"; add it or drop the line')
         rows.append(row)
     kind = "pairwise" if sides == 2 else "single"
