@@ -9,6 +9,7 @@ import pytest
 from tests.recipes.conftest import GOLD, NOISY, recipe
 from winsome.errors import BadInput
 from winsome.recipes.estimates import estimate_here
+from winsome.recipes.paper import estimate_paper
 from winsome.recipes.read import read, shipped
 from winsome.recipes.run import checked, run
 
@@ -23,6 +24,15 @@ def test_a_shipped_recipe_is_right_before_it_runs(name: str, here: Path) -> None
     made = estimate_here(read(name))
     assert made.rows[-1].calls > 0
     assert made.rows[-1].minutes > 0
+
+
+def test_the_published_loop_counts_critiques_and_revisions() -> None:
+    """500 answers, three rounds: a critique reads prompt and draft, a revision both and the critique; each writes 500 tokens."""
+    made = {row.step: (row.calls, row.tokens) for row in estimate_paper(read("003-fellowship")).rows}
+    assert made["generate"] == (500, 500 * (100 + 500))
+    assert made["critique"] == (1500, 1500 * (100 + 500 + 500))
+    assert made["revise"] == (1500, 1500 * (100 + 2 * 500 + 500))
+    assert made["train"] == (0, 500 * 2 * (100 + 500))
 
 
 def test_a_trained_contender_may_not_meet_its_own_prompts(here: Path) -> None:

@@ -15,7 +15,7 @@ GPUS, GPU_GIB = 8, 80
 DECODING, TRAINING = 0.05, 0.4
 """Shares of a GPU's peak that sampling and training reach."""
 PAPER = (
-    "parameters", "prompts", "n", "prompt_tokens", "answer_tokens", "epochs", "sides", "rounds", "methods", "match_prompts",
+    "parameters", "prompts", "n", "prompt_tokens", "answer_tokens", "epochs", "sides", "rounds", "revisions", "methods", "match_prompts",
     "usd_per_verdict", "scorer_parameters", "gpus", "usd_per_gpu_hour",
 )  # fmt: skip
 """Keys of a recipe's `paper:` block: the published scale."""
@@ -54,6 +54,12 @@ def estimate_paper(recipe: Recipe) -> Estimate:
     rows = [
         row("generate", "responses", answers, answers * (asked + answer), 2 * size, DECODING, 2 * size * gpus)
     ]
+    revisions = answers * held.get("revisions", 0.0)
+    if revisions:
+        # a reviewer reads prompt and draft and writes as much as an answer; then the draft is written anew from both
+        for step, read in (("critique", asked + answer), ("revise", asked + 2 * answer)):
+            rows.append(row(step, "responses", revisions, revisions * (read + answer), 2 * size, DECODING, 2 * size * gpus))  # fmt: skip
+    answers += revisions
     if "scorer_parameters" in held:
         scorer = held["scorer_parameters"]
         rows.append(
