@@ -10,6 +10,7 @@ import pytest
 
 from winsome.audit.ranking_accuracy import audit_ranking, ranking_record
 from winsome.cli import main
+from winsome.errors import BadInput
 
 pytest.importorskip("torch")
 
@@ -78,7 +79,7 @@ def test_log_probabilities_equal_a_float64_loop_over_tokens(models: tuple[str, s
     model = load(models[0], "float32")
     rows = [json.loads(line) for line in pairs.read_text().splitlines()[:4]]
     prompts = [Prompt((Message("user", (Text(row["prompt"]),)),)) for row in rows]
-    found, lengths, _ = ranking_accuracy._sums(model, prompts, rows)
+    found, lengths, _ = ranking_accuracy._sums(model, [(prompt, prompt) for prompt in prompts], rows)
     network = AutoModelForCausalLM.from_pretrained(models[0], dtype=torch.float64).eval()
     for k, (prompt, row) in enumerate(zip(prompts, rows, strict=True)):
         for side, name in enumerate(("chosen", "rejected")):
@@ -93,7 +94,7 @@ def test_a_reference_of_another_family_is_one_line(
     models: tuple[str, str], pairs: Path, tmp_path: Path
 ) -> None:
     from tests.tiny_models import TEMPLATE
-    from winsome.errors import BadInput, Unsupported
+    from winsome.errors import Unsupported
 
     other = str(saved(tmp_path / "other", causal(seed=3), TEMPLATE.replace("assistant", "model")))
     with pytest.raises(BadInput, match="different chat templates"):
@@ -108,6 +109,37 @@ def test_a_reference_of_another_family_is_one_line(
     (place / "tokenizer.json").write_text(json.dumps(tokens))
     with pytest.raises(BadInput, match="different tokenizers"):
         audit_ranking(models[0], str(place), pairs=pairs)
+
+
+def test_dialogues_are_read_as_the_texts_that_they_hold(
+    models: tuple[str, str], pairs: Path, tmp_path: Path
+) -> None:
+    """Lists of messages, the prompt beside the answers or within them; a turn before makes it another pair."""
+    rows = [json.loads(line) for line in pairs.read_text().splitlines()[:8]]
+
+    def turn(role: str, text: str) -> dict[str, str]:
+        return {"role": role, "content": text}
+
+    beside = [
+        {"prompt": [turn("user", row["prompt"])], "chosen": [turn("assistant", row["chosen"])], "rejected": [turn("assistant", row["rejected"])]}
+        for row in rows
+    ]  # fmt: skip
+    within = [{side: [*row["prompt"], *row[side]] for side in ("chosen", "rejected")} for row in beside]
+    longer = [
+        row | {"prompt": [turn("user", "hi"), turn("assistant", "yes"), *row["prompt"]]} for row in beside
+    ]
+    place = tmp_path / "dialogues.jsonl"
+
+    def figures(found: list[dict[str, object]]) -> object:
+        place.write_text("\n".join(map(json.dumps, found)))
+        record = audit_ranking(*models, pairs=place)
+        return record["tables"][0]["rows"], record["groups"], record["tables"][2]["rows"]
+
+    plain = figures([{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in rows])
+    assert figures(beside) == figures(within) == plain
+    assert figures(longer)[2] != plain[2]
+    with pytest.raises(BadInput, match=r"record 2 .*does not end with a turn of the assistant"):
+        figures([beside[0], beside[1] | {"chosen": [turn("user", "no")]}])
 
 
 def test_certain_votes_bring_the_optimum_near_100_and_the_gap_is_the_rest() -> None:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from winsome.audit.findings import Cell, record, table
 from winsome.errors import BadInput
-from winsome.ledger.formats.reading import Row, read
+from winsome.ledger.formats.fields import wrong
+from winsome.ledger.formats.reading import Row, Source, read
+from winsome.ledger.formats.tables import conversation
 from winsome.models.forward import token_logprobs
 from winsome.models.forward_cost import ForwardCost, forward_cost
 from winsome.models.render import answer_ids, prompt_ids, template_digest
@@ -28,6 +30,8 @@ from winsome.standings.ranking_accuracy import (
 )
 
 DRAWS = 200
+Asked = tuple[Prompt, Prompt]
+"""What stands before the chosen and before the rejected answer."""
 
 
 def audit_ranking(
@@ -41,6 +45,8 @@ def audit_ranking(
 ) -> dict[str, Any]:
     """The audit of `model` on pairs of prompt, chosen and rejected, beside the `reference` it was trained from.
 
+    Pairs are text, or dialogues as lists of messages with the prompt beside them or within.
+
     Log-probabilities are sums over an answer's tokens, end of turn included, the prompt left out. Columns votes and wins (of the
     chosen answer, ties a half) give the idealised accuracy its posterior; without them it is not reported, for it would be 100%.
     Pairs with an answer that is empty, cut (column `truncated` true) or too long for the context are left out, by reason.
@@ -48,10 +54,9 @@ def audit_ranking(
     """
     if not betas or any(not beta > 0 for beta in betas):
         raise BadInput(f"beta {list(betas)}: give numbers above 0")
-    rows = _rows(pairs, limit)
+    rows, prompts = _rows(pairs, limit)
     trained, base = load(model, "float32"), load(reference, "float32")
-    prompts = [Prompt((Message("user", (Text(row["prompt"]),)),)) for row in rows]
-    _check_alike(trained, base, [*(row["chosen"] for row in rows[:20])], prompts[:20])
+    _check_alike(trained, base, [*(row["chosen"] for row in rows[:20])], [asked[0] for asked in prompts[:20]])
     after, lengths, dropped = _sums(trained, prompts, rows)
     before, _, _ = _sums(base, prompts, rows)
     kept = ~np.isnan(after).any(1) & ~np.isnan(before).any(1)
@@ -61,7 +66,7 @@ def audit_ranking(
         after[kept],
         before[kept],
         lengths[kept],
-        [rows[k]["prompt"] for k in np.flatnonzero(kept).tolist()],
+        [prompts[k][0].id for k in np.flatnonzero(kept).tolist()],
         None if votes is None else votes[kept],
         betas,
         dropped,
@@ -74,8 +79,11 @@ def ranking_cost(pairs: str | Path, parameters: Sequence[float], *, limit: int |
 
     A prompt is read once for its two answers. Raises BadInput for a broken file.
     """
-    rows = _rows(pairs, limit)
-    sizes = [sum(len(row[name]) for name in ("prompt", "chosen", "rejected")) for row in rows]
+    rows, prompts = _rows(pairs, limit)
+    sizes = [
+        sum(len(turn.text) for turn in asked[0].messages) + len(row["chosen"]) + len(row["rejected"])
+        for row, asked in zip(rows, prompts, strict=True)
+    ]
     return forward_cost(sizes, [size for size in parameters for _ in range(2)])
 
 
@@ -169,17 +177,41 @@ def ranking_record(
     return record("ranking", subject, claim, [], tables, groups=groups, left_out=left_out, missing=missing)
 
 
-def _rows(path: str | Path, limit: int | None) -> list[Row]:
-    rows = list(read(path).rows)[:limit]
-    for number, row in enumerate(rows, 1):
+def _rows(path: str | Path, limit: int | None) -> tuple[list[Row], list[Asked]]:
+    """The records, their chosen and rejected answers as text, and what stands before either."""
+    source = read(path)
+    rows, prompts = list[Row](), list[Asked]()
+    for place, row in enumerate(list(source.rows)[:limit]):
+        if isinstance(row.get("chosen"), list):
+            found = {side: _dialogue(source, place, row, side) for side in ("chosen", "rejected")}
+            rows.append({**row, **{side: text for side, (_, text) in found.items()}})
+            prompts.append((found["chosen"][0], found["rejected"][0]))
+            continue
         for field in ("prompt", "chosen", "rejected"):
             if not isinstance(row.get(field), str):
                 raise BadInput(
-                    f"{path}: record {number} has no text {field}; give prompt, chosen and rejected"
+                    f"{path}: record {place + 1} has no text {field}; give prompt, chosen and rejected"
                 )
+        prompt = Prompt((Message("user", (Text(row["prompt"]),)),))
+        rows.append(row)
+        prompts.append((prompt, prompt))
     if not rows:
         raise BadInput(f"{path}: holds no pair; give prompt, chosen and rejected")
-    return rows
+    return rows, prompts
+
+
+def _dialogue(source: Source, place: int, row: Row, side: str) -> tuple[Prompt, str]:
+    """What stands before a side's last turn, and that turn, of lists of messages with or without a prompt beside them."""
+    before: Any = row.get("prompt") or []
+    turns: Any = row.get(side)
+    if not isinstance(turns, list) or not isinstance(before, list):
+        wrong(
+            source, place, f"has a dialogue and text; give prompt, chosen and {side} all as lists of messages"
+        )
+    system, messages, answer = conversation(source, place, [*before, *turns])
+    if answer is None:
+        wrong(source, place, f"{side} does not end with a turn of the assistant; add it")
+    return Prompt(messages, system=system), answer
 
 
 def _votes(path: str | Path, rows: Sequence[Row]) -> Floats | None:
@@ -211,20 +243,21 @@ def _check_alike(
 
 
 def _sums(
-    model: LocalModel, prompts: Sequence[Prompt], rows: Sequence[Row]
+    model: LocalModel, prompts: Sequence[Asked], rows: Sequence[Row]
 ) -> tuple[Floats, Floats, dict[str, int]]:
     """Sums and lengths [pairs, 2], NaN for pairs that are left out, and how many those are by reason."""
     found, lengths = np.full((len(rows), 2), np.nan), np.ones((len(rows), 2))
     dropped: dict[str, int] = {}
     for k, (prompt, row) in enumerate(zip(prompts, rows, strict=True)):
-        asked = prompt_ids(model, prompt)
+        asked = [prompt_ids(model, one) for one in prompt]
         answers = [answer_ids(model, row[side]) for side in ("chosen", "rejected")]
-        reason = _unfit(row, max(map(len, answers)) + len(asked) > model.context)
+        longest = max(len(a) + len(b) for a, b in zip(asked, answers, strict=True))
+        reason = _unfit(row, longest > model.context)
         if reason:
             dropped[reason] = dropped.get(reason, 0) + 1
             continue
         with model.lock:
-            values = token_logprobs(model, [asked, asked], answers)
+            values = token_logprobs(model, asked, answers)
         found[k] = [float(one.sum()) for one in values]
         lengths[k] = [len(one) for one in answers]
     return found, lengths, dropped
