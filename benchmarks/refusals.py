@@ -20,6 +20,8 @@ import orjson
 import polars as pl
 
 from benchmarks.null_model_page import table_of
+from benchmarks.refusal_world import PROMPTS, SEEDS, WORLD, measured
+from winsome.audit import findings
 from winsome.audit.people import Pair, People, said
 from winsome.audit.refusals import refusals_record
 from winsome.records import Prompt, user
@@ -30,12 +32,14 @@ INTRO = """# Refusals
 What a refusal or a disclaimer does to the chance of winning, by the types of `winsome.text.refusals`
 ([how well it tells them](refusal-types.md)). Two sets, which answer
 different questions: GPT-4 was asked which answer is better; the people of the harmlessness set were asked which answer is less harmful, so
-there the sign of an ethical refusal may turn. `python -m benchmarks.refusals DATA` repeats the figures, which lie in `refusals.json` beside
+there the sign of an ethical refusal may turn. At the end a world where the effects are known (`benchmarks.refusal_world`).
+`python -m benchmarks.refusals DATA` repeats the figures, which lie in `refusals.json` beside
 this page; this page is written from them. The answers themselves are not shipped.
 """
 PARTS = {
     "alpaca_eval_2": "24 models on AlpacaEval's 805 instructions against GPT-4-1106-preview, GPT-4-Turbo's weighted preferences.",
     "hh_rlhf": "2,312 pairs of the harmlessness set, people's choices. Only the last answer is read; what stood before it is the prompt.",
+    "world": "The crowd gives the side that declines -1 logit, the judge +1.5, beside what the answers are truly worth; both vote on the same pairs.",
 }
 
 
@@ -121,6 +125,10 @@ def main() -> None:
         record[name] = refusals_record(people.name, people) | {
             "cpu_seconds": round(time.process_time() - started)
         }
+    started = time.process_time()
+    claim = f"A world where refusals' effects are known: {SEEDS} draws of {PROMPTS} pairs"
+    made = findings.record("refusals", WORLD, claim, [], measured())
+    record["world"] = made | {"cpu_seconds": round(time.process_time() - started)}
     args.out.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
     args.out.with_suffix(".md").write_text(page(record))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,23 @@ def test_refusals_lose_with_one_instruction_and_win_with_the_other() -> None:
     record = figures("refusals")
     assert row(record["alpaca_eval_2"], "Penalties", "technical")[3]["high"] < 0.0
     assert row(record["hh_rlhf"], "Penalties", "ethical")[3]["low"] > 0.0
+
+
+def test_refusals_of_a_known_size_are_found_and_move_people_and_judge_apart() -> None:
+    world = figures("refusals")["world"]
+    for name in ("people", "judge", "judge minus people"):
+        _, truth, _, covers = row(world, "Penalty of a refusal", name)
+        assert covers["low"] <= 95.0 <= covers["high"]
+        assert (truth < 0.0) == (name == "people")
+    assert row(world, "Draws in which", "rewards")[1]["estimate"] == 100.0
+    false_alarms = row(world, "Draws in which", "as people")[1]
+    assert false_alarms["low"] <= 5.0 <= false_alarms["high"]
+    rates = next(
+        one["rows"] for one in world["tables"] if one["title"].startswith("Win rate of the cautious")
+    )
+    for less, more in pairwise(rates):
+        assert more[1]["high"] < less[1]["low"]
+        assert more[2]["low"] > less[2]["high"]
 
 
 def test_the_page_on_temporal_facts() -> None:
