@@ -21,7 +21,12 @@ from winsome.agents.tool_agent import action_of, asking, tool_agent
 from winsome.agents.tool_search import Action, Step
 from winsome.cli.command import main
 from winsome.errors import BadInput, Transient
-from winsome.records import Sampling
+from winsome.ledger.store import Ledger
+from winsome.matchmaking.compare import compared
+from winsome.matchmaking.door import Door
+from winsome.matchmaking.session import Session
+from winsome.matchmaking.settings import Settings
+from winsome.records import Sampling, Suite
 from winsome.sandbox.tools import EACH, GROUPS, ToolPlayer, ToolUser, answered, filled, tasks, tools
 from winsome.server.serving import Address
 from winsome.server.virtual_tools import serving_tools
@@ -42,6 +47,14 @@ def virtual(folder: Path, off: float = 0.0, simulator: Any = None) -> VirtualToo
 
 def user(success: float) -> ToolUser:
     return ToolUser({task.prompt.text: task for task in GIVEN}, success)
+
+
+def able() -> ToolUser:
+    return user(1.0)
+
+
+def unable() -> ToolUser:
+    return user(0.0)
 
 
 # The world of tools
@@ -133,8 +146,35 @@ async def test_tools_that_are_off_are_played_or_give_no_answer_and_a_warm_cache_
     assert [r.text for r in first] == [task.answer for task in GIVEN]
     assert (counts["live"], played.counts["simulated"]) == (0, counts["simulated"])
     assert again == first
+    assert agent.rests_on(first) == "12 of 12 answers (100.0%) rest on simulated tools"
     bare.close()
     played.close()
+
+
+async def test_a_comparison_says_what_share_of_answers_rests_on_simulated_tools(tmp_path: Path) -> None:
+    """Half of the tools are off: a task rests on the simulator where one of its calls is of those, by the tasks' own calls."""
+    held = virtual(tmp_path / "tools", 0.5, ToolPlayer())
+    off = {place.split("/")[1] for place in switched_off(KNOWN, 0.5)}
+    expected = sum(any(name in off for name, _ in task.calls) for task in GIVEN)
+    assert 0 < expected < len(GIVEN)
+    with Ledger.open(tmp_path / "l.sqlite") as store:
+        session = Session(Door(store), 0, tmp_path / "runs")
+        async with serving_tools(held, Address(port=0)) as at:
+            agents = [
+                f"tool_agent?model=(tests.agents.test_tool_agent:{name})&tools={at.url}"
+                for name in ("able", "unable")
+            ]
+            suite = Suite("tasks", "1", [task.prompt for task in GIVEN])
+            found = await compared(
+                session, agents, Settings(judge="regex?pattern=^[0-9]", suite=suite), "", True
+            )
+        await session.close()
+    held.close()
+    for name in agents:
+        line = f"{expected} of {len(GIVEN)} answers ({expected / len(GIVEN):.1%}) rest on simulated tools"
+        assert any(
+            note.endswith(line) and note.startswith(name.partition("?")[0]) for note in found.record["notes"]
+        )
 
 
 async def test_a_server_that_is_gone_is_said_and_bad_settings_are_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from winsome.agents.tool_search import OBSERVED, Action, Step, chain, depth_first
+from winsome.agents.tool_search import OBSERVED, Action, Observed, Step, chain, depth_first
 
 TREE = {
     "": ["a", "b"], "a": ["aa", "ab"], "aa": ["x", "x"], "ab": ["aba", "abb"], "aba": ["x", "x"], "abb": ["!found", "abc"],
@@ -30,9 +30,9 @@ class Walk:
             else Action(said, "" if said == "x" else said)
         )
 
-    async def use(self, tool: str, arguments: Mapping[str, Any]) -> Any:
+    async def use(self, tool: str, arguments: Mapping[str, Any]) -> Observed:
         self.used.append(tool)
-        return f"{tool} said"
+        return Observed(f"{tool} said")
 
 
 async def test_depth_first_visits_the_order_worked_out_by_hand() -> None:
@@ -65,11 +65,12 @@ async def test_searches_end_at_their_limits() -> None:
 
 
 async def test_observations_are_cut() -> None:
-    async def use(tool: str, arguments: Mapping[str, Any]) -> Any:
-        return {"response": "y" * 5000}
+    async def use(tool: str, arguments: Mapping[str, Any]) -> Observed:
+        return Observed({"response": "y" * 5000}, "real")
 
     found = await chain(Walk({"": ["a"], "a": ["!done"]}).propose, use)
     assert len(found.steps[0].observation) == OBSERVED
+    assert found.steps[0].origin == "real"
     assert found.answer == "done"
 
 

@@ -13,7 +13,18 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from winsome.agents.tool_search import MOST, OBSERVED, Action, Step, Trace, Use, chain, depth_first
+from winsome.agents.tool_search import (
+    MOST,
+    OBSERVED,
+    ORIGIN,
+    Action,
+    Observed,
+    Step,
+    Trace,
+    Use,
+    chain,
+    depth_first,
+)
 from winsome.errors import BadInput, Transient
 from winsome.judges.json_slot import objects
 from winsome.protocols import Contender
@@ -55,11 +66,11 @@ class ToolAgent:
 
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as web:
 
-            async def use(tool: str, arguments: Mapping[str, Any]) -> Any:
+            async def use(tool: str, arguments: Mapping[str, Any]) -> Observed:
                 body = {"function": tool, "tool_name": tool, "api_name": tool, "tool_input": dict(arguments)}
                 try:
                     async with web.post(self.tools, data=orjson.dumps(body)) as reply:
-                        return orjson.loads(await reply.read())
+                        return Observed(orjson.loads(await reply.read()), reply.headers.get(ORIGIN, ""))
                 except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                     raise Transient(
                         f"{self.tools}: {type(error).__name__}; is the tool server running?"
@@ -68,6 +79,15 @@ class ToolAgent:
             for prompt in prompts:
                 for sample in sampling.samples:
                     yield await self._solved(prompt, sampling, sample, use)
+
+    def rests_on(self, responses: Sequence[Response]) -> str:
+        """How many answers rest on what a simulated tool said; "" where no trace tells origins."""
+        traces = [orjson.loads(one.thinking)["steps"] for one in responses if one.thinking]
+        origins = [{step.get("origin", "") for step in steps} for steps in traces]
+        if not any(origins) or not any(filter(None, set.union(*origins))):
+            return ""
+        simulated = sum("simulated" in held for held in origins)
+        return f"{simulated:,} of {len(responses):,} answers ({simulated / len(responses):.1%}) rest on simulated tools"
 
     async def _solved(self, prompt: Prompt, sampling: Sampling, sample: int, use: Use) -> Response:
         used: list[Response] = []
@@ -118,7 +138,12 @@ def action_of(text: str) -> Action:
 def told(trace: Trace) -> str:
     """A trace as JSON."""
     steps = [
-        {"tool": s.action.tool, "arguments": s.action.arguments, "observation": s.observation}
+        {
+            "tool": s.action.tool,
+            "arguments": s.action.arguments,
+            "observation": s.observation,
+            "origin": s.origin,
+        }
         for s in trace.steps
     ]
     return orjson.dumps({"steps": steps, "finished": trace.answer is not None, "asked": trace.asked, "calls": trace.calls}).decode()  # fmt: skip

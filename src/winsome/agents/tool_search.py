@@ -13,6 +13,8 @@ import orjson
 
 OBSERVED = 1024
 """Characters of a tool's answer that the model is shown."""
+ORIGIN = "X-Tool-Origin"
+"""The header in which a tool server says where its answer came from; the body is the original protocol's."""
 MOST = 60
 """Replies that a depth-first search asks for at most."""
 
@@ -28,11 +30,20 @@ class Action:
 
 
 @dataclass(frozen=True)
+class Observed:
+    """A tool's answer with where it came from (real, simulated, rejected; "" where that is not told)."""
+
+    said: Any
+    origin: str = ""
+
+
+@dataclass(frozen=True)
 class Step:
-    """An action and what the tool answered."""
+    """An action and what the tool answered, with where that came from."""
 
     action: Action
     observation: str
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,7 @@ class Trace:
 
 Propose = Callable[[Sequence[Step], int], Awaitable[Action]]
 """(steps so far, which of several tries at this place) -> the next action."""
-Use = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+Use = Callable[[str, Mapping[str, Any]], Awaitable[Observed]]
 """(tool, arguments) -> its answer."""
 
 
@@ -94,6 +105,6 @@ async def depth_first(
 
 
 async def _used(action: Action, use: Use) -> Step:
-    said = await use(action.tool, action.arguments or {})
-    text = said if isinstance(said, str) else orjson.dumps(said).decode()
-    return Step(action, text[:OBSERVED])
+    seen = await use(action.tool, action.arguments or {})
+    text = seen.said if isinstance(seen.said, str) else orjson.dumps(seen.said).decode()
+    return Step(action, text[:OBSERVED], seen.origin)

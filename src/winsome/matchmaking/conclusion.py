@@ -182,4 +182,11 @@ def _notes(found: Found) -> list[str]:
             notes.append(
                 f"{contender.name} selects with {', '.join(sorted(judged_by & selected_by))}, which also serves the judge"
             )
+        rests = getattr(contender.inner, "rests_on", None)
+        if rests is not None:
+            number = found.plan.names.index(contender.name)
+            held = found.session.ledger.responses(
+                answer.response for answer in found.plan.answers[number].values()
+            )
+            notes += [f"{contender.name}: {line}" for line in [rests(list(held.values()))] if line]
     return notes

@@ -1,12 +1,13 @@
 """Virtual tools over HTTP in the original protocol of StableToolBench, so that official agents can use them as they are.
 
-POST /virtual {category, tool_name, api_name, tool_input, ..} -> {error, response}. Instead of the three names a call may give `function`,
+POST /virtual {category, tool_name, api_name, tool_input, ..} -> {error, response}; a header says whether the answer is real, simulated or
+rejected. Instead of the three names a call may give `function`,
 the name by which a suite's prompts offer the API. GET /counts tells how many calls each tier answered.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +15,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from winsome.agents.tool_search import ORIGIN
 from winsome.errors import WinsomeError
 from winsome.server.serving import LOCAL, Address, Serving, serving
 from winsome.suites.stable_tool_bench import function_name
@@ -66,11 +68,11 @@ def _named(body: Mapping[str, Any], functions: Mapping[str, str]) -> Mapping[str
 
 
 def _told(answer: ToolAnswer, status: int = 200) -> JSONResponse:
-    return JSONResponse(answer.payload(), status)
+    return JSONResponse(answer.payload(), status, {ORIGIN: answer.origin})
 
 
 @asynccontextmanager
-async def serving_tools(tools: VirtualTools, address: Address) -> AsyncIterator[Serving]:
+async def serving_tools(tools: VirtualTools, address: Address) -> AsyncGenerator[Serving]:
     """Serves while it is entered; url: where calls are posted. Raises as `serving` does."""
     async with serving(app(tools, address.hosts), address) as held:
         yield Serving(f"{held.url}virtual", held.ended)
