@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from winsome.errors import BadInput, Unsupported
 from winsome.models.weights import LocalModel
@@ -86,10 +87,36 @@ def dialogue_ids(model: LocalModel, prompt: Prompt, response: Response) -> list[
     return text_ids(model, _rendered(model, dialogue, None, open_answer=False))
 
 
-def answer_ids(model: LocalModel, text: str) -> list[int]:
-    """Token ids of an answer's words followed by the token that ends a turn."""
-    ends = model.tokenizer.eos_token_id
+def answer_ids(model: LocalModel, text: str, *, plain: bool = False) -> list[int]:
+    """Token ids of an answer's words followed by the token that ends a turn; `plain`: that ends a text without a template."""
+    ends = model.tokenizer.eos_token_id if plain else end_of_turn(model)
     return text_ids(model, text) + ([] if ends is None else [int(ends)])
+
+
+_ends: WeakKeyDictionary[LocalModel, int | None] = WeakKeyDictionary()
+
+
+def end_of_turn(model: LocalModel) -> int | None:
+    """The token that the template writes behind an answer, where sampling stops at it; else the tokenizer's own end.
+
+    Some templates end turns by another token than texts end by (<end_of_turn>, <|end|>, <|eot_id|>): a model that learnt the latter
+    would stop by what it was never asked with.
+    """
+    if model not in _ends:
+        _ends[model] = _written_end(model)
+    return _ends[model]
+
+
+def _written_end(model: LocalModel) -> int | None:
+    own: int | None = model.tokenizer.eos_token_id
+    said = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}]
+    try:
+        asked = _rendered(model, said[:1], None, open_answer=True) + "x"
+        closed = _rendered(model, said, None, open_answer=False)
+    except Unsupported:
+        return own
+    rest = text_ids(model, closed.removeprefix(asked)) if closed.startswith(asked) else []
+    return rest[0] if rest and rest[0] in model.ends else own
 
 
 def text_ids(model: LocalModel, text: str) -> list[int]:

@@ -21,7 +21,10 @@ def side_ids(
     """Ids of the prompt, which are kept in `known`, and of the answer, with the end of turn where it ended."""
     if prompt.id not in known:
         known[prompt.id] = prompt_ids(model, prompt) if format == "chat" else plain_ids(model, prompt)
-    answer = answer_ids(model, text.removeprefix(prompt.prefix)) if ended else text_ids(model, text)
+    plain = format == "text"
+    answer = (
+        answer_ids(model, text.removeprefix(prompt.prefix), plain=plain) if ended else text_ids(model, text)
+    )
     return known[prompt.id], answer
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput
 from winsome.models.fetch import cache_folder
-from winsome.models.render import template_of
+from winsome.models.render import end_of_turn, template_of
 from winsome.models.weights import LocalModel
 from winsome.records import digest
 from winsome.training.examples import Example, Examples, Form
@@ -131,6 +131,7 @@ def tokenised(
             "all turns of the assistant are learnt from dialogues as the chat template writes them"
         )
     limit = min(model.context, max_length or model.context)
+    ends = end_of_turn(model) if format == "chat" and not whole else None
     key = digest(
         [
             VERSION,
@@ -141,6 +142,7 @@ def tokenised(
             too_long,
             examples.id,
             *(["whole"] if whole else []),
+            *([] if ends in (None, model.tokenizer.eos_token_id) else ["end of turn", ends]),
             *(["all turns", [[side.begins for side in row.sides] for row in examples.rows]] if turns else []),
             *([[side.policy for side in row.sides] for row in examples.rows] if policies else []),
         ]

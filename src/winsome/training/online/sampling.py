@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from winsome.errors import BadInput, Unsupported
 from winsome.models.draw import Draw
-from winsome.models.render import text_ids
+from winsome.models.render import end_of_turn, text_ids
 from winsome.models.sampler import Request, Sampler
 from winsome.models.weights import LocalModel
 from winsome.protocols import Contender
@@ -156,7 +156,9 @@ def _answer(model: LocalModel, response: Response | None, told: bool) -> Answer:
     chances = tokens.logprobs if tokens is not None and same else (NOT_TOLD,) * len(ids)
     ended = response.finish == "stop"
     if ended:
-        ids, chances = (*ids, int(model.tokenizer.eos_token_id)), (*chances, NOT_TOLD)
+        ends = end_of_turn(model)
+        assert ends is not None
+        ids, chances = (*ids, ends), (*chances, NOT_TOLD)
     return Answer(tuple(ids), response.text, ended, tuple(chances))
 
 
