@@ -30,7 +30,7 @@ from winsome.matchmaking.rounds import Answering, play
 from winsome.matchmaking.run_folder import now
 from winsome.matchmaking.session import Session
 from winsome.matchmaking.settings import Name, ScheduleName, Settings
-from winsome.protocols import Contender, Judge
+from winsome.protocols import Judge
 from winsome.records import Sampling, Suite
 
 __all__ = ["Comparison", "Name", "compare", "compared"]
@@ -123,8 +123,9 @@ async def compared(
         names = [*names, *lacking(suite.baseline, [str(specs.parse(name)) for name in names])]
     contenders = _contenders(session, names, settings)
     for contender in contenders:
-        if hasattr(contender.inner, "align"):
-            contender.inner.align(suite.prompts)  # type: ignore[attr-defined]
+        align = getattr(contender.inner, "align", None)
+        if align is not None:
+            align(suite.prompts)
     judge = _judge(session, settings, suite)
     baseline = _baseline(settings, suite, contenders)
     # people see a pair once, whatever a judge beside them is asked
@@ -164,7 +165,7 @@ def _contenders(
         parsed = [
             replace(s, settings=loose | dict(s.settings)) if s.kind == "recorded" else s for s in parsed
         ]
-    contenders = [session.open(spec, Contender) for spec in parsed]
+    contenders = [session.asked(spec) for spec in parsed]
     if len(contenders) < 2:
         raise BadInput("compare needs two contenders or more: winsome compare A B --judge J")
     seen: set[str] = set()
@@ -174,7 +175,7 @@ def _contenders(
                 f'"{contender.name}" is named twice; give each contender once, or tell them apart by ?seed='
             )
         seen.add(contender.name)
-    return contenders  # type: ignore[return-value]
+    return contenders
 
 
 def _suite(session: Session, names: Sequence[str | Mapping[str, Any]], settings: Settings) -> Suite:

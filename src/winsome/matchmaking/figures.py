@@ -21,6 +21,7 @@ import numpy as np
 from winsome.errors import BadInput
 from winsome.judges.heard import extents
 from winsome.protocols import Judge
+from winsome.records import Outcome
 from winsome.standings.battles import CODE, Battles
 from winsome.standings.combine import combine
 from winsome.standings.grades import Grades, grade_mean, wildbench_score
@@ -141,7 +142,8 @@ def voted(asks: Battles) -> Battles:
     told = np.array([votes.get(contest, math.nan) for contest in contests])
     share = np.where(asks.scored, told, asks.share)
     outcome = asks.outcome.copy()
-    for name, at in (("win", 1.0), ("tie", 0.5), ("loss", 0.0)):
+    plain: dict[Outcome, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
+    for name, at in plain.items():
         outcome[asks.scored & (share == at)] = CODE[name]
     return replace(asks, share=share, outcome=outcome)
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.budget import Budget
-from winsome.matchmaking.door import Asked, Door
+from winsome.matchmaking.door import Door
 from winsome.matchmaking.loops import finish
 from winsome.matchmaking.preflight import probe
 from winsome.matchmaking.progress import Live
 from winsome.matchmaking.session import Session
-from winsome.protocols import Contender
 from winsome.records import Prompt, Response, Sampling, Suite, Usage, total, user
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ async def _generate(
     quiet: bool,
 ) -> Generated:
     try:
-        contender: Asked = session.open(_spec(name), Contender)  # type: ignore[assignment]
+        contender = session.asked(_spec(name))
         prompts = (_suite(session, suite).prompts if prompts is None else prompts)[:limit]
         if not prompts:
             raise BadInput("no prompts to answer; give at least one")

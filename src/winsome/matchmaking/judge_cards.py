@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from winsome.errors import BadInput
+from winsome.given import is_mapping
 
 FORMAT = 1
 CARDS = Path(".winsome") / "cards"
@@ -34,12 +35,12 @@ def card_of(judge_id: str, cards: Path = CARDS) -> str | None:
 def read_card(path: str | Path) -> Mapping[str, Any]:
     """The record of a card; raises BadInput where it is missing, damaged, or of another format."""
     try:
-        record = orjson.loads(Path(path).read_bytes())
+        record: Any = orjson.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise BadInput(
             f"{path}: is no readable card ({type(error).__name__}); make it again: winsome card"
         ) from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT or "judge" not in record:
+    if not is_mapping(record) or record.get("format") != FORMAT or "judge" not in record:
         raise BadInput(f"{path}: is no card that this version reads; make it again: winsome card")
     return record
 

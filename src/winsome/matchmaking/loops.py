@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -24,10 +24,12 @@ def finish(
     """
     result: list[T] = []
     error: list[BaseException] = []
-    handle: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = []
+    handle: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
 
     async def body() -> T:
-        handle.append((asyncio.get_running_loop(), asyncio.current_task()))  # type: ignore[arg-type]
+        task = asyncio.current_task()
+        assert task is not None
+        handle.append((asyncio.get_running_loop(), task))
         return await work
 
     # a bare lock that the thread lets go of, and a list that says so. Not Event.wait, whose inner lock a Ctrl-C may leave held for ever,
@@ -67,7 +69,7 @@ def finish(
 
 
 @contextmanager
-def _fewer_collections() -> Iterator[None]:
+def _fewer_collections() -> Generator[None]:
     """Let the cyclic collector run rarely: a run holds 10^5 long-lived records, and scanning them took 14% of its time."""
     before = gc.get_threshold()
     gc.set_threshold(50_000, 20, 50)

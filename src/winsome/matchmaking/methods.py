@@ -217,8 +217,8 @@ def _calibration(found: Recorded, battles: Battles, baseline: str, settings: Set
         return calibration.of_gamed(settings.gamed)
     if battles.cluster is None:
         return None
-    used = np.unique(battles.cluster.values)
-    prompts = {battles.cluster.labels[code] for code in used.tolist() if code >= 0}
+    used: list[int] = np.unique(battles.cluster.values).tolist()
+    prompts = {battles.cluster.labels[code] for code in used if code >= 0}
     return calibration.shipped(prompts, baseline, found.judge)
 
 

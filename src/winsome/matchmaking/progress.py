@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from rich.console import Console
@@ -48,7 +48,7 @@ class Live:
         )
 
     @asynccontextmanager
-    async def shown(self) -> AsyncIterator[None]:
+    async def shown(self) -> AsyncGenerator[None]:
         """Draw the bars and refresh what they say while the block runs."""
         with self.bars:
             task = asyncio.create_task(self._refresh())

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from winsome import specs
 from winsome.errors import Transient, Unsupported, WinsomeError
@@ -96,7 +96,7 @@ class Pool:
         actor = self.ray.remote(Worker).options(scheduling_strategy="SPREAD", **self.options)
         return actor.remote(self.spec, self.role)
 
-    def lost(self, error: Exception) -> bool:
+    def lost(self, error: BaseException) -> bool:
         """True where an actor or its machine is gone, so that its work must be asked for again."""
         return isinstance(error, (self.ray.exceptions.RayActorError, self.ray.exceptions.NodeDiedError))
 
@@ -176,21 +176,24 @@ class RemoteScorer:
         part = -(-len(prompts) // self.pool.size) or 1
         starts = list(range(0, len(prompts), part))
         actors = list(self.pool.free)
-        parts = [
+        parts: list[Awaitable[Scores]] = [
             actor.score.remote(prompts[start : start + part], responses[start : start + part])
             for actor, start in zip(actors, starts, strict=False)
         ]
         found = await asyncio.gather(*parts, return_exceptions=True)
-        for place, error in enumerate(found):
-            if isinstance(error, Exception):
-                if not self.pool.lost(error):
-                    raise _cause(error)
-                self.pool.free[place] = self.pool.start()
-                raise Transient(f"{self.pool.spec}: a worker was lost ({type(error).__name__})")
-        values = tuple(value for scores in found for value in scores.values)
+        rated: list[Scores] = []
+        for place, scores in enumerate(found):
+            if not isinstance(scores, BaseException):
+                rated.append(scores)
+                continue
+            if not self.pool.lost(scores):
+                raise _cause(scores)
+            self.pool.free[place] = self.pool.start()
+            raise Transient(f"{self.pool.spec}: a worker was lost ({type(scores).__name__})")
+        values = tuple(value for scores in rated for value in scores.values)
         reasons = {
             start + i: why
-            for start, scores in zip(starts, found, strict=True)
+            for start, scores in zip(starts, rated, strict=True)
             for i, why in scores.reasons.items()
         }
         return replace(Scores(values), reasons=reasons)
@@ -205,16 +208,16 @@ def connect() -> Any:
         import ray
     except ImportError:
         raise Unsupported("engine ray needs Ray; run: pip install 'winsome[ray]'") from None
-    if not ray.is_initialized():
+    # Its annotations say int of a level that it takes, and has, as a word.
+    cluster = cast(Any, ray)
+    if not cluster.is_initialized():
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-        options = {"logging_level": "warning", "log_to_driver": False, "include_dashboard": False}
+        options = {"logging_level": "warning", "log_to_driver": False}
         try:
-            ray.init(
-                address=os.environ.get("RAY_ADDRESS", "auto"), logging_level="warning", log_to_driver=False
-            )
+            cluster.init(address=os.environ.get("RAY_ADDRESS", "auto"), **options)
         except ConnectionError:
-            ray.init(**options)  # type: ignore[arg-type]
-    return ray
+            cluster.init(include_dashboard=False, **options)
+    return cluster
 
 
 def _cause(error: BaseException) -> Exception:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from winsome.matchmaking.asks import Ask, Plan
 from winsome.matchmaking.door import Asked
 from winsome.matchmaking.judging import Judging
+from winsome.matchmaking.people import PeopleJudging
 from winsome.matchmaking.progress import Live
 from winsome.matchmaking.rules import Answer, decided
 from winsome.matchmaking.schedule import Pairing, Schedule
@@ -62,7 +63,7 @@ class Answering:
                 self.bars[place](1)
 
 
-async def play(answering: Answering, judging: Judging, rounds: Schedule, asks: int) -> None:
+async def play(answering: Answering, judging: Judging | PeopleJudging, rounds: Schedule, asks: int) -> None:
     """Play every round of the schedule: answered, decided by rule or judged, then its shares are sent back."""
     plan = answering.plan
     judging.advance = answering.live.stage(f"judge {judging.judge.name}", asks)
@@ -79,7 +80,7 @@ async def play(answering: Answering, judging: Judging, rounds: Schedule, asks: i
             return
 
 
-def _by_rule(plan: Plan, asks: Sequence[Ask], judging: Judging) -> bool:
+def _by_rule(plan: Plan, asks: Sequence[Ask], judging: Judging | PeopleJudging) -> bool:
     """Fill in a contest that needs no judge (a missing answer leaves it "not asked"); False where a judge must."""
     number, a, b = asks[0].pairing
     sides = [plan.answers[c].get(number) for c in (a, b)]

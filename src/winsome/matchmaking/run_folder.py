@@ -34,7 +34,7 @@ def versions() -> dict[str, Any]:
 
 def outcome_counts(battles: Battles) -> dict[str, int]:
     """Contests by outcome, every outcome named; they add up to the plan."""
-    counts = Counter(battles.outcome.tolist())
+    counts: Counter[int] = Counter(battles.outcome.tolist())
     return {outcome: counts.get(OUTCOME_CODE[outcome], 0) for outcome in OUTCOMES}
 
 

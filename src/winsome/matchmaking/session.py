@@ -15,6 +15,7 @@ from winsome import specs
 from winsome.errors import BadInput
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.door import Asked, Door
+from winsome.protocols import Contender
 from winsome.records import Sampling
 
 T = TypeVar("T")
@@ -52,6 +53,10 @@ class Session:
         if place not in self.opened:
             self.opened[place] = self._open(parsed, role.__name__)
         return cast(T, self.opened[place])
+
+    def asked(self, spec: str | Mapping[str, Any] | specs.Spec) -> Asked:
+        """The contender that `spec` names, with what the door knows of it."""
+        return cast(Asked, self.open(spec, Contender))
 
     def _open(self, spec: specs.Spec, role: str) -> Any:
         if role != "Contender":
@@ -95,8 +100,9 @@ class Session:
         await self.door.close()
         for thing in {id(o): o for o in self.opened.values()}.values():
             inner = thing.inner if isinstance(thing, Asked) else thing
-            if hasattr(inner, "close"):
-                await inner.close()
+            close = getattr(inner, "close", None)
+            if close is not None:
+                await close()
         self.opened.clear()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from winsome.given import is_mapping
 from winsome.ledger.formats.fields import items, mapping
 from winsome.ledger.formats.reading import Row, read
 from winsome.matchmaking.verdict_files import Recorded
@@ -56,9 +57,10 @@ def _counts(found: Recorded, frame: pl.DataFrame, side: str) -> list[Counts] | N
         return None
     rows = [row for path in found.paths for row in read(path).rows]
     stem = next((stem for stem in ANSWERS if f"{stem}_{side}" in rows[0]), None)
-    if stem is None and not isinstance(rows[0].get("conv_metadata"), dict):
+    if stem is None and not is_mapping(rows[0].get("conv_metadata")):
         return None
-    kept = [rows[record] for record in frame["record"].to_list()]
+    records: list[int] = frame["record"].to_list()
+    kept = [rows[record] for record in records]
     if stem is None:
         return [_of_metadata(mapping(row.get("conv_metadata")), side) for row in kept]
     return [_of_words(_said(row, f"{stem}_{side}")) for row in kept]

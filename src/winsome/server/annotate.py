@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -30,7 +30,7 @@ def annotate(
     place = address or Address()
 
     @asynccontextmanager
-    async def serve(board: Board) -> AsyncIterator[None]:
+    async def serve(board: Board) -> AsyncGenerator[None]:
         from winsome.server.app import app
 
         secret = token or kept_token()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from winsome import __version__
 from winsome.errors import BadInput, WinsomeError
+from winsome.given import is_mapping
 from winsome.matchmaking.board import Board, named
 from winsome.report.shell import shell
 
@@ -96,16 +97,16 @@ def app(board: Board, token: str, hosts: frozenset[str] | None = None) -> FastAP
     return served
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _body(request: Request) -> Mapping[str, Any]:
     read = bytearray()
     async for chunk in request.stream():
         read += chunk
         if len(read) > LONGEST_BODY:
             raise BadInput("the request is too long; send annotator, pair and label")
     try:
-        body = orjson.loads(bytes(read))
+        body: Any = orjson.loads(bytes(read))
     except ValueError:
         body = None
-    if not isinstance(body, dict):
+    if not is_mapping(body):
         raise BadInput("the request is no JSON object; send annotator, pair and label")
     return body

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -48,7 +48,7 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, address: Address) -> AsyncIterator[Serving]:
+async def serving(app: FastAPI, address: Address) -> AsyncGenerator[Serving]:
     """Serves while it is entered. Raises BadInput for a port in use and a host that cannot be served."""
     import uvicorn
 
