@@ -75,8 +75,8 @@ class Kept:
     facts: what the run's record should say of it, such as thresholds.
     """
 
-    frames: dict[str, DataFrame] = field(default_factory=dict)
-    dropped: dict[str, int] = field(default_factory=dict)
+    frames: dict[str, DataFrame] = field(default_factory=dict[str, "DataFrame"])
+    dropped: dict[str, int] = field(default_factory=dict[str, int])
     planned: int | None = None
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
 

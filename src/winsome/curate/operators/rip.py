@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from winsome.errors import BadInput
 from winsome.frames import Facts, Frames, Kept, kept
+from winsome.given import is_mapping
 
 if TYPE_CHECKING:
     from polars import DataFrame, Expr
@@ -161,10 +162,11 @@ def _read(
         raise BadInput(
             f"filter rip: thresholds_from: {file[:60]} cannot be read ({type(error).__name__}); name a recipe.json"
         ) from None
-    steps = held.get("steps", []) if isinstance(held, dict) else []
+    record: Mapping[str, Any] = held if is_mapping(held) else {}
+    steps: list[Any] = record.get("steps", [])
     told = [step["facts"]["thresholds"] for step in steps if "thresholds" in step.get("facts", {})]
-    found = told[0] if told else held.get("thresholds", held) if isinstance(held, dict) else {}
-    values = found.get("values", {})
+    found: Any = told[0] if told else record.get("thresholds", record)
+    values: Any = found.get("values", {})
     missing = [name for name in wanted if name not in values]
     if missing:
         raise BadInput(f'filter rip: {file[:60]} has no threshold of "{missing[0]}"; leave it out of tau')

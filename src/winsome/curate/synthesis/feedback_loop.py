@@ -5,6 +5,7 @@ Source: The Fellowship of the LLMs (Arif et al. 2024), generation module; the di
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -187,7 +188,7 @@ async def _rate(threads: Sequence[Thread], evaluator: Scorer | None) -> None:
         return
     found = await evaluator.score([thread.prompt for thread in threads], [thread.last for thread in threads])
     for thread, value in zip(threads, found.values, strict=True):
-        thread.values.append(None if value is None or value != value else float(value))
+        thread.values.append(None if math.isnan(value) else float(value))
 
 
 async def _answers(
