@@ -323,13 +323,16 @@ def test_a_comparison_gives_the_solvable_pass_rate(tmp_path: Path) -> None:
     assert (one.n, two.n) == (5, 5)
     assert one.estimate == pytest.approx(100 * (1 + 2 / 3 + 1 / 2) / 5)
     assert two.estimate == pytest.approx(40.0)
-    assert one.extra["judge_error"] == pytest.approx(100 * (1 / 9) ** 0.5 / 5)
-    assert two.extra["judge_error"] == 0.0
+    assert one.extra["repeat_error"] == pytest.approx(100 * (1 / 9) ** 0.5 / 5)
+    assert two.extra["repeat_error"] == 0.0
     assert (one.extra["unread_labels"], one.extra["unjudged_tasks"]) == (3, 1)
     assert any(
         "2 tasks without a final answer are unsolved: 4, 5" in line for line in found.standings.warnings
     )
-    assert "judge_error" in json.dumps(found.record["standings"])
+    assert any("1 tasks have no label" in line for line in found.standings.warnings)
+    once = ranked(tmp_path, *names).standings.row(names[0])
+    assert once.extra["repeat_error"] is None
+    assert "repeat_error" in json.dumps(found.record["standings"])
 
 
 def test_a_comparison_gives_the_solvable_win_rate(tmp_path: Path) -> None:
@@ -355,6 +358,21 @@ def test_the_most_frequent_vote_decides_not_the_mean(tmp_path: Path) -> None:
     )
     found = ranked(tmp_path, *names, metric="win", repeats=3, baseline=names[1])
     assert found.standings.row(names[0]).estimate == pytest.approx(100 * (1 + 0 + 4 * 0.5) / 6)
+
+
+def test_the_plan_counts_every_ask_of_the_model(tmp_path: Path) -> None:
+    """Two labels a pair for the pass rate; for the win rate, in both orders, two labels and a comparison."""
+    names = written(tmp_path, "one", FIRST), written(tmp_path, "two", SECOND)
+    seen: list[int] = []
+
+    def look(planned: Any) -> bool:
+        seen.append(planned.loads[-1].calls)
+        return False
+
+    for metric in ("pass", "win"):
+        with pytest.raises(BadInput, match="not confirmed"):
+            ranked(tmp_path, *names, metric=metric, baseline=names[1], confirm=look)
+    assert seen == [6 * 2, 6 * 2 * 3]
 
 
 async def test_the_win_judge_asks_for_a_comparison_only_where_the_labels_leave_it_open() -> None:

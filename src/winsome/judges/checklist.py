@@ -46,6 +46,10 @@ class Checklist:
         return self.inner.model
 
     @property
+    def parts(self) -> tuple[tuple[Contender, int], ...]:
+        return self.inner.parts if isinstance(self.inner, Rubric) else ((self.model, 1),)
+
+    @property
     def extents(self) -> bool:
         return extents(self.inner)
 

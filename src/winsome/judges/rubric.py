@@ -30,6 +30,11 @@ class Rubric:
     sides: range = range(1, 1001)
     ordered: bool = False
 
+    @property
+    def parts(self) -> tuple[tuple[Contender, int], ...]:
+        """The model, asked about each side of a pair."""
+        return ((self.model, 2),)
+
     async def judge(self, matches: Sequence[Match]) -> AsyncIterator[Verdict]:
         """One graded verdict a match, once all of its sides have a grade; unread where one has none."""
         heard: dict[int, dict[int, Reply]] = {number: {} for number in range(len(matches))}

@@ -52,6 +52,10 @@ class ToolEval:
     def model(self) -> Contender:
         return self.inner.model
 
+    @property
+    def parts(self) -> tuple[tuple[Contender, int], ...]:
+        return self.inner.parts
+
     async def judge(self, matches: Sequence[Match]) -> AsyncIterator[Verdict]:
         """One graded verdict a match."""
         asked: dict[str, tuple[Match, list[int]]] = {}
@@ -87,6 +91,11 @@ class ToolWin:
     @property
     def model(self) -> Contender:
         return self.inner.model
+
+    @property
+    def parts(self) -> tuple[tuple[Contender, int], ...]:
+        """A label of each side, then the comparison."""
+        return (*self.passing.parts, (self.model, 1))
 
     async def judge(self, matches: Sequence[Match]) -> AsyncIterator[Verdict]:
         """One verdict a match; unread where a label is, for then it is not known whether the rule decides."""

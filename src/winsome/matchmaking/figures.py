@@ -37,6 +37,7 @@ FIGURES = ("win-rate", "lc", "arena-hard", "wb-reward", "grade-mean", "wb-score"
 NEEDS_BASELINE = ("lc", "wb-reward", "sowr")
 OF_GRADES = ("grade-mean", "wb-score", "sopr")
 OF_EXTENTS = ("wb-reward",)
+SOLVED = "solved% of tasks"
 LARGE_WIN = 3.0
 """How often Arena-Hard counts an ask whose label is >> or <<."""
 
@@ -185,18 +186,25 @@ def pass_rates(frame: pl.DataFrame) -> Standings:
         for contender, items in empty.items()
         if items
     ]
+    warnings += [
+        f"{contender}: {len(rate.unjudged)} tasks have no label that could be read and are in no figure"
+        for contender, rate in rates.items()
+        if rate.unjudged
+    ]
     rows = tuple(_passed(row, rates[row.contender]) for row in ranked.rows if row.contender in rates)
     return replace(
-        ranked, method="sopr", scale="per cent", rows=tuple(sorted(rows, key=lambda row: -(row.estimate or 0.0))),
+        ranked, method="sopr", scale=SOLVED, rows=tuple(sorted(rows, key=lambda row: -(row.estimate or 0.0))),
         warnings=(*ranked.warnings, *warnings),
     )  # fmt: skip
 
 
 def _passed(row: Row, found: PassRate) -> Row:
     error = math.hypot(found.judge_error, found.task_error)
+    # one judging says nothing of how judgings differ
+    known = len(found.runs) > 1
     extra: dict[str, float | int | str | bool | None] = {
-        "judge_error": 100.0 * found.judge_error, "task_error": 100.0 * found.task_error, "unread_labels": found.unread,
-        "unjudged_tasks": len(found.unjudged),
+        "repeat_error": 100.0 * found.judge_error if known else None, "prompt_error": 100.0 * found.task_error if known else None,
+        "unread_labels": found.unread, "unjudged_tasks": len(found.unjudged),
     }  # fmt: skip
     return replace(
         row, estimate=100.0 * found.rate, standard_error=100.0 * error, low=100.0 * found.low, high=100.0 * found.high,
