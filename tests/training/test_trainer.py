@@ -325,3 +325,29 @@ def test_log_holds_each_update_with_its_figures(folder):
     record = json.loads((place / "winsome.json").read_text())
     assert record["updates"] == 12
     assert record["data"]["counts"]["kept"] == 22
+
+
+PEERS = (
+    "vllm",
+    "ray",
+    "flash_attn",
+    "deepspeed",
+    "bitsandbytes",
+    "xformers",
+    "liger_kernel",
+    "trl",
+    "peft",
+    "datasets",
+    "wandb",
+    "mlflow",
+)
+
+
+def test_training_needs_none_of_the_heavy_packages(folder):
+    """A process in which none of them can be imported: the loop, its data and its checkpoint want torch and accelerate alone."""
+    hidden = f"import sys\nfor name in {PEERS}: sys.modules[name] = None\n"
+    own = "import torch\nfrom pathlib import Path\nfrom tests.training.small_run import trained\ntorch.set_num_threads(1)\n"
+    code = f"{hidden}{own}print(trained(Path({str(folder)!r}), {{'updates': 1}}, runs='bare'))"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert (Path(ran.stdout.strip()) / "model.safetensors").is_file()

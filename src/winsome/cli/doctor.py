@@ -19,11 +19,19 @@ OPTIONAL = {
     "torch": "local models (hf:, embedded:): pip install winsome[local]",
     "transformers": "local models: pip install winsome[local]",
     "psycopg": "ledgers in PostgreSQL: pip install winsome[postgres]",
+    "accelerate": "training: pip install winsome[train]",
+    "peft": "training adapters (without it all weights are trained): pip install winsome[train]",
+    "tensorboard": "figures of a training run in TensorBoard (log.jsonl has them without it): pip install tensorboard",
+    "wandb": "the same in Weights & Biases: pip install wandb",
+    "mlflow": "the same in MLflow: pip install mlflow-skinny",
     "ray": "many machines: pip install winsome[ray]",
     "vllm": "vllm: contenders: pip install winsome[vllm]",
     "fastapi": "people label pairs on a page: pip install winsome[server]",
 }
 """Module -> what it is for and how it comes."""
+
+NAMED = {"mlflow": "mlflow-skinny"}
+"""Module -> its distribution, where the names differ."""
 
 KEYS = re.compile(r".+_(API_)?(KEY|TOKEN)$")
 
@@ -56,7 +64,8 @@ def findings(ledger: str | None = None) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
         "packages": _packages(),
-        "optional": {name: _version(name) for name in OPTIONAL},
+        "optional": {name: _version(NAMED.get(name, name)) for name in OPTIONAL},
+        "computing": _computing(),
         "weights": _weights(),
         "ledger": _ledger(ledger),
         "runs": len(list(Path(".winsome/runs").glob("*/run.json"))),
@@ -72,6 +81,19 @@ def _packages() -> dict[str, str | None]:
         required = []
     names = [re.split(r"[^A-Za-z0-9_.-]", line)[0] for line in required if "extra ==" not in line]
     return {name: _version(name) for name in names}
+
+
+def _computing() -> dict[str, str]:
+    """How training and local models compute here, and what each way falls back to; no package is imported for it."""
+    from winsome.models.processor import bfloat16_pays
+
+    if Path("/proc/driver/nvidia").exists() or Path("/dev/nvidia0").exists():
+        return {
+            "attention": "flex attention's block masks on the GPU (other architectures: block masks through SDPA)",
+            "products": "bfloat16 from 20M parameters",
+        }
+    products = "bfloat16 from 20M parameters" if bfloat16_pays() else "float32 (no AVX-512 BF16 or AMX)"
+    return {"attention": "block masks through SDPA (no GPU)", "products": products}
 
 
 def _version(name: str) -> str | None:
@@ -122,6 +144,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     )
     for name, version in found["optional"].items():
         told.append(f"  {name}: {version}" if version else f"  {name}: not installed ({OPTIONAL[name]})")
+    told += [f"  {what}: {how}" for what, how in found["computing"].items()]
     for name, place in found["weights"].items():
         told.append(f"weights of embedded:{name}: {place or f'not here; winsome models pull {name}'}")
     ledger = found["ledger"]

@@ -179,7 +179,7 @@ def run(args: Namespace) -> int:
     with Ledger.open(args.ledger) as ledger:
         from winsome.training.outcome import outcome
 
-        changed = outcome(place, start, name, found.folder, ledger)
+        changed = outcome(place, start, name, found.folder, ledger, found.battles)
     _tell(args, name, found, changed)
     return 0 if found.complete else HOLES
 
