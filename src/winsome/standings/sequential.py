@@ -126,7 +126,7 @@ def sequential_win_rate(
 
 
 def mixture_factor(n: float, best_at: float, *, level: float = 0.95) -> float:
-    """How many standard errors at `n` labels reach so far that the interval holds at every n at once; about 2.8 at its best.
+    """How many standard errors at `n` labels reach so far that the interval holds at every n at once; about 3 at its best.
 
     sqrt(2 (n r^2 + 1) / (n r^2) log(sqrt(n r^2 + 1) / a)) with a = 1 - level; r is chosen so that the interval is near its
     narrowest after `best_at` labels.
