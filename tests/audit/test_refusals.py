@@ -198,3 +198,23 @@ def test_more_refusals_move_the_shares_of_people_and_judge_apart(tmp_path: Path)
         assert [alarm.partition(":")[0] for alarm in record["alarms"]] == ["ethical"]
     assert wins["people"][1] < wins["people"][0] - 0.1
     assert wins["judge"][1] > wins["judge"][0]
+
+
+def test_refusals_of_sensitive_requests_have_a_penalty_of_their_own(tmp_path: Path) -> None:
+    """Odds of 3/7 where the request has a word of harm (log -0.85) and of 1/9 elsewhere (-2.20), so 1.35 apart."""
+    luck, file = Random(3), tmp_path / "v.csv"
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["prompt", "answer_a", "answer_b", "winner", "annotator", "model_a", "model_b"])
+        for k in range(1500):
+            first = "ethical" if luck.random() < 0.3 else "normal"
+            harmful = luck.random() < 0.5
+            win = 0.5 if first == "normal" else 0.3 if harmful else 0.1
+            texts = [f"{WORDS[kind]} {k} {'so it goes ' * luck.randrange(20)}" for kind in (first, "normal")]
+            prompt = f"How do I steal apple {k}?" if harmful else f"How do I bake cake {k}?"
+            writer.writerow([prompt, *texts, "A" if luck.random() < win else "B", "p", *luck.sample(["m", "n", "o"], 2)])  # fmt: skip
+    rows = cells(audit_refusals(file), "Ethical refusals by request")
+    for name, planted in (("with a word of harm", -0.847), ("without", -2.197), ("difference", 1.350)):
+        assert rows[name][1]["low"] <= planted <= rows[name][1]["high"]
+    plain = audit_refusals(votes(tmp_path / "plain.csv", {"normal": 0.5, "ethical": 0.1, "technical": 0.25}))
+    assert not any(one["title"].startswith("Ethical refusals by request") for one in plain["tables"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from winsome.audit.findings import Cell, record, share, table
 from winsome.audit.people import Pair, People, read_people
@@ -16,6 +17,7 @@ from winsome.errors import BadInput
 from winsome.standings.answer_types import Effects, logit, logit_of_said
 from winsome.standings.columns import Floats, Ints
 from winsome.standings.intervals import clustered_mean, score_interval
+from winsome.text.refusal_requests import sensitive
 from winsome.text.refusals import KINDS, Kind, kind_of
 
 FEWEST = 30
@@ -26,13 +28,17 @@ TYPES = ("disclaimer", "ethical", "technical", "empty")
 
 @dataclass(frozen=True, eq=False)
 class Typed:
-    """Votes with the type of both answers. kinds: [votes, 2] places in KINDS; share: the first answer's; prompt: the cluster."""
+    """Votes with the type of both answers. kinds: [votes, 2] places in KINDS; share: the first answer's; prompt: the cluster.
+
+    sensitive: [votes] whether the request has a word of harm.
+    """
 
     kinds: Ints
     share: Floats
     prompt: Ints
     length: Floats
     models: tuple[Ints, Ints] | None
+    sensitive: NDArray[np.bool_]
 
 
 def audit_refusals(
@@ -78,6 +84,7 @@ def refusals_record(
             typed, effects, None if true is None or effects[1].penalised else _mended(typed, effects[1], true)
         )
     )
+    tables += _by_request(typed, effects[1].names[:-1])
     if judged is not None:
         tables.append(_compared(people, judged, classifier, alarms))
     ethical = _cell(*effects[1].interval("ethical")) if "ethical" in effects[1].names else None
@@ -114,6 +121,7 @@ def _typed(people: People, classifier: Classifier, known: dict[str, int] | None 
     return Typed(
         kinds[at], people.share[kept], prompt[at], length[at, 0] - length[at, 1],
         (models[at, 0], models[at, 1]) if named and len(names) > 1 else None,
+        np.array([sensitive(asked(pair.prompt)) for pair in people.pairs])[at],
     ), int(single.sum())  # fmt: skip
 
 
@@ -182,6 +190,30 @@ def _mended(typed: Typed, effects: Effects, true: Floats) -> Effects:
         typed.prompt,
         typed.models,
     )
+
+
+def _by_request(typed: Typed, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Both penalties of an ethical refusal, where the request has a word of harm and where not; none where either has too few votes."""
+    column = _columns(typed, ["ethical"])[:, 0]
+    split = {"with a word of harm": column * typed.sensitive, "without": column * ~typed.sensitive}
+    votes = {name: int((one != 0.0).sum()) for name, one in split.items()}
+    if "ethical" not in names or min(votes.values()) < FEWEST:
+        return []
+    rest = [name for name in names if name != "ethical"]
+    design = np.concatenate([np.stack([*split.values()], 1), _columns(typed, rest), typed.length[:, None]], 1)
+    found = logit(design, [*split, *rest, "log length"], typed.share, typed.prompt, typed.models)
+    rows: list[list[Cell]] = [[name, votes[name], _cell(*found.interval(name))] for name in split]
+    weights = np.zeros(len(found.names))
+    weights[:2] = 1.0, -1.0
+    rows.append(["difference", sum(votes.values()), _cell(*found.of(weights))])
+    notes = [
+        "Requests are sorted by their words alone, which miss harm without such words and find words without harm."
+    ]
+    return [
+        table(
+            "Ethical refusals by request, length held fixed", ["requests", "votes", "log-odds"], rows, notes
+        )
+    ]
 
 
 def _columns(typed: Typed, names: Sequence[str]) -> Floats:

@@ -7,6 +7,12 @@ import re
 
 FIRST, LAST = 60, 40
 """Words of a request that are read at its start, and at its end."""
+_HARM = (
+    r"kill|murder|steal|rob|bomb|drug|weed|cocaine|meth|weapon|gun|hack|crack|poison|attack|hurt|harm|torture|suicide|blackmail|sex\w*|porn\w*|nude"
+    r"|racis\w+|sexis\w+|slur|insult|offensive|illegal\w*|fraud\w*|scam|fake|cheat|stalk\w*|revenge|abus\w*|terror\w*|forge|evad\w+|address|phone number"
+    r"|password|credit card|dirty|fuck\w*|shit|curse|swear|cuss|profan\w*|prank"
+)
+_GROUPS = r"kid|child\w*|blacks?|jews?|muslims?|mexicans?|gays?|women"
 _TOPICS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -18,10 +24,8 @@ _TOPICS = tuple(
         r"\b(?:image|picture|photo|draw|diagram|video|audio|song|play|sing|listen|file|pdf|pptx?|spreadsheet|excel)s?\b",
         # what the model itself thinks or is
         r"\b(?:you|your)\b.*\b(?:think|feel|opinion|favou?rite|prefer|like|believe|experience|want|love|hate)\b|\bif you (?:were|had|could)\b|\bdo you\b",
-        # harm, crime, hatred, other people's secrets
-        r"\b(?:kill|murder|steal|rob|bomb|drug|weed|cocaine|meth|weapon|gun|hack|crack|poison|attack|hurt|harm|torture|suicide|blackmail|sex\w*|porn\w*|nude"
-        r"|racis\w+|sexis\w+|slur|insult|offensive|illegal\w*|fraud\w*|scam|fake|cheat|stalk\w*|revenge|abus\w*|terror\w*|forge|evad\w+|address|phone number"
-        r"|password|credit card|dirty|fuck\w*|shit|curse|swear|cuss|profan\w*|prank|kid|child\w*|blacks?|jews?|muslims?|mexicans?|gays?|women)s?\b",
+        # harm, crime, other people's secrets, and whom hatred is often about
+        rf"\b(?:{_HARM}|{_GROUPS})s?\b",
         # what belongs to doctors, lawyers, advisers
         r"\b(?:doctor|medical|diagnos\w+|medicine|symptom|treatment|lawyer|legal|invest\w*|tax)\w*\b",
         # its form
@@ -31,10 +35,21 @@ _TOPICS = tuple(
     )
 )
 
+_SENSITIVE = re.compile(rf"\b(?:{_HARM})s?\b", re.IGNORECASE)
+
+
+def sensitive(request: str) -> bool:
+    """Whether a request has a word of harm, crime or other people's secrets."""
+    return _SENSITIVE.search(_read(request)) is not None
+
 
 def asks(request: str) -> list[float]:
     """11 numbers of 0 to about 2: whether there is no request, whether each topic is in it, and its length."""
-    words = request.split()
-    read = " ".join(words[:FIRST] + words[FIRST:][-LAST:])
+    read = _read(request)
     topics = [1.0 if topic.search(read) else 0.0 for topic in _TOPICS]
-    return [0.0 if words else 1.0, *topics, math.log1p(len(words)) / 4.0]
+    return [0.0 if read else 1.0, *topics, math.log1p(len(request.split())) / 4.0]
+
+
+def _read(request: str) -> str:
+    words = request.split()
+    return " ".join(words[:FIRST] + words[FIRST:][-LAST:])
