@@ -77,7 +77,9 @@ async def test_seats_are_undone() -> None:
 
 
 def test_fleiss_kappa_by_both_models_of_chance() -> None:
-    """Against loops over items on random tables; P_e is 1/3 for three classes where chance is uniform."""
+    """Against statsmodels, and loops over items, on random tables; P_e is 1/3 for three classes where chance is uniform."""
+    from statsmodels.stats.inter_rater import fleiss_kappa as theirs
+
     chance = np.random.default_rng(1)
     for _ in range(20):
         table = chance.multinomial(5, chance.dirichlet(np.ones(3)), size=40).astype(float)
@@ -86,6 +88,8 @@ def test_fleiss_kappa_by_both_models_of_chance() -> None:
         for model, expected in (("marginal", sum(s * s for s in shares)), ("uniform", 1 / 3)):
             found = fleiss_kappa(table, chance=model)  # type: ignore[arg-type]
             assert found.estimate == pytest.approx((agreed - expected) / (1 - expected), abs=1e-12)
+            method = "fleiss" if model == "marginal" else "uniform"
+            assert found.estimate == pytest.approx(float(theirs(table, method=method)), abs=1e-12)
 
 
 def test_majorities_of_five_judges_by_hand() -> None:
