@@ -88,3 +88,18 @@ def test_they_are_in_a_runs_record_with_the_margins_of_the_data(tmp_path, monkey
         mean = sum(part["pairs"] * part["accuracy"] for part in held) / found["pairs"]
         assert mean == pytest.approx(found["accuracy"])
     assert "held out by length: " in capsys.readouterr().err
+
+
+def test_another_file_that_is_held_out_is_measured_on_its_own(tmp_path, monkeypatch):
+    """The model is found again, the figures of the first file are not."""
+    monkeypatch.setenv("WINSOME_CACHE", str(tmp_path / "cache"))
+    folder = folder_of(tmp_path)
+    files = [
+        write(folder / f"held-{n}.jsonl", [{"prompt": f"q {i}", "chosen": "yes", "rejected": f"no {i}"} for i in range(n)])
+        for n in (5, 7)
+    ]  # fmt: skip
+    names = [trained(folder, {"updates": 2, "held_out": file}) for file in files]
+    assert names[0] == names[1]
+    assert record_of(names[1])["held_out"]["pairs"] == 7
+    trained(folder, {"updates": 2, "held_out": files[0]})
+    assert record_of(names[0])["held_out"]["pairs"] == 5

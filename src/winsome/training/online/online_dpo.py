@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from winsome.errors import BadInput, Fatal
@@ -50,7 +51,10 @@ def online_dpo(
         columns["margin"] = scores["chosen"] - scores["rejected"]
         return chosen_units(held, {"chosen": chosen, "rejected": rejected}, columns)
 
-    return Method(lowered, made, draws=2 if pair == "first_two" else 4, least=2, ratios=False)
+    # A run is found again by its objective's settings; at their defaults these two add nothing to them.
+    own = {k: v for k, v in (("pair", pair), ("margin", margin)) if v not in ("best_worst", 0.0)}
+    held = replace(lowered, settings={**lowered.settings, **{f"online_{k}": v for k, v in own.items()}})
+    return Method(held, made, draws=2 if pair == "first_two" else 4, least=2, ratios=False)
 
 
 def pairs(

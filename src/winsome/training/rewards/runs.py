@@ -255,13 +255,13 @@ def _keep(
 def _measure(
     place: Path, name: str, objective: Objective, held: Examples, run: Run, say: Callable[[str], None]
 ) -> None:
-    """Add the held-out figures of the model read back to its record, once."""
+    """Add the held-out figures of the model read back to its record, once for what is held out."""
     file = place / "winsome.json"
     record = orjson.loads(file.read_bytes())
-    if "held_out" in record:
+    if "held_out" in record and record.get("held_out_id", held.id) == held.id:
         return
     found = measured(name, objective, held, run)
-    record["held_out"] = asdict(found)
+    record |= {"held_out": asdict(found), "held_out_id": held.id}
     part = file.with_suffix(".part")
     part.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
     part.replace(file)
