@@ -11,7 +11,10 @@ from winsome.cli.parsing import Parser, share
 if TYPE_CHECKING:
     from winsome.audit.difference import Difference
 
-EPILOG = "A and B are run folders, report.json files, or outputs of winsome rank --json; only run folders hold what can be paired."
+EPILOG = (
+    "A and B are run folders, report.json files, or outputs of winsome rank --json; only run folders hold what can be paired. Of two models "
+    "that winsome train made, by their names or folders, it says in which settings, data and packages their training differs."
+)
 
 
 def add(parser: Parser) -> None:
@@ -25,13 +28,31 @@ def add(parser: Parser) -> None:
 
 def run(args: Namespace) -> int:
     from winsome.audit.difference import difference
+    from winsome.training.difference import record_of, unlike
 
+    trained = [record_of(name) for name in (args.first, args.second)]
+    if trained[0] is not None and trained[1] is not None:
+        _print_trained(unlike(trained[0], trained[1]), args.json)
+        return 0
     found = difference(args.first, args.second, level=args.level)
     if args.json:
         output.emit(found.payload())
     else:
         _print(found, args.level)
     return 0
+
+
+def _print_trained(found: list[tuple[str, str, str]], as_json: bool) -> None:
+    if as_json:
+        output.emit({"unlike": [{"field": name, "a": first, "b": second} for name, first, second in found]})
+        return
+    if not found:
+        print("Both were trained alike: same start, data, settings, seed and packages.")
+        return
+    table = output.table("what differs", "A", "B")
+    for row in found:
+        table.add_row(*row)
+    output.result().print(table)
 
 
 def _print(found: Difference, level: float) -> None:
