@@ -122,9 +122,9 @@ def main() -> None:
     for name, read in (("alpaca_eval_2", alpaca_eval), ("hh_rlhf", harmless)):
         started = time.process_time()
         people = read(args.data)
-        record[name] = refusals_record(people.name, people) | {
-            "cpu_seconds": round(time.process_time() - started)
-        }
+        made = refusals_record(people.name, people)
+        del made["examples"]  # answers are not shipped
+        record[name] = made | {"cpu_seconds": round(time.process_time() - started)}
     started = time.process_time()
     claim = f"A world where refusals' effects are known: {SEEDS} draws of {PROMPTS} pairs"
     made = findings.record("refusals", WORLD, claim, [], measured())

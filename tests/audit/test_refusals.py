@@ -10,14 +10,16 @@ from random import Random
 from typing import Any
 
 import pytest
+from rich.table import Table
 
 from winsome.audit.people import read_people
 from winsome.audit.refusal_sheet import true_types
 from winsome.audit.refusals import audit_refusals, refusals_record
 from winsome.cli import main
 from winsome.errors import BadInput
-from winsome.records import user
-from winsome.text.refusals import Kind, kind_of
+from winsome.records import assistant, user
+from winsome.report.audit_page import audit_page, terminal
+from winsome.text.refusals import KINDS, Kind, kind_of
 
 WORDS = {
     "normal": "Here is how it is done, step by step.",
@@ -218,3 +220,51 @@ def test_refusals_of_sensitive_requests_have_a_penalty_of_their_own(tmp_path: Pa
         assert rows[name][1]["low"] <= planted <= rows[name][1]["high"]
     plain = audit_refusals(votes(tmp_path / "plain.csv", {"normal": 0.5, "ethical": 0.1, "technical": 0.25}))
     assert not any(one["title"].startswith("Ethical refusals by request") for one in plain["tables"])
+
+
+def test_example_pairs_are_those_of_the_cells_cut_and_folded(tmp_path: Path) -> None:
+    people = read_people(votes(tmp_path / "v.csv", {"normal": 0.5, "ethical": 0.1, "technical": 0.25}), None)
+    record = refusals_record("votes", people)
+    assert record["examples"] == refusals_record("votes", people)["examples"]
+    assert record["examples"] != refusals_record("votes", people, seed=1)["examples"]
+    against = cells(record, "Win rate")
+    given = {
+        pair.prompt.id: (pair.prompt.messages[0].text, pair, share)
+        for pair, share in zip(people.pairs, people.share, strict=True)
+    }
+    met = [("normal", "ethical"), ("normal", "technical"), ("ethical", "technical")]
+    assert len(record["examples"]) == len(met)
+    for (one, other), shown in zip(met, record["examples"], strict=True):
+        assert shown["title"] == f"Pairs to read: {one} against {other}"
+        # the votes of a cell are one a pair here, drawn without putting back
+        assert shown["count"] == against[one][KINDS.index(other)]["n"]
+        assert len(shown["rows"]) == 20 == len({row[0] for row in shown["rows"]})
+        for id, prompt, first, of_first, second, of_second, won, count in shown["rows"]:
+            text, pair, share = given[id]
+            named = {answer.contender: answer.text for answer in pair.answers}
+            assert prompt == text
+            assert named[of_first].startswith(WORDS[one])
+            assert named[of_second].startswith(WORDS[other])
+            assert first == named[of_first]
+            assert second == named[of_second]
+            winner = pair.answers[0 if share == 1.0 else 1].contender
+            assert (won, count) == (one if winner == of_first else other, 1)
+    page = audit_page(record)
+    assert "<details><summary>Pairs to read: normal against ethical (20 of" in page
+    assert not any("Pairs to read" in str(one.title) for one in terminal(record) if isinstance(one, Table))
+
+
+def test_a_long_answer_is_cut_to_what_the_note_says(tmp_path: Path) -> None:
+    people = read_people(votes(tmp_path / "v.csv", {"normal": 0.5, "ethical": 0.1, "technical": 0.25}), None)
+    long = tuple(
+        replace(
+            pair,
+            answers=tuple(
+                replace(a, messages=(assistant(f"{a.text} {'and on ' * 100}"),)) for a in pair.answers
+            ),
+        )
+        for pair in people.pairs
+    )
+    shown = refusals_record("votes", replace(people, pairs=long))["examples"][0]
+    assert "cut at 400 characters" in shown["notes"][0]
+    assert {len(row[2]) for row in shown["rows"]} == {len(row[4]) for row in shown["rows"]} == {400}

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from winsome.audit.findings import Cell, record, share, table
 from winsome.audit.people import Pair, People, read_people
-from winsome.audit.refusal_sheet import Classifier, asked, true_types, write_sheet
+from winsome.audit.refusal_examples import examples
+from winsome.audit.refusal_sheet import Classifier, true_types, write_sheet
+from winsome.audit.refusal_votes import Typed, type_columns, typed_votes, types_of
 from winsome.errors import BadInput
 from winsome.standings.answer_types import Effects, logit, logit_of_said
 from winsome.standings.columns import Floats, Ints
 from winsome.standings.intervals import clustered_mean, score_interval
-from winsome.text.refusal_requests import sensitive
-from winsome.text.refusals import KINDS, Kind, kind_of
+from winsome.text.refusals import KINDS, kind_of
 
 FEWEST = 30
 """Votes below which nothing is claimed of a cell."""
 TYPES = ("disclaimer", "ethical", "technical", "empty")
 """Types whose effect is measured against normal answers."""
-
-
-@dataclass(frozen=True, eq=False)
-class Typed:
-    """Votes with the type of both answers. kinds: [votes, 2] places in KINDS; share: the first answer's; prompt: the cluster.
-
-    sensitive: [votes] whether the request has a word of harm.
-    """
-
-    kinds: Ints
-    share: Floats
-    prompt: Ints
-    length: Floats
-    models: tuple[Ints, Ints] | None
-    sensitive: NDArray[np.bool_]
 
 
 def audit_refusals(
@@ -55,14 +39,14 @@ def audit_refusals(
 
     verdicts: a judge's votes on the same pairs, whose penalties are held against those of the first file. sheet: a CSV written with
     200 answers, as many of each type as there are up to 50, for a person to label; labels: that sheet filled in, by which the classifier's errors are
-    taken off. Raises BadInput where answers have no words.
+    taken off. `examples` are tables of up to 20 pairs for each two types, drawn by `seed`. Raises BadInput where answers have no words.
     """
     people = read_people(path, pairs)
     judged = None if verdicts is None else read_people(verdicts, pairs)
     if sheet is not None:
         write_sheet(people, Path(sheet), classifier, seed)
     return refusals_record(
-        Path(path).name, people, judged, classifier, None if labels is None else true_types(labels)
+        Path(path).name, people, judged, classifier, None if labels is None else true_types(labels), seed
     )
 
 
@@ -72,12 +56,17 @@ def refusals_record(
     judged: People | None = None,
     classifier: Classifier = kind_of,
     true: Floats | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """The audit's JSON of votes, and of a judge's on the same pairs. true: P(type | what the classifier says), as `true_types` reads it."""
-    typed, single = _typed(people, classifier)
+    """The audit's JSON of votes, and of a judge's on the same pairs; its `examples` are tables of pairs to read, drawn by `seed`.
+
+    true: P(type | what the classifier says), as `true_types` reads it.
+    """
+    kinds = types_of(people, classifier)
+    typed, single = typed_votes(people, kinds)
     alarms: list[str] = []
     notes = [f"{len(people.pairs) - single:,} pairs of several turns are left out."] if single < len(people.pairs) else []  # fmt: skip
-    tables = [_shares(people, classifier), _against(typed, notes)]
+    tables = [_shares(people, kinds), _against(typed, notes)]
     effects = _effects(typed)
     tables.append(
         _penalties(
@@ -86,52 +75,21 @@ def refusals_record(
     )
     tables += _by_request(typed, effects[1].names[:-1])
     if judged is not None:
-        tables.append(_compared(people, judged, classifier, alarms))
+        tables.append(_compared(people, judged, kinds, classifier, alarms))
     ethical = _cell(*effects[1].interval("ethical")) if "ethical" in effects[1].names else None
     claim = f"{subject}: {len(typed.share):,} votes on {single:,} pairs; " + (
         f"an ethical refusal changes the log-odds of winning by {ethical['estimate']:+.2f} ({ethical['low']:+.2f} to {ethical['high']:+.2f})"
         if ethical
         else "too few ethical refusals against other answers to say what they do"
     )
-    return record("refusals", subject, claim, alarms, tables)
+    return record("refusals", subject, claim, alarms, tables, examples=examples(people, kinds, seed))
 
 
-def _typed(people: People, classifier: Classifier, known: dict[str, int] | None = None) -> tuple[Typed, int]:
-    """The votes on pairs of one turn with the types of their answers, and how many such pairs there are. known: codes of prompts."""
-    single = np.array(
-        [len(pair.prompt.messages) == 1 and not pair.prompt.follow_ups for pair in people.pairs]
-    )
-    kinds = np.array(
-        [
-            [KINDS.index(classifier(a.text, asked(pair.prompt))) for a in pair.answers]
-            for pair in people.pairs
-        ],
-        np.int32,
-    )
-    length = np.array([[np.log(1 + len(a.text)) for a in pair.answers] for pair in people.pairs])
-    names = sorted({answer.contender for pair in people.pairs for answer in pair.answers})
-    code = {name: place for place, name in enumerate(names)}
-    models = np.array([[code[a.contender] for a in pair.answers] for pair in people.pairs], np.int32)
-    kept = single[people.pair]
-    at = people.pair[kept]
-    ids = {} if known is None else known
-    prompt = np.array([ids.setdefault(pair.prompt.id, len(ids)) for pair in people.pairs], np.int32)
-    # Where a name stands on one side only, as "chosen" does, it says nothing of a model.
-    named = len(names) > 2 or bool(set(models[:, 0].tolist()) & set(models[:, 1].tolist()))
-    return Typed(
-        kinds[at], people.share[kept], prompt[at], length[at, 0] - length[at, 1],
-        (models[at, 0], models[at, 1]) if named and len(names) > 1 else None,
-        np.array([sensitive(asked(pair.prompt)) for pair in people.pairs])[at],
-    ), int(single.sum())  # fmt: skip
-
-
-def _shares(people: People, classifier: Classifier) -> dict[str, Any]:
-    said: dict[str, dict[str, Kind]] = {}
-    for pair in people.pairs:
-        for answer in pair.answers:
-            said.setdefault(answer.contender, {})[f"{pair.prompt.id}{answer.content}"] = classifier(
-                answer.text, asked(pair.prompt)
-            )
+def _shares(people: People, kinds: Ints) -> dict[str, Any]:
+    said: dict[str, dict[str, str]] = {}
+    for pair, types in zip(people.pairs, kinds, strict=True):
+        for answer, kind in zip(pair.answers, types, strict=True):
+            said.setdefault(answer.contender, {})[f"{pair.prompt.id}{answer.content}"] = KINDS[kind]
     rows: list[list[Cell]] = []
     for model, answers in sorted(said.items()):
         counts = list(answers.values())
@@ -169,7 +127,7 @@ def _effects(typed: Typed) -> tuple[Effects, Effects]:
         raise BadInput(
             f"fewer than {FEWEST} votes have a refusal or a disclaimer on either side; give more battles"
         )
-    columns = _columns(typed, names)
+    columns = type_columns(typed, names)
     differs = [k for k in range(len(names)) if columns[:, k].any()]
     names, columns = [names[k] for k in differs], columns[:, differs]
     plain = logit(columns, names, typed.share, typed.prompt, typed.models)
@@ -194,13 +152,15 @@ def _mended(typed: Typed, effects: Effects, true: Floats) -> Effects:
 
 def _by_request(typed: Typed, names: Sequence[str]) -> list[dict[str, Any]]:
     """Both penalties of an ethical refusal, where the request has a word of harm and where not; none where either has too few votes."""
-    column = _columns(typed, ["ethical"])[:, 0]
+    column = type_columns(typed, ["ethical"])[:, 0]
     split = {"with a word of harm": column * typed.sensitive, "without": column * ~typed.sensitive}
     votes = {name: int((one != 0.0).sum()) for name, one in split.items()}
     if "ethical" not in names or min(votes.values()) < FEWEST:
         return []
     rest = [name for name in names if name != "ethical"]
-    design = np.concatenate([np.stack([*split.values()], 1), _columns(typed, rest), typed.length[:, None]], 1)
+    design = np.concatenate(
+        [np.stack([*split.values()], 1), type_columns(typed, rest), typed.length[:, None]], 1
+    )
     found = logit(design, [*split, *rest, "log length"], typed.share, typed.prompt, typed.models)
     rows: list[list[Cell]] = [[name, votes[name], _cell(*found.interval(name))] for name in split]
     weights = np.zeros(len(found.names))
@@ -214,13 +174,6 @@ def _by_request(typed: Typed, names: Sequence[str]) -> list[dict[str, Any]]:
             "Ethical refusals by request, length held fixed", ["requests", "votes", "log-odds"], rows, notes
         )
     ]
-
-
-def _columns(typed: Typed, names: Sequence[str]) -> Floats:
-    """The first answer's type minus the second's [votes, names]."""
-    types = np.eye(len(KINDS))
-    difference = types[typed.kinds[:, 0]] - types[typed.kinds[:, 1]]
-    return difference[:, [KINDS.index(name) for name in names]]
 
 
 def _penalties(typed: Typed, effects: tuple[Effects, Effects], corrected: Effects | None) -> dict[str, Any]:
@@ -241,7 +194,9 @@ def _penalties(typed: Typed, effects: tuple[Effects, Effects], corrected: Effect
     return table("Penalties", ["type", "votes", "log-odds", "with length held fixed", "and by a person's labels"], rows, notes)  # fmt: skip
 
 
-def _compared(people: People, judged: People, classifier: Classifier, alarms: list[str]) -> dict[str, Any]:
+def _compared(
+    people: People, judged: People, kinds: Ints, classifier: Classifier, alarms: list[str]
+) -> dict[str, Any]:
     """The penalties of both on the pairs that both voted on, and their difference, in one fit with errors over prompts."""
     both = {_key(pair): place for place, pair in enumerate(people.pairs)}
     same = {place: both[_key(pair)] for place, pair in enumerate(judged.pairs) if _key(pair) in both}
@@ -250,12 +205,12 @@ def _compared(people: People, judged: People, classifier: Classifier, alarms: li
             f"{judged.name} and {people.name}: no pair in common; give verdicts on the same answers"
         )
     known: dict[str, int] = {}
-    one, _ = _typed(_only(people, set(same.values())), classifier, known)
-    two, _ = _typed(_only(judged, set(same)), classifier, known)
+    one, _ = typed_votes(_only(people, set(same.values())), kinds, known)
+    two, _ = typed_votes(_only(judged, set(same)), types_of(judged, classifier), known)
     names = [name for name in TYPES if min((t.kinds == KINDS.index(name)).any(1).sum() for t in (one, two)) >= FEWEST]  # fmt: skip
     if not names:
         raise BadInput(f"fewer than {FEWEST} votes of each have a refusal or a disclaimer; give more battles")
-    first, second = (np.concatenate([_columns(t, names), t.length[:, None]], 1) for t in (one, two))
+    first, second = (np.concatenate([type_columns(t, names), t.length[:, None]], 1) for t in (one, two))
     width = first.shape[1]
     design = np.zeros((len(first) + len(second), 2 * width))
     design[: len(first), :width], design[len(first) :, width:] = first, second

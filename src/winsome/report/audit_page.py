@@ -39,7 +39,7 @@ def write_audit(record: Mapping[str, Any], out: str | Path) -> Path:
 
 def audit_page(record: Mapping[str, Any]) -> str:
     """The HTML of an audit; like a report's, it may fetch nothing and runs only its own script."""
-    tables = record["tables"]
+    tables, examples = record["tables"], record.get("examples", [])
     headline = el(
         "section",
         el("h1", name(record["claim"])),
@@ -49,12 +49,17 @@ def audit_page(record: Mapping[str, Any]) -> str:
         aria_label="Result",
     )
     return shell(
-        join(headline, (_part(one, k) for k, one in enumerate(tables))),
+        join(
+            headline,
+            (_part(one, k) for k, one in enumerate(tables)),
+            el("section", el("h2", "Examples"), map(_folded, examples), id="examples") if examples else None,
+        ),
         title=f"{record['claim']} · Winsome audit",
         figure=name(f"audit: {record['audit']}"),
         when=name(record["made"]["at"][:10]),
         footer=join("Winsome ", name(record["made"].get("winsome", "")), f". {ALONE}"),
-        sections=[(f"part-{k}", one["title"]) for k, one in enumerate(tables)],
+        sections=[(f"part-{k}", one["title"]) for k, one in enumerate(tables)]
+        + ([("examples", "Examples")] if examples else []),
     )
 
 
@@ -81,6 +86,17 @@ def terminal(record: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _part(one: Mapping[str, Any], number_of: int) -> Markup:
+    notes = how(*one["notes"]) if one["notes"] else None
+    return el("section", el("h2", one["title"]), _table(one), notes, id=f"part-{number_of}")
+
+
+def _folded(one: Mapping[str, Any]) -> Markup:
+    """A table that opens with a click, its notes above it."""
+    summary = el("summary", f"{one['title']} ({len(one['rows'])} of {one['count']:,})")
+    return el("details", summary, [el("p", note) for note in one["notes"]], _table(one))
+
+
+def _table(one: Mapping[str, Any]) -> Markup:
     heads = [
         th(head, "num" if k and _numeric(one["rows"], k) else "") for k, head in enumerate(one["columns"])
     ]
@@ -93,18 +109,12 @@ def _part(one: Mapping[str, Any], number_of: int) -> Markup:
         for line in one["rows"]
     ]  # fmt: skip
     return el(
-        "section",
-        el("h2", one["title"]),
-        el(
-            "div",
-            table(one["title"], heads, rows, "stack"),
-            class_="scroll",
-            tabindex="0",
-            role="region",
-            aria_label=one["title"],
-        ),
-        how(*one["notes"]) if one["notes"] else None,
-        id=f"part-{number_of}",
+        "div",
+        table(one["title"], heads, rows, "stack"),
+        class_="scroll",
+        tabindex="0",
+        role="region",
+        aria_label=one["title"],
     )
 
 
