@@ -12,7 +12,7 @@ from winsome.audit.findings import Cell, table
 from winsome.audit.people import Pair, People
 from winsome.audit.refusal_sheet import asked
 from winsome.audit.refusal_votes import one_turn
-from winsome.standings.columns import Ints
+from winsome.standings.columns import Floats, Ints
 from winsome.text.refusals import KINDS
 
 MOST = 20
@@ -27,16 +27,16 @@ def examples(people: People, kinds: Ints, seed: int) -> list[dict[str, Any]]:
     A cell and its mirror hold the same votes and are one table. A table has further to the others' fields `count`, the pairs that there are.
     """
     votes = np.bincount(people.pair, minlength=len(people.pairs))
-    won = np.bincount(people.pair, people.share, len(people.pairs))
+    won: Floats = np.bincount(people.pair, people.share, len(people.pairs)).astype(np.float64)
     counted = np.array([one_turn(pair) for pair in people.pairs]) & (votes > 0)
     found: list[dict[str, Any]] = []
     for first, second in combinations(range(len(KINDS)), 2):
-        places = np.flatnonzero(counted & (np.sort(kinds, 1) == (first, second)).all(1)).tolist()
+        places: list[int] = np.flatnonzero(counted & (np.sort(kinds, 1) == (first, second)).all(1)).tolist()
         if not places:
             continue
         one, other = KINDS[first], KINDS[second]
         drawn = sorted(Random(f"refusals/{one}/{other}/{seed}").sample(places, min(MOST, len(places))))
-        rows = [_row(people.pairs[k], bool(kinds[k, 0] == first), (one, other), won[k], int(votes[k])) for k in drawn]  # fmt: skip
+        rows = [_row(people.pairs[k], bool(kinds[k, 0] == first), (one, other), float(won[k]), int(votes[k])) for k in drawn]  # fmt: skip
         columns = ["pair", "prompt", f"{one} answer", "of", f"{other} answer", "of", "won", "votes"]
         notes = [f"{len(drawn)} of {len(places):,} pairs, drawn by the seed; prompts and answers are cut at {CHARACTERS} characters."]  # fmt: skip
         found.append(
