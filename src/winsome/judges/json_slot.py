@@ -10,6 +10,7 @@ import json
 import re
 from typing import Any
 
+from winsome.given import is_mapping
 from winsome.judges.verdict_slot import Reading
 from winsome.records import Tokens
 
@@ -79,6 +80,6 @@ def objects(text: str) -> list[dict[str, Any]]:
         except (ValueError, RecursionError):
             at += 1
             continue
-        if isinstance(value, dict):
-            found.append(value)  # pyright: ignore[reportUnknownArgumentType]
+        if is_mapping(value):
+            found.append({**value})
     return found

@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 
 from winsome.agents.tool_search import ORIGIN
 from winsome.errors import WinsomeError
+from winsome.given import is_mapping
 from winsome.server.serving import LOCAL, Address, Serving, serving
 from winsome.suites.stable_tool_bench import function_name
 from winsome.suites.virtual_tools import ToolAnswer, VirtualTools, call_of
@@ -44,9 +45,9 @@ def app(tools: VirtualTools, hosts: frozenset[str] | None = LOCAL) -> FastAPI:
             body: Any = orjson.loads(bytes(read))
         except ValueError:
             body = None
-        if not isinstance(body, Mapping):
+        if not is_mapping(body):
             return _told(ToolAnswer("The request is no JSON object", "", "rejected"), 422)
-        call = call_of(_named(body, functions))  # pyright: ignore[reportUnknownArgumentType]
+        call = call_of(_named(body, functions))
         try:
             return _told(call if isinstance(call, ToolAnswer) else await tools.answer(call))
         except WinsomeError as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from winsome.errors import BadInput
+from winsome.given import is_listed
 from winsome.records import Prompt
 
 _NUMBER = re.compile(r"\((\d)\)")
@@ -33,11 +34,11 @@ class Question:
             return None
         options, right = held["options"], held.get("gold_label")
         named = prompt.item or prompt.text[:30]
-        if not isinstance(options, list | tuple) or not 2 <= len(options) <= 9:  # pyright: ignore[reportUnknownArgumentType]
+        if not is_listed(options) or not 2 <= len(options) <= 9:
             raise BadInput(f'prompt "{named}": options is no list of 2 to 9 texts; give one')
-        if not isinstance(right, int) or not 1 <= right <= len(options):  # pyright: ignore[reportUnknownArgumentType]
-            raise BadInput(f'prompt "{named}": gold_label {str(right)[:20]} is no option; give a number, 1 to {len(options)}')  # fmt: skip # pyright: ignore[reportUnknownArgumentType]
-        return Question(tuple(str(option) for option in options), right, str(held.get("passage") or ""))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if not isinstance(right, int) or not 1 <= right <= len(options):
+            raise BadInput(f'prompt "{named}": gold_label {str(right)[:20]} is no option; give a number, 1 to {len(options)}')  # fmt: skip
+        return Question(tuple(str(option) for option in options), right, str(held.get("passage") or ""))
 
     def promoted(self, prompt: Prompt, seed: int) -> int:
         """The wrong option that deceivers argue for, drawn by seed and prompt, from 1."""
