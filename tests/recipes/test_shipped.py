@@ -52,6 +52,21 @@ def test_a_trained_contender_may_not_meet_its_own_prompts(here: Path) -> None:
     assert by_step["train"]["facts"]["trained_on"] == {"prompts": 24, "responses": 24}
 
 
+def test_prompts_that_chose_what_is_kept_may_not_measure_it(here: Path) -> None:
+    """Looks play on the first half of eight prompts; a match on all of them is refused unless the recipe says so."""
+    suite = "world:instruction?split=test&n=8"
+    looks = {"evaluate_every": 1, "patience": 1, "suite": suite, "judge": GOLD, "batch": 24}
+    steps = (
+        {"load": {"source": "world:instruction?split=train&n=24", "kind": "demonstrations"}},
+        {"train": {"from": BASE, "rate": 1e-4, "epochs": 1, **looks}},
+        {"match": {"a": "@train", "b": BASE, "judge": GOLD, "suite": suite}},
+    )
+    with pytest.raises(BadInput, match="4 of 8 prompts were trained on"):
+        run(recipe(*steps))
+    ran = run(recipe(*steps), set={"match.allow_seen": True})
+    assert ran.record["matches"][0]["labels"] == {ran.products["train"].contender: "train"}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_best_of_n_raises_the_win_rate(here: Path) -> None:

@@ -22,7 +22,8 @@ from winsome.recipes.record import Record
 from winsome.recipes.references import with_names
 from winsome.recipes.rules import Rule, takes_run
 from winsome.recipes.schema import converted, role_type
-from winsome.records import Usage, digest, total
+from winsome.records import Suite, Usage, digest, total
+from winsome.training.evaluation import looked_at
 
 if TYPE_CHECKING:
     pass
@@ -79,6 +80,7 @@ class Engine:
             return product
         if step.makes_contender:
             self._see_training(incoming)
+            self._see_looks(settings)
         # a step that tells its sources apart makes all the frames that go on
         handed_on = {} if step.trait("SEPARATE", False) else incoming
         key = self._key(step, place, incoming, settings)
@@ -237,6 +239,14 @@ class Engine:
         rows = next((frames[name] for name in ("pairs", "responses", "prompts") if name in frames), None)
         if rows is not None:
             self.trained_on |= ancestors(frames, rows["prompt_id"].unique().to_list())
+
+    def _see_looks(self, settings: Mapping[str, Any]) -> None:
+        """Prompts by which looks chose what training keeps measure it as little as those that it learnt from."""
+        rule = next((held for held in settings.values() if isinstance(held, Rule)), None)
+        if rule is not None and rule.settings.get("patience"):
+            suite: Suite = self.session.open(rule.settings["suite"], Suite)
+            chose = looked_at(len(suite.prompts), choosing=True)
+            self.trained_on |= {prompt.id for prompt in suite.prompts[:chose]}
 
     def _spent(self, before: Usage | None = None) -> Usage:
         """What the door has bought so far, or since `before`."""
