@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from rich.table import Table
 
-from winsome.audit.people import read_people
-from winsome.audit.refusal_sheet import true_types
+from winsome.audit.people import People, read_people
+from winsome.audit.refusal_sheet import Classifier, true_types
 from winsome.audit.refusals import audit_refusals, refusals_record
 from winsome.cli import main
 from winsome.errors import BadInput
@@ -268,3 +268,58 @@ def test_a_long_answer_is_cut_to_what_the_note_says(tmp_path: Path) -> None:
     shown = refusals_record("votes", replace(people, pairs=long))["examples"][0]
     assert "cut at 400 characters" in shown["notes"][0]
     assert {len(row[2]) for row in shown["rows"]} == {len(row[4]) for row in shown["rows"]} == {400}
+
+
+def test_ratings_if_no_ethical_refusals_were_shown(tmp_path: Path) -> None:
+    """Three models as strong as each other, of which one declines in 60%: as shown it is last, without refusals none differs."""
+    luck, file = Random(5), tmp_path / "v.csv"
+    odds = {"normal": 1.0, "ethical": 1.0 / 9.0}
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["prompt", "answer_a", "answer_b", "winner", "annotator", "model_a", "model_b"])
+        for k in range(3000):
+            models = luck.sample(["bold", "calm", "shy"], 2)
+            kinds = [
+                "ethical" if luck.random() < (0.6 if model == "shy" else 0.02) else "normal"
+                for model in models
+            ]
+            texts = [f"{WORDS[kind]} {k} {'so it goes ' * luck.randrange(20)}" for kind in kinds]
+            won = luck.random() < odds[kinds[0]] / (odds[kinds[0]] + odds[kinds[1]])
+            writer.writerow([f"Request {k}", *texts, "A" if won else "B", "p", *models])
+    rows = cells(audit_refusals(file), "Ratings if no")
+    assert list(rows)[-1] == "shy"
+    assert rows["shy"][1] == "3"
+    assert rows["shy"][0]["high"] < 950.0
+    for _, _, without, ranks, change in rows.values():
+        assert without["low"] <= 1000.0 <= without["high"]
+        assert ranks == "1 to 3"
+        assert change["low"] > 0.0 or change["high"] < 0.0
+    assert rows["shy"][4]["low"] > 0.0
+    # a change is told more closely than two ratings of different votes would be
+    wide = [rows["shy"][k]["high"] - rows["shy"][k]["low"] for k in (0, 2, 4)]
+    assert wide[2] < (wide[0] ** 2 + wide[1] ** 2) ** 0.5
+
+
+def test_why_there_are_no_ratings_without_refusals_is_said(tmp_path: Path) -> None:
+    def no_ethics(text: str, request: str) -> Kind:
+        kind = kind_of(text, request)
+        return "normal" if kind == "ethical" else kind
+
+    def notes(people: People, classifier: Classifier = kind_of) -> str:
+        record = refusals_record("votes", people, classifier=classifier)
+        assert not any(one["title"].startswith("Ratings if no") for one in record["tables"])
+        return " ".join(next(one["notes"] for one in record["tables"] if one["title"] == "Penalties"))
+
+    file = votes(tmp_path / "v.csv", {"normal": 0.5, "ethical": 0.1, "technical": 0.25})
+    people = read_people(file, None)
+    nameless = tuple(
+        replace(pair, answers=(replace(pair.answers[0], contender="chosen"), replace(pair.answers[1], contender="rejected")))
+        for pair in people.pairs
+    )  # fmt: skip
+    assert "the votes name no models" in notes(replace(people, pairs=nameless))
+    apart = tuple(
+        replace(pair, answers=tuple(replace(a, contender=f"{'even' if k % 2 else 'odd'} {side}") for a, side in zip(pair.answers, "xy" if k % 4 < 2 else "yx", strict=True)))
+        for k, pair in enumerate(people.pairs)
+    )  # fmt: skip
+    assert "some never meet the others" in notes(replace(people, pairs=apart))
+    assert "0 votes have one on one side only, and 30 are needed" in notes(people, no_ethics)

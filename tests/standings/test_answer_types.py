@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from winsome.errors import BadInput
-from winsome.standings.answer_types import least_squares, logit, logit_of_said
+from winsome.standings.answer_types import least_squares, logit, logit_of_said, strengths
 
 GAMMA = np.array([-1.6, -0.7])
 DELTA = 0.4
@@ -148,3 +148,55 @@ def test_a_type_that_never_wins_is_bounded_and_said_to_be() -> None:
     assert found.values[0] == pytest.approx(np.log(0.5 / 80.5))
     with pytest.raises(BadInput, match="technical: never differs"):
         logit(np.concatenate([differences, 0 * differences], 1), ("ethical", "technical"), share, np.arange(80, dtype=np.int32))  # fmt: skip
+
+
+def test_strengths_without_a_type_come_back_and_their_change_is_paired() -> None:
+    """Model 0 declines in half of its answers, the others never: what is planted is its strength when it does not decline."""
+    theta, gamma, hits, rows = np.array([0.9, 0.1, -0.6, -0.4]), -1.6, np.zeros(4), 1500
+    changes: list[tuple[float, float]] = []
+    for seed in range(100):
+        draw = np.random.default_rng(seed)
+        pair = np.stack([draw.permutation(4)[:2] for _ in range(rows)]).T.astype(np.int32)
+        declines = (pair == 0) & (draw.random((2, rows)) < 0.5)
+        difference = (declines[0] * 1.0 - declines[1])[:, None]
+        odds = theta[pair[0]] - theta[pair[1]] + gamma * difference[:, 0]
+        share = (draw.random(rows) < 1.0 / (1.0 + np.exp(-odds))).astype(float)
+        found = strengths(
+            difference, tuple("abcd"), share, np.arange(rows, dtype=np.int32), (pair[0], pair[1])
+        )
+        assert found is not None
+        for k in range(4):
+            _, low, high = found.of(np.eye(8)[4 + k])
+            hits[k] += low <= theta[k] <= high
+        change, low, high = found.of(np.eye(8)[4] - np.eye(8)[0])
+        changes.append((change, (high - low) / 3.92))
+    # 100 draws: a share of 95% has a standard error of 2.2 points
+    assert (hits >= 88).all()
+    # the error of a change is the spread that changes have over draws
+    spread = np.std([change for change, _ in changes], ddof=1)
+    assert np.mean([error for _, error in changes]) == pytest.approx(spread, rel=0.25)
+
+
+def test_strengths_are_those_of_the_plain_fit_with_its_errors() -> None:
+    import statsmodels.api as sm
+
+    _, differences, share, cluster, models = drawn(6, 4000, votes=2)
+    found = strengths(differences, tuple("abcde"), share, cluster, (models[0], models[1]))
+    assert found is not None
+    columns = np.zeros((len(share), 5))
+    np.add.at(columns, (np.arange(len(share)), models[0]), 1.0)
+    np.add.at(columns, (np.arange(len(share)), models[1]), -1.0)
+    for half, design in ((0, columns[:, 1:]), (5, np.concatenate([columns[:, 1:], differences], 1))):
+        theirs = sm.Logit(share, design).fit(disp=0, cov_type="cluster", cov_kwds={"groups": cluster})
+        for k in range(1, 5):
+            value, low, high = found.of(np.eye(10)[half + k] - np.eye(10)[half])
+            assert value == pytest.approx(theirs.params[k - 1], abs=1e-6)
+            error = (high - low) / 2.0 / stats.t.ppf(0.975, found.clusters - 1)
+            # theirs has the factor (n - 1) / n besides G / (G - 1)
+            assert error == pytest.approx(theirs.bse[k - 1], rel=1e-3)
+
+
+def test_strengths_that_no_maximum_gives_are_none() -> None:
+    models = (np.array([0, 0, 2, 2], np.int32), np.array([1, 1, 3, 3], np.int32))
+    nothing = np.array([[1.0], [0.0], [-1.0], [0.0]])
+    assert strengths(nothing, tuple("abcd"), np.array([1.0, 0.0, 1.0, 0.0]), np.arange(4, dtype=np.int32), models) is None  # fmt: skip

@@ -14,6 +14,9 @@ from winsome.standings.columns import Floats, Ints
 from winsome.text.refusal_requests import sensitive
 from winsome.text.refusals import KINDS
 
+FEWEST = 30
+"""Votes below which nothing is claimed."""
+
 
 @dataclass(frozen=True, eq=False)
 class Typed:

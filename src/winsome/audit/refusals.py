@@ -12,15 +12,14 @@ from winsome.audit.findings import Cell, record, share, table
 from winsome.audit.people import Pair, People, read_people
 from winsome.audit.refusal_examples import examples
 from winsome.audit.refusal_sheet import Classifier, true_types, write_sheet
-from winsome.audit.refusal_votes import Typed, type_columns, typed_votes, types_of
+from winsome.audit.refusal_standings import adjusted
+from winsome.audit.refusal_votes import FEWEST, Typed, type_columns, typed_votes, types_of
 from winsome.errors import BadInput
 from winsome.standings.answer_types import Effects, logit, logit_of_said
 from winsome.standings.columns import Floats, Ints
 from winsome.standings.intervals import clustered_mean, score_interval
 from winsome.text.refusals import KINDS, kind_of
 
-FEWEST = 30
-"""Votes below which nothing is claimed of a cell."""
 TYPES = ("disclaimer", "ethical", "technical", "empty")
 """Types whose effect is measured against normal answers."""
 
@@ -74,6 +73,11 @@ def refusals_record(
         )
     )
     tables += _by_request(typed, effects[1].names[:-1])
+    rated = adjusted(typed)
+    if isinstance(rated, str):
+        tables[2]["notes"].append(rated)
+    else:
+        tables.append(rated)
     if judged is not None:
         tables.append(_compared(people, judged, kinds, classifier, alarms))
     ethical = _cell(*effects[1].interval("ethical")) if "ethical" in effects[1].names else None

@@ -64,7 +64,9 @@ def logit(
     dead = [name for name, column in zip(names, differences.T, strict=True) if not column.any()]
     if dead:
         raise BadInput(f"{dead[0]}: never differs between the two answers of a pair; give more pairs")
-    design: Floats = differences if models is None else np.concatenate([differences, _strengths(models)], 1)
+    design: Floats = (
+        differences if models is None else np.concatenate([differences, _model_columns(models)], 1)
+    )
     likelihood = Likelihood(design, np.ones(len(share)), share @ design)
     found = fit_newton(likelihood)
     penalised = found is None
@@ -81,6 +83,34 @@ def logit(
     covariance, groups = _sandwich(likelihood.information(found), design * (share - chance)[:, None], cluster)
     kept = len(names)
     return Effects(tuple(names), found[:kept], covariance[:kept, :kept], groups, penalised)
+
+
+def strengths(
+    differences: Floats, names: Sequence[str], share: Floats, cluster: Ints, models: tuple[Ints, Ints]
+) -> Effects | None:
+    """The strengths of `names`, mean 0, from the models alone and then with `differences` [rows, effects] beside them: 2 x names.
+
+    models: codes of A's and B's model, places in `names`, all of which meet others. Both fits are to the same rows, so their covariance is
+    that of summed influences: a change of strength is paired. None where a fit has no maximum (a model or a type only wins or only loses,
+    or models that never meet).
+    """
+    columns = _model_columns(models)
+    mean = np.eye(len(names)) - 1.0 / len(names)
+    values: list[Floats] = []
+    influences: list[Floats] = []
+    for design in (columns, np.concatenate([columns, differences], 1)):
+        likelihood = Likelihood(design, np.ones(len(share)), share @ design)
+        found = fit_newton(likelihood)
+        if found is None:
+            return None
+        chance = 1.0 / (1.0 + np.exp(-design @ found))
+        influence = (design * (share - chance)[:, None]) @ np.linalg.inv(likelihood.information(found))
+        # the first model is the origin, 0; then all are taken from their mean
+        turn = mean[:, 1:]
+        values.append(turn @ found[: len(names) - 1])
+        influences.append(influence[:, : len(names) - 1] @ turn.T)
+    summed, groups = _meat(np.concatenate(influences, 1), cluster)
+    return Effects(tuple(names) * 2, np.concatenate(values), summed * (groups / max(1, groups - 1)), groups)
 
 
 def logit_of_said(
@@ -102,7 +132,7 @@ def logit_of_said(
     row, chance, types = _possible(said, true)
     design: Floats = np.concatenate([types[:, kinds], differences[row]], 1)
     if models is not None:
-        design = np.concatenate([design, _strengths(models)[row]], 1)
+        design = np.concatenate([design, _model_columns(models)[row]], 1)
     found, bread, scores = _climb(design, chance, row, share)
     summed, groups = _meat(scores, cluster)
     kept = len(names)
@@ -118,7 +148,7 @@ def least_squares(design: Floats, names: Sequence[str], share: Floats, cluster: 
     return Effects(tuple(names), found, covariance, groups)
 
 
-def _strengths(models: tuple[Ints, Ints]) -> Floats:
+def _model_columns(models: tuple[Ints, Ints]) -> Floats:
     """Columns [rows, models - 1] of +1 for A's model and -1 for B's; models that never meet another have none."""
     first, second = models
     count = int(max(first.max(), second.max())) + 1
