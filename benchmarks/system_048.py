@@ -1,23 +1,25 @@
 """Tools that go away: what the pass rate of agents does with and without a virtual tool server.
 
-    python -m benchmarks.system_048 [--part agents|model] [--out docs/results/virtual-tools]
+    python -m benchmarks.system_048 [--part agents|model|published] [--queries FOLDER] [--out docs/results/virtual-tools]
 
 agents: 60 deterministic tools, 200 tasks of one to three calls whose answers are known, agents that succeed with probability 0.4 and 0.6, over
 HTTP in the original protocol; 0 to 50% of the tools are switched off, with a simulator that stands in for them and without. model: an
-agent of SmolLM2-135M on 10 of the tasks, one chain of calls and depth-first search. Parts that are done are read from the JSON file.
+agent of SmolLM2-135M on 10 of the tasks, one chain of calls and depth-first search. published: the same on 40 published tasks, whose
+folder --queries names (solvable_queries/test_instruction of THUNLP-MT/StableToolBench). Parts that are done are read from the JSON file.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from benchmarks import parts
+from benchmarks.system_048_published import of_published, section
 from winsome.agents.tool_agent import Search, ToolAgent, tool_agent
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.door import Door
@@ -183,11 +185,17 @@ async def of_model(work: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    jobs = {
+    jobs: dict[str, Callable[[Path], dict[str, Any]]] = {
         "agents": lambda work: asyncio.run(of_agents(work)),
         "model": lambda work: asyncio.run(of_model(work)),
     }
-    parts.run(jobs, parts.arguments("system_048", __doc__, list(jobs), OUT).parse_args(), page)
+    parser = parts.arguments("system_048", __doc__, [*jobs, "published"], OUT)
+    parser.add_argument("--queries", type=Path, help="the published tasks")
+    parser.add_argument("--words", type=int, default=160, help="tokens of an agent's reply on them, at most")
+    given = parser.parse_args()
+    if given.queries is not None:
+        jobs["published"] = lambda work: asyncio.run(of_published(work, given.queries, given.words))
+    parts.run(jobs, given, page)
 
 
 def page(kept: Mapping[str, Any]) -> str:
@@ -254,6 +262,8 @@ def page(kept: Mapping[str, Any]) -> str:
         none = not any(one[search][what] for search in ("cot", "dfs") for what in ("finished", "called"))
         lines += ["", "None of its replies is an action that can be read, so every task ends with the first reply, given up: at this size a model is no agent." if none
                   else "It shows the way of a real model through search, server and score; nothing is claimed of the two searches.", ""]  # fmt: skip
+    if "published" in kept:
+        lines += section(kept["published"])
     return "\n".join(lines)
 
 
