@@ -1,11 +1,12 @@
 """AlpacaFarm in small: does a simulated pool of annotators rank methods as a crowd does that they were not made for?
 
-    python -m benchmarks.alpaca_farm [--seeds 1] [--out docs/results/alpaca-farm.json]
+    python -m benchmarks.alpaca_farm [--seeds 0 1] [--out docs/results/alpaca-farm.json]
 
-Runs the recipe 071-alpaca-farm for each seed and reads its matches, with the divergence from the base, length and time of each method. In simulation: learnt from the simulated labels and judged by the
-simulated pool. With the crowd: learnt from the crowd's labels and judged by the crowd. Spearman's correlation of both win rates over
-the methods and the base, its interval by drawing the test prompts again 2,000 times, the same ones for both. Seeds that are done are
-read from the file.
+Runs the recipe 071-alpaca-farm for each seed and reads its matches, with the divergence from the base, length and time of each method.
+In simulation: learnt from the simulated labels and judged by the simulated pool. With the crowd: learnt from the crowd's labels and
+judged by the crowd. Spearman's correlation of both win rates, its interval by drawing the test prompts again 2,000 times, the same ones
+for both; over the methods that the paper ranks, and with contenders that were not trained on preferences, as it has them too. Seeds that
+are done are read from the file.
 """
 
 from __future__ import annotations
@@ -14,32 +15,40 @@ import argparse
 import datetime
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from benchmarks.alpaca_farm_page import METHODS, OUTSIDE, PAPER, page
 from winsome import specs
 from winsome.frames import prompts_of, text_of
 from winsome.ledger.store import Ledger
 from winsome.matchmaking.door import Door
 from winsome.matchmaking.session import Session
 from winsome.recipes.run import run
+from winsome.sandbox.annotators import Taste, chance, pool
 from winsome.sandbox.gold import gold
 from winsome.sandbox.worlds import World
+from winsome.standings.annotator_pool import pool_statistics
 from winsome.training.outcome import outcome
 from winsome.training.start import found as start_of
 
 OUT = Path("docs/results/alpaca-farm.json")
-BEST = "best of 4"
-METHODS = ("feedme", "conditioning", "dpo", BEST, "expert", "ppo", "rloo", "quark")
-NAMES = {
-    "feedme": "FeedME: supervised on the preferred answers", "conditioning": "binary reward conditioning", "dpo": "DPO",
-    BEST: "best of 4, at test time", "expert": "expert iteration: best of 4 imitated", "ppo": "PPO", "rloo": "RLOO",
-    "quark": "Quark's first round, without its penalties",
-}  # fmt: skip
 MATCHES = ("in_simulation", "with_the_crowd", "sim_by_gold", "crowd_by_gold")
 REDRAWN = 2000
+ASKED = 300
+"""Pairs on which the simulated pool is held beside the crowd."""
+
+
+def method_of(name: str, labels: dict[str, str]) -> str:
+    """A contender's method, whichever labels it learnt from."""
+    if name in labels:
+        told = labels[name]
+        return told if told in OUTSIDE else told.partition("_")[2]
+    spec = specs.parse(name)
+    return f"best of {spec.settings['n']}" if spec.kind == "best_of_n" else name
 
 
 def shares(folder: Path, labels: dict[str, str], base: str) -> dict[str, dict[str, float]]:
@@ -48,14 +57,13 @@ def shares(folder: Path, labels: dict[str, str], base: str) -> dict[str, dict[st
     found: dict[str, dict[str, list[float]]] = {}
     for row in asks.to_dicts():
         own, share = (row["a"], row["share"]) if row["b"] == base else (row["b"], 1.0 - row["share"])
-        method = BEST if own.startswith("best_of_n") else labels[own].partition("_")[2]
-        found.setdefault(method, {}).setdefault(row["cluster"], []).append(share)
+        found.setdefault(method_of(own, labels), {}).setdefault(row["cluster"], []).append(share)
     return {m: {p: sum(held) / len(held) for p, held in rows.items()} for m, rows in found.items()}
 
 
-def table(held: dict[str, dict[str, float]], prompts: list[str]) -> np.ndarray:
+def table(held: dict[str, dict[str, float]], prompts: list[str], methods: tuple[str, ...]) -> np.ndarray:
     """Shares [methods, prompts], nan where there is none."""
-    return np.array([[held[m].get(p, np.nan) for p in prompts] for m in METHODS])
+    return np.array([[held[m].get(p, np.nan) for p in prompts] for m in methods])
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> float:
@@ -76,7 +84,7 @@ def correlation(first: np.ndarray, second: np.ndarray, seed: int) -> dict[str, f
     rng, n = np.random.default_rng(seed), first.shape[1]
     drawn = [of(rng.integers(0, n, n)) for _ in range(REDRAWN)]
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return {"spearman": of(np.arange(n)), "low": float(low), "high": float(high), "methods": len(METHODS) + 1}
+    return {"spearman": of(np.arange(n)), "low": float(low), "high": float(high), "methods": len(first) + 1}
 
 
 def changed(folder: Path, entry: dict[str, Any], ledger: Path) -> dict[str, dict[str, float]]:
@@ -89,8 +97,7 @@ def changed(folder: Path, entry: dict[str, Any], ledger: Path) -> dict[str, dict
             spec = specs.parse(row["contender"])
             if spec.kind == "hf" and "system" not in spec.settings:
                 told = outcome(Path(spec.address), start, row["contender"], folder / entry["folder"], store)
-                method = entry["labels"][row["contender"]].partition("_")[2]
-                found[method] = {
+                found[method_of(row["contender"], entry["labels"])] = {
                     "kl": told.kl,
                     "kl_error": told.kl_error,
                     "tokens": told.tokens,
@@ -120,6 +127,43 @@ def labels(folder: Path) -> dict[str, dict[str, float]]:
     return found
 
 
+def beside_the_crowd(folder: Path) -> dict[str, Any]:
+    """The simulated annotators, without flips and with them, beside the crowd on pairs of different words: all of either label each."""
+    world = World.of("instruction")
+    prompts = {
+        one.id: one for one in prompts_of(pl.read_parquet(folder / "frames" / "pref" / "prompts.parquet"))
+    }
+    said = pl.read_parquet(folder / "frames" / "said" / "responses.parquet").select(
+        "prompt_id", text_of().alias("text")
+    )
+    pairs = [
+        (id, *texts)
+        for id, texts in said.group_by("prompt_id", maintain_order=True).agg("text").iter_rows()
+        if len(set(texts)) == 2
+    ][:ASKED]
+
+    def labels(tastes: tuple[Taste, ...], who: str, flip: float) -> np.ndarray:
+        rows = []
+        for id, first, second in pairs:
+            rng = Random(f"{who}/{id}")
+            # both see the pair in either order as often, which is what position bias is about
+            order = [rng.random() < 0.5 for _ in tastes]
+            shown = [(second, first) if turned else (first, second) for turned in order]
+            won = [
+                rng.random() < chance(world, t, prompts[id], *s) for t, s in zip(tastes, shown, strict=True)
+            ]
+            held = [w != turned for w, turned in zip(won, order, strict=True)]
+            rows.append([int(w != (rng.random() < flip)) for w in held])
+        return np.array(rows)
+
+    crowd = labels(pool(world.knobs, 40, 0.8, 1), "crowd", 0.0)
+    simulated = pool(world.knobs, 13, 0.5, 0)
+    return {
+        name: vars(pool_statistics(labels(simulated, name, flip), crowd))
+        for name, flip in (("without flips", 0.0), ("with a quarter flipped", 0.25))
+    }
+
+
 def row_of(folder: Path, seed: int, ledger: Path) -> dict[str, Any]:
     """The figures of a finished run of the recipe."""
     record = json.loads((folder / "recipe.json").read_text("utf-8"))
@@ -131,96 +175,48 @@ def row_of(folder: Path, seed: int, ledger: Path) -> dict[str, Any]:
         base = entry["standings"]["baseline"]
         held[step] = shares(folder / entry["folder"], entry["labels"], base)
         for row in entry["standings"]["rows"]:
-            name = row["contender"]
-            if name != base:
-                method = BEST if name.startswith("best_of_n") else entry["labels"][name].partition("_")[2]
-                rates.setdefault(step, {})[method] = [row["estimate"], row["low"], row["high"], row["n"]]
+            if row["contender"] != base:
+                figures = [row["estimate"], row["low"], row["high"], row["n"]]
+                rates.setdefault(step, {})[method_of(row["contender"], entry["labels"])] = figures
     prompts = sorted({p for step in MATCHES for rows in held[step].values() for p in rows})
-    tables = {step: table(held[step], prompts) for step in MATCHES}
+
+    def ranks(second: str, methods: tuple[str, ...]) -> dict[str, float]:
+        return correlation(*(table(held[step], prompts, methods) for step in ("in_simulation", second)), seed)
+
     return {
         "seed": seed,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "prompts": len(prompts),
         "labels": labels(folder),
+        "annotators": beside_the_crowd(folder),
         "rates": rates,
         "changed": {
             step: changed(folder, matches[step], ledger) for step in ("sim_by_gold", "crowd_by_gold")
         },
-        "simulation_to_crowd": correlation(tables["in_simulation"], tables["with_the_crowd"], seed),
-        "simulation_to_gold": correlation(tables["in_simulation"], tables["sim_by_gold"], seed),
+        "ranks": {
+            f"{against}, {among}": ranks(step, methods)
+            for against, step in (("crowd", "with_the_crowd"), ("truth", "sim_by_gold"))
+            for among, methods in (
+                ("paper", PAPER),
+                ("trained", tuple(METHODS)),
+                ("all", (*METHODS, *OUTSIDE)),
+            )
+        },
         "cpu_seconds": {
             s["step"]: round(s["cpu_seconds"], 1) for s in record["steps"] if s["cpu_seconds"] >= 1.0
         },
     }
 
 
-def page(rows: list[dict[str, Any]]) -> str:
-    """The page of the rows, written from them alone."""
-    lines = [
-        "# AlpacaFarm in small",
-        "",
-        "Eight methods learn from one set of 3,000 pairs of the 0.2M base of `world:instruction`, labelled once by 13 simulated annotators of",
-        "whose labels a quarter is flipped, once by a crowd of 40 others with larger differences. Each source trains its own reward model.",
-        "Win rates against the base on unseen test prompts at temperature 1, 95% intervals. *In simulation*: the simulated labels teach,",
-        "the simulated pool (without flips) judges. *With the crowd*: the crowd teaches and judges, as people do in the paper. *By gold*:",
-        "the same contenders by the world's truth; KL to the base in nats an answer, tokens an answer after and before. `winsome run",
-        "071-alpaca-farm` makes one seed; `python -m benchmarks.alpaca_farm` writes this page from `alpaca-farm.json` beside it.",
-    ]
-    for row in rows:
-        lines += [
-            "",
-            f"## Seed {row['seed']}, {row['date']}, {row['prompts']} prompts",
-            "",
-            "| method | in simulation | with the crowd | simulated labels, by gold | crowd's labels, by gold |",
-            "|---|--:|--:|--:|--:|",
-        ]
-        for method in METHODS:
-            cells = [row["rates"][step][method] for step in MATCHES]
-            told = [f"{c[0]:.1f}% ({c[1]:.1f}–{c[2]:.1f})" for c in cells]
-            lines.append(f"| {NAMES[method]} | {' | '.join(told)} |")
-        lines += [
-            "",
-            "| method | KL, simulated | KL, crowd | tokens, simulated | tokens, crowd | CPU-s of training |",
-            "|---|--:|--:|--:|--:|--:|",
-        ]
-        for method in METHODS:
-            sides = [row["changed"][step].get(method) for step in ("sim_by_gold", "crowd_by_gold")]
-            if all(sides):
-                drift = [f"{one['kl']:.2f} ± {2 * one['kl_error']:.2f}" for one in sides]
-                length = [f"{one['tokens']:.1f} / {one['start_tokens']:.1f}" for one in sides]
-                spent = [row["cpu_seconds"].get(f"{name}_{method}") for name in ("sim", "crowd")]
-                times = " / ".join("below 1" if one is None else f"{one:.0f}" for one in spent)
-                lines.append(f"| {NAMES[method]} | {' | '.join(drift)} | {' | '.join(length)} | {times} |")
-        for source, said in (("sim", "the simulated pool's"), ("crowd", "the crowd's")):
-            one = row["labels"][source]
-            lines += [
-                "",
-                f"Of {said} {one['n']:,} labels {100 * one['better']:.1f}% prefer the truly better answer, {100 * one['worse']:.1f}% the worse one;"
-                f" in {100 * one['equal']:.1f}% both are worth the same, and the label is noise whoever gives it.",
-            ]
-        for key, said in (
-            ("simulation_to_crowd", "Simulation and crowd"),
-            ("simulation_to_gold", "Simulation and truth, of the same contenders"),
-        ):
-            found = row[key]
-            word = "excludes 0" if found["low"] > 0 or found["high"] < 0 else "does not exclude 0"
-            lines += [
-                "",
-                f"{said}: Spearman {found['spearman']:.2f} over {found['methods']} methods, the base among them; redrawn prompts give"
-                f" {found['low']:.2f} to {found['high']:.2f}, which {word}.",
-            ]
-    return "\n".join([*lines, ""])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alpaca_farm", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--work", type=Path, default=Path(".winsome/alpaca-farm"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     kept: list[dict[str, Any]] = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else []
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         if any(row["seed"] == seed for row in kept):
             continue
         ledger = options.work / "ledger.sqlite"
