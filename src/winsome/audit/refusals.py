@@ -11,6 +11,7 @@ import numpy as np
 from winsome.audit.findings import Cell, record, share, table
 from winsome.audit.people import Pair, People, read_people
 from winsome.audit.refusal_examples import examples
+from winsome.audit.refusal_power import needed
 from winsome.audit.refusal_sheet import Classifier, true_types, write_sheet
 from winsome.audit.refusal_standings import adjusted
 from winsome.audit.refusal_votes import FEWEST, Typed, type_columns, typed_votes, types_of
@@ -32,20 +33,27 @@ def audit_refusals(
     sheet: str | Path | None = None,
     labels: str | Path | None = None,
     classifier: Classifier = kind_of,
+    detect: float = 0.5,
     seed: int = 0,
 ) -> dict[str, Any]:
     """The audit's JSON of votes on pairs with their answers, read as `winsome card` reads people's votes.
 
     verdicts: a judge's votes on the same pairs, whose penalties are held against those of the first file. sheet: a CSV written with
     200 answers, as many of each type as there are up to 50, for a person to label; labels: that sheet filled in, by which the classifier's errors are
-    taken off. `examples` are tables of up to 20 pairs for each two types, drawn by `seed`. Raises BadInput where answers have no words.
+    taken off. detect: the size of a penalty in log-odds for which it is said how many votes it needs. `examples` are tables of up to 20 pairs for each two types, drawn by `seed`. Raises BadInput where answers have no words.
     """
     people = read_people(path, pairs)
     judged = None if verdicts is None else read_people(verdicts, pairs)
     if sheet is not None:
         write_sheet(people, Path(sheet), classifier, seed)
     return refusals_record(
-        Path(path).name, people, judged, classifier, None if labels is None else true_types(labels), seed
+        Path(path).name,
+        people,
+        judged,
+        classifier,
+        None if labels is None else true_types(labels),
+        seed,
+        detect,
     )
 
 
@@ -56,10 +64,11 @@ def refusals_record(
     classifier: Classifier = kind_of,
     true: Floats | None = None,
     seed: int = 0,
+    detect: float = 0.5,
 ) -> dict[str, Any]:
     """The audit's JSON of votes, and of a judge's on the same pairs; its `examples` are tables of pairs to read, drawn by `seed`.
 
-    true: P(type | what the classifier says), as `true_types` reads it.
+    true: P(type | what the classifier says), as `true_types` reads it. detect: log-odds for which it is said how many votes tell them from 0.
     """
     kinds = types_of(people, classifier)
     typed, single = typed_votes(people, kinds)
@@ -78,6 +87,9 @@ def refusals_record(
         tables[2]["notes"].append(rated)
     else:
         tables.append(rated)
+    if "ethical" in effects[1].names and not effects[1].penalised:
+        one_sided = int((type_columns(typed, ["ethical"]) != 0.0).sum())
+        tables.append(needed(effects[1], one_sided, detect))
     if judged is not None:
         tables.append(_compared(people, judged, kinds, classifier, alarms))
     ethical = _cell(*effects[1].interval("ethical")) if "ethical" in effects[1].names else None

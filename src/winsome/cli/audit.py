@@ -106,6 +106,10 @@ def add(parser: Parser) -> None:
         "--classifier", choices=("linear", "rules"), default="linear",
         help="what tells the types: the model that ships (default), or the opening grammar alone",
     )  # fmt: skip
+    refusals.add_argument(
+        "--detect", type=float, default=0.5, metavar="LOG-ODDS",
+        help="a penalty of ethical refusals: how many votes tell it from 0 (default 0.5)",
+    )  # fmt: skip
     default = actions.add_parser(
         "default-context",
         help="whom a model's answers serve when it is not told who asks",
@@ -309,6 +313,7 @@ def _refusals(args: Namespace) -> dict[str, Any]:
         sheet=args.sheet,
         labels=args.labels,
         classifier=grammar_kind if args.classifier == "rules" else kind_of,
+        detect=args.detect,
         seed=args.seed,
     )
 
