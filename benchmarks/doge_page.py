@@ -29,9 +29,9 @@ help. The adaptive deceiver is harder to tell and persuades less.
 """,
     "server": """## Embedded models behind a chat server
 
-Three personas of SmolLM2-135M (other system texts and temperatures: stand-ins for three models), the aggregator the same model, the
-deceiver made by the shipped prompt, all through a local chat-completions server; answers are compared with the aggregator's own by
-`embedded:judge`. So few prompts show that the path holds, not what deception costs.
+Three personas of SmolLM2-135M (other system texts and temperatures: stand-ins for three models, the only instruct model that is embedded), the
+aggregator the same model, the deceiver made by the shipped prompt, all through a local chat-completions server; answers of at most 40 tokens
+to AlpacaEval instructions of at most twenty words are compared with the aggregator's own by `embedded:judge`, a reward model. So few prompts show that the path holds, and bound what deception costs only widely.
 """,
 }
 
