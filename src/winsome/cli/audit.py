@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import asdict
 from typing import Any
 
 from winsome.cli import audit_deception, options, output
@@ -105,6 +106,10 @@ def add(parser: Parser) -> None:
     refusals.add_argument(
         "--classifier", choices=("linear", "rules"), default="linear",
         help="what tells the types: the model that ships (default), or the opening grammar alone",
+    )  # fmt: skip
+    refusals.add_argument(
+        "--plan-judge", action="append", metavar="JUDGE",
+        help="print what this judge's verdicts on the pairs would take, and audit nothing; may be given again",
     )  # fmt: skip
     refusals.add_argument(
         "--detect", type=float, default=0.5, metavar="LOG-ODDS",
@@ -306,6 +311,15 @@ def _refusals(args: Namespace) -> dict[str, Any]:
     from winsome.audit.refusals import audit_refusals
     from winsome.text.refusals import grammar_kind, kind_of
 
+    if args.plan_judge:
+        from winsome.audit.refusal_plan import judges_plan
+
+        planned = judges_plan(args.file, args.plan_judge, pairs=args.pairs, ledger=args.ledger)
+        if args.json:
+            output.emit(asdict(planned))
+        else:
+            print("\n".join(planned.lines()))
+        raise _PlanShown
     return audit_refusals(
         args.file,
         pairs=args.pairs,

@@ -103,13 +103,17 @@ def estimate(
             load_of(contender, missing, len(plan.prompts) - missing, mean / CHARACTERS_A_TOKEN, answer)
         )
     shown = mean / CHARACTERS_A_TOKEN + 2 * ANSWER_TOKENS + 300
+    return Estimate(contests, asks, (*loads, *judge_loads(judge, asks, shown)))
+
+
+def judge_loads(judge: Judge, asks: int, shown: float) -> list[Load]:
+    """What `asks` of a judge come to by the models that write its words; `shown`: tokens that one reads."""
     models = _together(asked_models(judge))
+    loads: list[Load] = []
     for model, times in models:
         named = judge.name if len(models) == 1 else f"{judge.name[:60]} ({model.name})"
         loads.append(load_of(model, math.ceil(asks * times), 0, shown, ANSWER_TOKENS, named))
-    if not models:
-        loads.append(Load(judge.name, asks, 0, 0, 0, 0.0))
-    return Estimate(contests, asks, tuple(loads))
+    return loads or [Load(judge.name, asks, 0, 0, 0, 0.0)]
 
 
 def asked_models(judge: Any, times: float = 1) -> list[tuple[Asked, float]]:
