@@ -50,7 +50,8 @@ class Outcome:
             controlled.append(
                 f"win rate at equal length {self.length_controlled:.1f}% ({low:.1f} to {high:.1f}, n = {self.n})"
             )
-        return controlled + [
+        return [
+            *controlled,
             f"KL to the start {self.kl:.2f} nats an answer (se {self.kl_error:.2f}, n = {self.n})",
             f"length {self.tokens:.1f} tokens, before {self.start_tokens:.1f} ({change:+.0%}); ended {self.ended:.0%}, before {self.start_ended:.0%}",
             f"training took {self.seconds:.0f} s ({self.cpu_seconds:.0f} CPU-s) and {self.trained_tokens:,} tokens",
