@@ -39,8 +39,14 @@ def needed(effects: Effects, votes: int, detect: float) -> dict[str, Any]:
     estimate, low, high = effects.interval("ethical")
     nearer = None if low <= 0.0 <= high else min(low, high, key=abs)
     sizes = {"as estimated": estimate or None, "the interval's end nearer to 0": nearer, "stated": detect}
+    shown = {"estimate": estimate, "low": low, "high": high, "n": None, "digits": 2}
     rows: list[list[Cell]] = [
-        [name, _size(size), votes, None if size is None else votes_needed(size, error, votes)]
+        [
+            name,
+            shown if name == "as estimated" else size,
+            votes,
+            None if size is None else votes_needed(size, error, votes),
+        ]
         for name, size in sizes.items()
     ]
     notes = [
@@ -52,7 +58,3 @@ def needed(effects: Effects, votes: int, detect: float) -> dict[str, Any]:
     if nearer is None:
         notes.append("The interval holds 0, so a penalty that no number of votes tells is not ruled out.")
     return table("Votes that a penalty of ethical refusals needs", ["penalty", "log-odds", "votes there are", "votes needed"], rows, notes)  # fmt: skip
-
-
-def _size(size: float | None) -> Cell:
-    return None if size is None else {"estimate": size, "low": None, "high": None, "n": None, "digits": 2}
