@@ -34,7 +34,7 @@ PORT = 8971
 AT_ONCE = 48
 ANSWER, SPEECH = 64, 40
 """Tokens of an answer and of a speech, at most."""
-OTHERS, DEBATED = 10, 4
+OTHERS, DEBATED = 10, 2
 """Questions without a reference that are taken, and pairs that are debated, drawn by the seed."""
 PERSONAS = {
     "careful": "You are a careful judge.",
@@ -83,7 +83,7 @@ def server_row(work: Path, data: Path, seed: int) -> dict[str, Any]:
             sampling=drawing(seed), folder=work / "runs", **asked,
         )  # fmt: skip
     return {
-        "answer_tokens": ANSWER, "speech_tokens": SPEECH, "tables": found, "won": [dict(one) for one in won.standings["rows"]],
+        "answer_tokens": ANSWER, "speech_tokens": SPEECH, "tables": found, "won": won_rows(won),
         "spent": spent(ledger), "wall_seconds": round(time.perf_counter() - began),
     }  # fmt: skip
 
@@ -184,6 +184,17 @@ def prompts_file(work: Path, pairs: Sequence[Mapping[str, Any]]) -> Path:
     rows = (json.dumps({"prompt": one["prompt"]}) for one in pairs if one["from"] == "reference")
     file.write_text("\n".join(rows) + "\n", "utf-8")
     return file
+
+
+def won_rows(found: Any) -> list[dict[str, Any]]:
+    """The two figures of the comparison, by what answered."""
+    return [
+        {
+            "contender": "gpt-4" if "gpt-4" in row.contender else "smollm2",
+            "estimate": row.estimate, "low": row.low, "high": row.high, "n": row.n,
+        }
+        for row in found.standings.rows
+    ]  # fmt: skip
 
 
 def spent(ledger: Path) -> dict[str, int]:

@@ -140,6 +140,19 @@ def test_the_page_on_juries_and_the_feedback_loop() -> None:
     assert all(one["best"]["low"] > 50.0 for one in loop["arms"].values())
 
 
+def test_small_models_behind_a_server_are_told_pair_by_pair() -> None:
+    rows = figures("003-fellowship")
+    server = next(one for one in rows if one["part"] == "server")
+    for name, pairs in (("reference", 30), ("misplaced", 10), ("all", 40)):
+        judges = server["tables"][name]["judges"]
+        assert {one["all"]["n"] + one["unread"] for one in judges} == {pairs}
+        assert {"careful", "friendly", "terse", "jury through one judge"} <= {one["judge"] for one in judges}
+        assert all(lead["low"] <= lead["estimate"] <= lead["high"] for lead in server["tables"][name]["lead"].values())
+    assert "debate of three" in {one["judge"] for one in server["tables"]["debated"]["judges"]}
+    assert server["wall_seconds"] < 30 * 60
+    assert server["spent"]["calls"] > 40 * 2 * 3
+
+
 def test_the_page_on_ranking_accuracy() -> None:
     record = figures("038-ranking-accuracy")
     assert system_038_page.page(record) == (RESULTS / "038-ranking-accuracy.md").read_text()
