@@ -109,11 +109,12 @@ def server(row: Mapping[str, Any]) -> list[str]:
         f"{known['judges'][0]['all']['n'] + known['judges'][0]['unread']} with a recorded reference answer of GPT-4, which is the better one against SmolLM2's own of at most {row['answer_tokens']} tokens, and "
         f"{all_['judges'][0]['all']['n'] + all_['judges'][0]['unread'] - known['judges'][0]['all']['n'] - known['judges'][0]['unread']} drawn of the others, where its own answer is better than "
         "its answer to another question of the same category. Both orders are asked; the two labels' probabilities at the first token are the verdict, its mean over both "
-        "orders the label. Intervals over questions."
+        "orders the label; a tie is not right. Intervals over questions. The jury `weighted` is told the truth of the other folds and turns a member round that errs "
+        "worse than chance: its lead is what the truth of other pairs is worth, not what a jury without it would reach."
     )
     for name, title in (("reference", "GPT-4's reference against the model's answer"), ("misplaced", "its answer against one to another question"), ("all", "both")):  # fmt: skip
         parts += ["", f"### {title[0].upper()}{title[1:]}", ""]
-        parts += table(["judge", "right", "kappa", "pairs whose orders disagree", "unread", "n"], [_judge(one) for one in tables[name]["judges"]])  # fmt: skip
+        parts += table(["judge", "right", "kappa", "ties", "orders disagree, of all pairs asked", "unread", "n"], [_judge(one) for one in tables[name]["judges"]])  # fmt: skip
         leads = "; ".join(f"{who} {_points(lead)}" for who, lead in tables[name]["lead"].items())
         parts.append(f"Juries less the best single one ({tables[name]['best']}), points: {leads}.")
     parts += ["", "### Words instead of probabilities", ""]
@@ -121,7 +122,7 @@ def server(row: Mapping[str, Any]) -> list[str]:
         f"Debate of the three seats, one round of at most {row['speech_tokens']} tokens a speech, both answers scored out of 10 at its end; one judge by the shipped text for scores, one by "
         f"the text for a letter; the jurors on the same pairs, drawn from those with a reference. A reply that cannot be read is asked for twice more, a cut one with twice the tokens."
     )
-    parts += table(["judge", "right", "kappa", "pairs whose orders disagree", "unread", "n"], [_judge(one) for one in tables["debated"]["judges"]])  # fmt: skip
+    parts += table(["judge", "right", "kappa", "ties", "orders disagree, of all pairs asked", "unread", "n"], [_judge(one) for one in tables["debated"]["judges"]])  # fmt: skip
     won = next(one for one in row["won"] if one["contender"].startswith("gpt-4"))
     parts.append(
         f"As a comparison by that jury, with a report: GPT-4's references win {won['estimate']:.1f}% ({won['low']:.1f}–{won['high']:.1f}, n = {won['n']}) against SmolLM2."
@@ -136,12 +137,12 @@ def _judge(one: Mapping[str, Any]) -> list[str]:
     found, flips = one["all"], one["flips"]
     n = found["n"] + one["unread"]
     if not found["n"]:
-        return [one["judge"], "–", "–", "–", f"{one['unread']}", f"{n}"]
+        return [one["judge"], "–", "–", "–", "–", f"{one['unread']}", f"{n}"]
     right, kappa = found["agreement"], found["kappa"]
     told = "–" if flips is None else f"{100 * flips:.0f}%"
     return [
         one["judge"], f"{100 * right['estimate']:.1f}% ({100 * right['low']:.1f}–{100 * right['high']:.1f})",
-        f"{kappa['estimate']:.2f} ({kappa['low']:.2f} to {kappa['high']:.2f})", told, f"{one['unread']}", f"{n}",
+        f"{kappa['estimate']:.2f} ({kappa['low']:.2f} to {kappa['high']:.2f})", f"{100 * one['tie_rate']:.0f}%", told, f"{one['unread']}", f"{n}",
     ]  # fmt: skip
 
 
