@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from winsome.matchmaking.rules import Answer
-from winsome.matchmaking.schedule import Pairing
 from winsome.records import Match, Prompt, Response, Side, Suite, Usage, Verdict, digest
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from winsome.matchmaking.schedule import Pairing
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from winsome.errors import BadInput, Fatal, RateLimited, Transient
-from winsome.matchmaking import schedule
 from winsome.matchmaking.asks import Plan
 from winsome.matchmaking.budget import Budget
 from winsome.matchmaking.door import TRIES, Asked
@@ -88,6 +87,8 @@ def estimate(
     `contests`: how many there are, where `kind` alone does not say.
     """
     if contests is None:
+        from winsome.matchmaking import schedule
+
         contests = schedule.count(kind, len(plan.prompts), len(plan.names), rounds)
     asks = contests * plan.orders * plan.repeats
     characters = [_characters(prompt) for prompt in plan.prompts]

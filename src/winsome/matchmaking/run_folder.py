@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from winsome import __version__
 from winsome.records import OUTCOMES
-from winsome.standings.battles import CODE as OUTCOME_CODE
-from winsome.standings.battles import Battles
+
+if TYPE_CHECKING:
+    from winsome.standings import Battles
 
 FORMAT = 1
 SEEN = ("numpy", "polars", "sqlalchemy", "aiohttp", "torch", "transformers", "ray")
@@ -35,7 +36,7 @@ def versions() -> dict[str, Any]:
 def outcome_counts(battles: Battles) -> dict[str, int]:
     """Contests by outcome, every outcome named; they add up to the plan."""
     counts: Counter[int] = Counter(battles.outcome.tolist())
-    return {outcome: counts.get(OUTCOME_CODE[outcome], 0) for outcome in OUTCOMES}
+    return {outcome: counts.get(code, 0) for code, outcome in enumerate(OUTCOMES)}
 
 
 def reasons(asks: Sequence[Any]) -> list[dict[str, Any]]:
