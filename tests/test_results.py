@@ -147,7 +147,10 @@ def test_small_models_behind_a_server_are_told_pair_by_pair() -> None:
         judges = server["tables"][name]["judges"]
         assert {one["all"]["n"] + one["unread"] for one in judges} == {pairs}
         assert {"careful", "friendly", "terse", "jury through one judge"} <= {one["judge"] for one in judges}
-        assert all(lead["low"] <= lead["estimate"] <= lead["high"] for lead in server["tables"][name]["lead"].values())
+        assert all(
+            lead["low"] <= lead["estimate"] <= lead["high"]
+            for lead in server["tables"][name]["lead"].values()
+        )
     assert "debate of three" in {one["judge"] for one in server["tables"]["debated"]["judges"]}
     assert server["wall_seconds"] < 30 * 60
     assert server["spent"]["calls"] > 40 * 2 * 3
