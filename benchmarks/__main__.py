@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "standings": ("benchmarks.standings_speed", "--battles 50000 --runs 3"),
     "sampler": ("benchmarks.sampler", "--case single --rounds 1"),
     "local_contender": ("benchmarks.local_contender", "--rounds 1"),
+    "tokenising": ("benchmarks.tokenising", "--pairs 200 --rounds 1"),
     "recipes": ("benchmarks.recipes", "--rows 100000 --runs 1"),
     "report": ("benchmarks.report", "--matches 1000"),
 }

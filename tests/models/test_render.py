@@ -6,7 +6,7 @@ import pytest
 
 from tests.tiny_models import causal, local_model
 from winsome.errors import BadInput, Unsupported
-from winsome.models.render import answer_ids, dialogue_ids, prompt_ids, template_digest
+from winsome.models.render import answer_ids, dialogue_ids, prompt_ids, template_digest, text_ids, texts_ids
 from winsome.records import Blob, Message, Prompt, Response, assistant, user
 
 
@@ -65,3 +65,30 @@ def test_an_image_is_refused(network):
     picture = Message("user", (Blob("image", "0" * 64, "image/png"),))
     with pytest.raises(Unsupported, match="more than text"):
         prompt_ids(local_model(network), Prompt((picture,)))
+
+
+TEXTS = ["one", "", "two words", "<|im_start|>user\nhi<|im_end|>\n", "été – 東京 🙂", "long " * 50]
+
+
+def test_many_texts_at_once_are_each_text_alone(network):
+    model = local_model(network)
+    assert texts_ids(model, []) == []
+    assert texts_ids(model, TEXTS) == [text_ids(model, text) for text in TEXTS]
+
+
+def test_settings_that_another_call_left_in_the_encoder_change_nothing(network):
+    model = local_model(network)
+    alone = [text_ids(model, text) for text in TEXTS]
+    model.tokenizer(TEXTS, padding=True, truncation=True, max_length=4)
+    assert texts_ids(model, TEXTS) == alone
+
+
+def test_a_tokenizer_that_does_more_than_its_encoder_is_asked_text_by_text(network, monkeypatch):
+    model = local_model(network)
+
+    class Shouting(type(model.tokenizer)):
+        def __call__(self, text, **settings):
+            return super().__call__(text.upper(), **settings)
+
+    monkeypatch.setattr(model.tokenizer, "__class__", Shouting)
+    assert [shown(model, ids) for ids in texts_ids(model, ["one", "two"])] == ["ONE", "TWO"]

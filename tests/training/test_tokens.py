@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from tests import tiny_models
 from winsome.errors import BadInput, Unsupported
-from winsome.models.render import answer_ids, prompt_ids
+from winsome.models.render import answer_ids, prompt_ids, text_ids
+from winsome.records import Prompt, user
+from winsome.training import tokens
 from winsome.training.batch import Needs
-from winsome.training.examples import examples_of
+from winsome.training.examples import Example, Examples, Side, examples_of
 from winsome.training.tokens import tokenised
 from winsome.training.units import of_update, split, units
 
@@ -47,6 +49,27 @@ def test_a_cut_answer_is_not_taught_to_end(model):
     (_, chosen), (_, rejected) = tokenised(model, examples_of([row], "x")).sequences(0)
     assert chosen[-1] == 257
     assert rejected[-1] != 257
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_what_the_prompt_has_begun_is_not_learnt_again(model, cut):
+    prompt = Prompt((user("hi"),), prefix="Because ")
+    sides = tuple(Side(prompt, f"Because {said}", not cut) for said in ("yes", "no"))
+    (asked, said), _ = tokenised(model, Examples("pairs", [Example("a", sides)], "x")).sequences(0)
+    assert list(asked) == prompt_ids(model, prompt)
+    assert list(said) == (text_ids(model, "yes") if cut else answer_ids(model, "yes"))
+
+
+def test_blocks_keep_rows_and_their_order(model, monkeypatch):
+    examples = examples_of([pair(f"p{i % 3}", f"a{i}", f"b{i}") for i in range(7)], "x")
+    whole = tokenised(model, examples)
+    monkeypatch.setattr(tokens, "BLOCK", 2)
+    monkeypatch.setattr(tokens, "VERSION", -1)
+    assert tokenised(model, examples).frame.equals(whole.frame)
+    for row, example in enumerate(examples.rows):
+        asked = prompt_ids(model, example.sides[0].prompt)
+        said = [answer_ids(model, side.text) for side in example.sides]
+        assert [[list(p), list(a)] for p, a in whole.sequences(row)] == [[asked, ids] for ids in said]
 
 
 def test_long_rows_are_dropped_or_cut_and_counted(model):

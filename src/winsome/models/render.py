@@ -68,7 +68,12 @@ def turns(prompt: Prompt) -> list[dict[str, str]]:
 
 def prompt_ids(model: LocalModel, prompt: Prompt, *, template: str | None = None) -> list[int]:
     """Token ids up to where the answer begins: the rendered dialogue, the assistant's header and the prompt's prefix."""
-    return rendered_ids(model, turns(prompt), prefix=prompt.prefix, template=template)
+    return text_ids(model, prompt_text(model, prompt, template=template))
+
+
+def prompt_text(model: LocalModel, prompt: Prompt, *, template: str | None = None) -> str:
+    """What `prompt_ids` are the ids of."""
+    return _rendered(model, turns(prompt), template, open_answer=True) + prompt.prefix
 
 
 def rendered_ids(
@@ -83,14 +88,24 @@ def dialogue_ids(model: LocalModel, prompt: Prompt, response: Response) -> list[
 
     Raises Unsupported where the template refuses the dialogue.
     """
-    dialogue = turns(prompt) + [_turn(message) for message in response.messages]
-    return text_ids(model, _rendered(model, dialogue, None, open_answer=False))
+    return text_ids(model, dialogue_text(model, prompt, response.messages))
+
+
+def dialogue_text(model: LocalModel, prompt: Prompt, said: Sequence[Message]) -> str:
+    """What `dialogue_ids` are the ids of; `said`: the turns of the answer."""
+    dialogue = turns(prompt) + [_turn(message) for message in said]
+    return _rendered(model, dialogue, None, open_answer=False)
 
 
 def answer_ids(model: LocalModel, text: str, *, plain: bool = False) -> list[int]:
     """Token ids of an answer's words followed by the token that ends a turn; `plain`: that ends a text without a template."""
+    return text_ids(model, text) + end_ids(model, plain=plain)
+
+
+def end_ids(model: LocalModel, *, plain: bool = False) -> list[int]:
+    """The token that ends a turn, or a text without a template; none where the tokenizer has none."""
     ends = model.tokenizer.eos_token_id if plain else end_of_turn(model)
-    return text_ids(model, text) + ([] if ends is None else [int(ends)])
+    return [] if ends is None else [int(ends)]
 
 
 _ends: WeakKeyDictionary[LocalModel, int | None] = WeakKeyDictionary()
@@ -123,6 +138,18 @@ def text_ids(model: LocalModel, text: str) -> list[int]:
     """Token ids of text that carries its own special tokens: none is added."""
     ids: Any = model.tokenizer(text, add_special_tokens=False)["input_ids"]
     return list(ids)
+
+
+def texts_ids(model: LocalModel, texts: Sequence[str]) -> list[list[int]]:
+    """`text_ids` of many texts by one call of the encoder, whose threads share them (RAYON_NUM_THREADS)."""
+    if not texts:
+        return []
+    # The tokenizer's own call also puts the encoder's settings right; what it says first is what the encoder must say alone.
+    first = text_ids(model, texts[0])
+    encoder = getattr(model.tokenizer, "backend_tokenizer", None)
+    if encoder is None or encoder.encode(texts[0], add_special_tokens=False).ids != first:
+        return [first, *(text_ids(model, text) for text in texts[1:])]
+    return [first, *(one.ids for one in encoder.encode_batch_fast(texts[1:], add_special_tokens=False))]
 
 
 def _turn(message: Message) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,8 +13,8 @@ from winsome.models.render import end_of_turn, template_of
 from winsome.models.weights import LocalModel
 from winsome.records import digest
 from winsome.training.examples import Example, Examples, Form
-from winsome.training.rendered import Format, check_prefix, closed_sides, side_ids
-from winsome.training.turns import AssistantTurns, marked
+from winsome.training.rendered import Format, Sides, check_prefix, closed_sides, sides_ids
+from winsome.training.turns import AssistantTurns, Marked, marked
 
 if TYPE_CHECKING:
     from numpy import bool_
@@ -25,6 +25,8 @@ VERSION = 1
 TooLong = Literal["drop", "cut_prompt", "cut_answer"]
 NO_NUMBERS = ("id", "prompts", "answers", "counted", "policies")
 """Columns of a row that are no figures of it."""
+BLOCK = 1000
+"""Rows whose texts the encoder is given at once."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def tokenised(
             *([] if ends in (None, model.tokenizer.eos_token_id) else ["end of turn", ends]),
             *(["all turns", [[side.begins for side in row.sides] for row in examples.rows]] if turns else []),
             *([[side.policy for side in row.sides] for row in examples.rows] if policies else []),
+            *(["no prefix twice"] if any(_cut_behind_prefix(row) for row in examples.rows) else []),
         ]
     )
     place = cache_folder() / "tokens" / f"{key}.arrow"
@@ -166,6 +169,11 @@ def tokenised(
         _write(place, frame, counts)
     columns = tuple(name for name in frame.columns if name not in NO_NUMBERS)
     return Tokenised(examples.form, frame, counts, key, examples.source, columns)
+
+
+def _cut_behind_prefix(row: Example) -> bool:
+    """Whether a cut answer repeats its prompt's prefix, which earlier versions learnt twice."""
+    return any(s.prompt.prefix and not s.ended and s.text.startswith(s.prompt.prefix) for s in row.sides)
 
 
 def vocabulary_digest(model: LocalModel) -> str:
@@ -193,23 +201,12 @@ def _rows(
     counts: dict[str, int] = dict.fromkeys(
         ("read", "kept", "too long", "identical sides", "prompts cut", "answers cut", "answers", "ended"), 0
     )
-    prompts: dict[str, list[int]] = {}
     rows: list[dict[str, Any]] = []
     names = sorted({name for row in examples.rows for name in row.numbers})
     if asked.format == "chat" and not asked.whole:
         check_prefix(model, examples)
-    for row in examples.rows:
+    for row, sides, parts in _encoded(model, examples.rows, asked):
         counts["read"] += 1
-        parts = [marked(model, side, row.id) for side in row.sides] if asked.turns else []
-        if asked.whole:
-            sides = closed_sides(model, row)
-        elif asked.turns:
-            sides = [(part.prompt, part.answer) for part in parts]
-        else:
-            sides = [
-                side_ids(model, side.prompt, side.text, side.ended, asked.format, prompts)
-                for side in row.sides
-            ]
         if max(len(p) + len(a) for p, a in sides) > asked.limit:
             fitted = _fitted(sides, asked.limit, asked.too_long)
             if fitted is None:
@@ -231,6 +228,22 @@ def _rows(
             | {name: _number(row, name, examples.source) for name in names}
         )
     return rows, counts
+
+
+def _encoded(
+    model: LocalModel, rows: Sequence[Example], asked: _Asked
+) -> Iterator[tuple[Example, Sides, list[Marked]]]:
+    """Each row with the ids of its sides, and where all turns are learnt which of them count."""
+    prompts: dict[str, list[int]] = {}
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        if asked.turns:
+            for row in block:
+                parts = [marked(model, side, row.id) for side in row.sides]
+                yield row, [(part.prompt, part.answer) for part in parts], parts
+            continue
+        found = closed_sides(model, block) if asked.whole else sides_ids(model, block, asked.format, prompts)
+        yield from ((row, sides, []) for row, sides in zip(block, found, strict=True))
 
 
 def _ended(
