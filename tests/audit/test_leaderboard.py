@@ -149,6 +149,55 @@ def test_the_command_says_what_it_could_not_look_at(
     assert record["tables"][0]["rows"] == [["1. x over y", 3, 30.0, "smallest"]]
 
 
+@pytest.mark.parametrize("times", ["numbers", "dates"])
+def test_votes_without_a_source_or_a_time_are_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], times: str
+) -> None:
+    """Every 20th vote names nobody and every 30th no time: the plants are found all the same, and nobody else."""
+    made = arena(3, players=60, votes=100_000, sources=5_000, plants=(Plant(0.01, 4, 30),))
+    held, winner = made.battles, {1.0: "model_a", 0.0: "model_b", 0.5: "tie"}
+    told: list[float | str] = (1000 * made.time).round(4).tolist()
+    if times == "dates":
+        told = [
+            f"2026-01-{1 + int(t / 50):02}T{int(t % 50 / 3):02}:00:00" for t in (1000 * made.time).tolist()
+        ]
+    lines = ["model_a,model_b,winner,annotator,time"]
+    for k, (a, b, share, source, when) in enumerate(
+        zip(held.a, held.b, held.share, made.source, told, strict=True)
+    ):
+        who = "" if k % 20 == 0 else f"s{source}"
+        lines.append(
+            f"{held.names[a]},{held.names[b]},{winner[float(share)]},{who},{'' if k % 30 == 1 else when}"
+        )
+    file = tmp_path / "battles.csv"
+    file.write_text("\n".join(lines) + "\n")
+    assert main(["audit", "leaderboard", str(file), "--json"]) == 0
+    heard = capsys.readouterr()
+    assert "3,334 votes without a time" in heard.err
+    tables = {one["title"]: one["rows"] for one in json.loads(heard.out)["tables"]}
+    accused = {row[0] for row in tables["Sources that vote on one contender"]}
+    assert len(accused) >= 3
+    assert accused <= {f"s{source}" for source in made.stuffers}
+
+
+def test_columns_without_anything_in_them_are_no_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "battles.csv"
+    file.write_text("model_a,model_b,winner,annotator,time\n" + "x,y,model_a,,\n" * 6 + "x,y,model_b,,\n" * 4)
+    assert main(["audit", "leaderboard", str(file), "--json"]) == 0
+    said = capsys.readouterr().err
+    assert "no column annotator" in said
+    assert "no column time" in said
+
+
+def test_a_time_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "battles.csv"
+    file.write_text("model_a,model_b,winner,time\nx,y,model_a,2026-01-01\nx,y,model_b,yesterday\n")
+    assert main(["audit", "leaderboard", str(file)]) == 2
+    assert "battles.csv: record 2 has 'yesterday'" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_large_arena_in_time() -> None:
     """150 players, 1.5 million votes, three plants of settings that no detector has: found, nobody else accused, under 60 s of CPU."""

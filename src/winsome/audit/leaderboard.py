@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from winsome.errors import BadInput
 from winsome.ledger import formats
 from winsome.standings.battles import Battles
 from winsome.standings.columns import Floats
+
+if TYPE_CHECKING:
+    import polars as pl
 
 TOP = 6
 """Contenders from the top whose order is tried."""
@@ -32,7 +36,7 @@ def audit_leaderboard(path: str | Path, *, providers: str | Path | None = None) 
     """
     frame = formats.verdicts(path)
     battles = Battles.from_frame(frame, name=str(path))
-    time = _time(frame) if "time" in frame.columns else None
+    time = _time(path, frame["time"]) if "time" in frame.columns else None
     return leaderboard_record(
         Path(path).name, battles, time, _providers(providers) if providers is not None else {}
     )
@@ -41,29 +45,43 @@ def audit_leaderboard(path: str | Path, *, providers: str | Path | None = None) 
 def leaderboard_record(
     subject: str, battles: Battles, time: Floats | None, provider: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The audit's JSON of battles; time in any unit [rows], provider: contender -> who made it."""
+    """The audit's JSON of battles; time in any unit, NaN where a vote has none [rows], provider: contender -> who made it."""
     mask = battles.scored
     if not mask.any():
         raise BadInput(f"{subject}: no scored vote; an audit of a leaderboard needs votes")
     if not mask.all():
         battles, time = battles.take(mask), None if time is None else time[mask]
-    names = battles.names
+    every, names = battles, battles.names
     alarms: list[str] = []
     tables = [_drops(battles, alarms)]
     codes = battles.annotator if battles.annotator is not None else battles.judge
     missing: list[str] = []
     labels: tuple[str, ...] = ()
-    if codes is None:
-        missing.append("no column annotator: sources were not looked at")
+    timed = np.ones(len(battles), np.bool_) if time is None else np.isfinite(time)
+    if not timed.any():
+        time, timed = None, ~timed
+    if codes is None or not (codes.values >= 0).any():
+        missing.append("no column annotator, or nothing in it: sources were not looked at")
     else:
         labels = tuple(str(label) for label in codes.labels)
-        found = suspicious_sources(battles, codes.values, time)
+        known = (codes.values >= 0) & timed
+        if not known.all():
+            missing.append(
+                f"{int((~known).sum()):,} votes without a source or a time: left out where sources are looked at"
+            )
+        when = None if time is None else time[known]
+        found = suspicious_sources(battles.take(known), codes.values[known], when)
         alarms += [f"source {labels[s.who]}: {s.votes:,} votes on {names[s.contender]}, {s.expected:.1f} expected, {s.won:.0%} for it" for s in found[:20]]  # fmt: skip
         rows = [labels[one.who] for one in found]
         tables.append(_suspicions("Sources that vote on one contender", "source", rows, found, names))
     if time is None:
-        missing.append("no column time: bursts and variants were not looked at")
+        missing.append("no column time, or nothing in it: bursts and variants were not looked at")
     else:
+        if not timed.all():
+            missing.append(
+                f"{int((~timed).sum()):,} votes without a time: left out where bursts and variants are looked at"
+            )
+            battles, time = battles.take(timed), time[timed]
         stretches = bursts(battles, time)
         alarms += [
             f"burst from {b.start:g} to {b.end:g}: {b.found.votes:,} votes on {names[b.found.contender]}, "
@@ -101,8 +119,8 @@ def leaderboard_record(
             )
         else:
             missing.append("no --providers: variants were not looked at")
-    tables.append(_sampling(battles, alarms))
-    claim = f"{len(battles):,} votes on {len(names)} contenders: " + (f"{len(alarms)} alarm{'s' * (len(alarms) != 1)}" if alarms else "no alarm")  # fmt: skip
+    tables.append(_sampling(every, alarms))
+    claim = f"{len(every):,} votes on {len(names)} contenders: " + (f"{len(alarms)} alarm{'s' * (len(alarms) != 1)}" if alarms else "no alarm")  # fmt: skip
     return record("leaderboard", subject, claim, alarms, tables, missing=missing)
 
 
@@ -170,18 +188,27 @@ def _sampling(battles: Battles, alarms: list[str]) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _time(frame: Any) -> Floats | None:
-    column = frame["time"]
+def _time(path: str | Path, column: pl.Series) -> Floats | None:
+    """The times of a column in one unit, NaN where a vote has none; None where no vote has one."""
+    import polars as pl
+
+    if column.null_count() == len(column):
+        return None
+    if not column.dtype.is_temporal() and not column.dtype.is_numeric():
+        numbers = column.cast(pl.Float64, strict=False)
+        if numbers.null_count() > column.null_count():
+            # Where not even a form can be told, the first that is no number is named.
+            with contextlib.suppress(pl.exceptions.PolarsError):
+                numbers = column.str.to_datetime(strict=False)
+        bad = (numbers.is_null() & column.is_not_null()).arg_max()
+        if numbers.null_count() > column.null_count() and bad is not None:
+            raise BadInput(
+                f"{path}: record {bad + 1} has {str(column[bad])[:40]!r} as its time; give numbers or ISO 8601 times throughout"
+            )
+        column = numbers
     if column.dtype.is_temporal():
-        return column.cast(int).cast(float).to_numpy()
-    if column.dtype.is_numeric():
-        return column.cast(float).to_numpy() if not column.has_nulls() else None
-    try:
-        return column.str.to_datetime().cast(int).cast(float).to_numpy()
-    except Exception as error:
-        raise BadInput(
-            f"column time: {str(error).splitlines()[0][:80]}; give numbers or ISO 8601 times"
-        ) from None
+        column = column.cast(pl.Int64)
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
 def _providers(path: str | Path) -> dict[str, str]:
