@@ -79,3 +79,47 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         assert (done.code, "one of --half-width P% and --detect P%" in done.err) == (2, True)
     done = typed("plan", cwd=tmp_path)
     assert (done.code, "missing: --detect" in done.err) == (2, True)
+
+
+def test_labels_scores_and_tuned_reward_models_are_priced(tmp_path: Path) -> None:
+    """The published size: 33,000 pairs, a judge in both orders, 20 reward models of 8B that each leave one contender out."""
+    pilot(tmp_path)
+    words = ["plan", "labels", "--pilot", "pilot.csv", "--half-width", "2%", "--pairs-at-hand", "33000"]
+    judge = "pairwise?model=(http://127.0.0.1:9/v1#m?price_in=2.5&price_out=10)"
+    words += ["--judge", judge, "--usd-per-label", "0.4", "--leave-out", "20", "--parameters", "8e9"]
+    done = typed(*words, "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    found = done.json()
+    plan, costs = found["plan"], found["costs"]
+    assert costs["labels_usd"] == pytest.approx(0.4 * plan["labels"])
+    assert costs["alone_usd"] == pytest.approx(0.4 * plan["human_only"])
+    # a prompt of 600 characters at 3.5 a token, two answers of 400 tokens, 300 of the judge's own text; 400 are written
+    (load,) = costs["scores"]["loads"]
+    assert (costs["scores"]["asks"], load["calls"], load["tokens_out"]) == (66_000, 66_000, 66_000 * 400)
+    assert load["tokens_in"] == pytest.approx(66_000 * (600 / 3.5 + 1100), rel=1e-4)
+    assert load["money"] == pytest.approx((load["tokens_in"] * 2.5 + load["tokens_out"] * 10.0) / 1e6)
+    # each of 20 is on a tenth of the pairs: 20 models learn from 29,700 and score 3,300, two texts of 571.4 tokens a pair
+    tuning = costs["tuning"]
+    assert (tuning["trained"], tuning["scored"]) == (20 * 29_700, 20 * 3_300)
+    assert tuning["tokens"] == pytest.approx(2 * (600 / 3.5 + 400) * 20 * 33_000, rel=1e-6)
+    operations = 8e9 * 2 * (600 / 3.5 + 400) * 20 * (6 * 29_700 + 2 * 3_300)
+    assert tuning["gpu_hours"] == pytest.approx(operations / (0.4 * 989e12) / 3600)
+    told = typed(*words, cwd=tmp_path).out
+    assert "33,000 contests, 66,000 asks" in told
+    assert "594,000 pairs to train on, 66,000 to score" in told
+    assert f"people's labels: {0.4 * plan['labels']:,.2f} usd" in told
+
+
+@pytest.mark.parametrize(("more", "told"), [
+    (("--leave-out", "6"), "belong together"),
+    (("--parameters", "8e9"), "belong together"),
+    (("--leave-out", "2", "--parameters", "8e9"), "3"),
+    (("--leave-out", "6", "--parameters", "big"), "numbers of parameters"),
+    (("--leave-out", "6", "--parameters", "7e9,8e9"), "give one number"),
+    (("--usd-per-label", "-1"), "no price"),
+])  # fmt: skip
+def test_a_price_that_cannot_be_told(tmp_path: Path, more: tuple[str, ...], told: str) -> None:
+    pilot(tmp_path)
+    done = typed("plan", "labels", "--pilot", "pilot.csv", "--half-width", "5%", *more, cwd=tmp_path)
+    assert (done.code, told in done.err) == (2, True), done.err
+    assert len(done.err.strip()) <= 200

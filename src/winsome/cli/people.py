@@ -71,7 +71,9 @@ def people_of(args: Namespace) -> People | None:
 
 def plan_labels(args: Namespace) -> int:
     """winsome plan labels: from a finished run with people and --assist, or a file with columns human and synthetic."""
+    from winsome.audit.label_costs import label_costs
     from winsome.errors import BadInput
+    from winsome.models.forward_cost import parameters_of
     from winsome.standings.label_plan import half_width_of, label_plan
 
     if args.pilot is None or (args.half_width is None) == (args.detect is None):
@@ -87,8 +89,15 @@ def plan_labels(args: Namespace) -> int:
         pilot["variance"], pilot["rho2"], pairs, width,
         rho2_low=pilot["rho2_low"], rho2_high=pilot["rho2_high"], judges=len(pilot["alpha"]), level=args.level,
     )  # fmt: skip
+    sizes = () if args.parameters is None else parameters_of(args.parameters)
+    if len(sizes) > 1:
+        raise BadInput(f"--parameters {args.parameters}: give one number, the size of each reward model")
+    costs = label_costs(
+        plan, usd=args.usd_per_label, judge=args.judge, leave_out=args.leave_out,
+        parameters=next(iter(sizes), None), ledger=args.ledger,
+    )  # fmt: skip
     if args.json:
-        output.emit({"pilot": pilot, "plan": plan.payload()})
+        output.emit({"pilot": pilot, "plan": plan.payload(), "costs": costs.payload()})
         return 0
     console = output.result()
     console.print(
@@ -110,6 +119,7 @@ def plan_labels(args: Namespace) -> int:
         console.print(
             "  more labels than there are pairs; give --pairs-at-hand N with more, or a wider interval"
         )
+        _each(console, costs.lines())
         return 0
     alone = "more than there are pairs" if plan.human_only is None else f"{plan.human_only:,} labels"
     console.print(f"  people alone: {alone}")
@@ -119,7 +129,13 @@ def plan_labels(args: Namespace) -> int:
         console.print(
             f"  saving {100 * plan.saving:.1f}% of the labels ({ends} at the ends of rho^2's interval)"
         )
+    _each(console, costs.lines())
     return 0
+
+
+def _each(console: Any, lines: list[str]) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 SELECTION = {

@@ -77,6 +77,16 @@ def add(parser: Parser) -> None:
         metavar="N",
         help="pairs with a score (default those of the pilot)",
     )
+    labels.add_argument(
+        "--usd-per-label", type=_usd, metavar="USD", help="what one person's label of a pair costs"
+    )
+    labels.add_argument(
+        "--leave-out",
+        type=whole_number(3),
+        metavar="K",
+        help="with --parameters: the cost of K reward models tuned to the people, each without one of K contenders",
+    )
+    labels.add_argument("--parameters", metavar="N", help="of each of those reward models, such as 8e9")
     options.everywhere(parser)
 
 
@@ -162,6 +172,18 @@ def _print(found: list[Design], args: Namespace, pilot: Any) -> None:
     console.print(table)
     if args.judge is None:
         console.print("calls are those of the judge; --judge NAME adds tokens and money")
+
+
+def _usd(text: str) -> float:
+    from argparse import ArgumentTypeError
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value < float("inf"):
+        raise ArgumentTypeError(f'"{text}" is no price in US dollars')
+    return value
 
 
 def _points(text: str) -> float:
