@@ -17,7 +17,7 @@ _SIGNS: Mapping[str, re.Pattern[str]] = {
         r"\b(?:ignore|disregard|forget|do not (?:include|consider|read))\b[^.\n]{0,30}?"
         r"\b(?:above|previous|prior|preceding|earlier|other|below)\b[^.\n]{0,20}?"
         r"\b(?:instructions?|outputs?|answers?|responses?|texts?|prompts?|content)\b[^.\n]{0,60}?"
-        r"(?:\b(?:evaluat|judg|instead|grad|rat(?:e|ing)|scor|select|choose|prefer)\w*|[\"'`\]}{#]|$)",
+        r"(?:\b(?:evaluat|judg|instead|grad|rat(?:e|ing)|scor|select|choose|prefer)\w*|\b(?:this|my) (?:answer|response|output)\b|[\"'`\]\[}{#]|$)",
         re.IGNORECASE | re.MULTILINE,
     ),
     "an order to prefer": re.compile(
@@ -25,6 +25,8 @@ _SIGNS: Mapping[str, re.Pattern[str]] = {
         r"[^.\n]{0,40}?(?:\bas (?:the )?(?:best|better|winner|first)|\b(?:highest|over|10\b)|[.!]|$)",
         re.IGNORECASE | re.MULTILINE,
     ),
+    # Arena-Hard's and MT-Bench's forms; numbers in double brackets are lists of many languages.
+    "a judge's verdict": re.compile(r"\[\[(?:[ABC]|[AB](?:>{1,2}|<{1,2}|=)[AB])\]\]"),
     "words addressed to a judge": re.compile(
         r"\b(?:dear|attention|note to(?: the)?|to the|hello,?)\s+(?:evaluator|judge|grader|annotator)s?\s*[,:!]"
         r"|\bas (?:an? )?(?:expert )?(?:evaluator|judge|grader), (?:you|i) (?:must|should|find|rate|prefer)",

@@ -18,7 +18,7 @@ NULLS = 1000
 """Other prompts that an answer is compared with, at most."""
 FEWEST_WORDS = 80
 """An answer with fewer words, or to a prompt with fewer than 5, may be right and share none with its prompt."""
-BEATEN = 0.75
+BEATEN = 0.85
 """Share of other prompts that fit strictly better, from which on a long answer is taken for irrelevant."""
 
 
@@ -26,7 +26,7 @@ BEATEN = 0.75
 class Relevance:
     """Of answers [n]: `beaten`, the share of other prompts that fit strictly better, and `won`, of those that fit worse.
 
-    irrelevant: long answers that three of four other prompts fit better. An answer without regard to prompts wins as many as
+    irrelevant: long answers that 85% of the other prompts fit better. An answer without regard to prompts wins as many as
     it is beaten by, so the mean of (1 + won - beaten) / 2 is 0.5 for a constant and near 1 for honest answers.
     """
 

@@ -30,14 +30,17 @@ HONEST: Mapping[str, tuple[int, int]] = {
     "copies": (2, 19292),
     "control text": (0, 19292),
     "canaries": (1, 19292),
-    "relevance": (24, 19292),
+    "relevance": (9, 19292),
 }
 """Detector -> (flagged, non-empty answers) over 24 published models on AlpacaEval's 805 instructions."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """One model's answers. flags: detector -> {place: why}; the places count from 0 over all answers, empty ones included."""
+    """One model's answers. flags: detector -> {place: why}; the places count from 0 over all answers, empty ones included.
+
+    records: each place's record in the file it was read from.
+    """
 
     model: str
     answers: int
@@ -46,6 +49,7 @@ class Checked:
     flags: Mapping[str, Mapping[int, str]]
     fit: Mapping[str, Any]
     alarms: tuple[str, ...]
+    records: Sequence[int]
 
 
 def check(
@@ -54,8 +58,12 @@ def check(
     answers: Sequence[str],
     marks: frozenset[str] | None = None,
     seed: int = 0,
+    records: Sequence[int] | None = None,
 ) -> Checked:
-    """What the detectors say of `answers` [n] to `prompts` [n]; `marks` stands in for those of the shipped prompts."""
+    """What the detectors say of `answers` [n] to `prompts` [n]; `marks` stands in for those of the shipped prompts.
+
+    records: the record of each answer in its file, [n]; left out, they count from 1.
+    """
     said = [place for place, answer in enumerate(answers) if answer.strip()]
     texts, asked = [answers[p] for p in said], [prompts[p] for p in said]
     flags: dict[str, dict[int, str]] = {name: {} for name in ALARM}
@@ -83,7 +91,8 @@ def check(
             flags["relevance"][said[k]] = f"{fits.beaten[k]:.0%} of the other prompts fit better"
     fit = _mean(fits.fit if fits is not None else np.empty(0))
     alarms = _alarms(flags, len(said), repeated, fit)
-    return Checked(model, len(answers), len(answers) - len(said), len(set(texts)), flags, fit, tuple(alarms))
+    return Checked(model, len(answers), len(answers) - len(said), len(set(texts)), flags, fit, tuple(alarms),
+                   range(1, len(answers) + 1) if records is None else records)  # fmt: skip
 
 
 def audit_submission(
@@ -100,15 +109,17 @@ def audit_submission(
         *(control_text.marks(template) for template in control_text.shipped()),
         *(control_text.marks(_own(name)) for name in templates_of),
     )
-    models: dict[str, list[tuple[str, str]]] = {}
+    models: dict[str, list[tuple[int, str, str]]] = {}
     for answer in found:
         prompt = answer.prompt or items.get(answer.item)
         if prompt is None:
             raise BadInput(f"{path}: record {answer.record} names its prompt by id alone; add --prompts FILE")
         asked = "\n".join(message.text for message in prompt.messages)
-        models.setdefault(answer.model or Path(path).stem, []).append((asked, "\n".join(answer.turns or ())))
+        models.setdefault(answer.model or Path(path).stem, []).append(
+            (answer.record, asked, "\n".join(answer.turns or ()))
+        )
     checked = [
-        check(model, [p for p, _ in rows], [a for _, a in rows], marks, seed)
+        check(model, [p for _, p, _ in rows], [a for _, _, a in rows], marks, seed, [r for r, _, _ in rows])
         for model, rows in models.items()
     ]
     return submission_record(str(Path(path).name), checked)
@@ -119,9 +130,9 @@ def submission_record(subject: str, checked: Sequence[Checked]) -> dict[str, Any
     alarms = [f"{one.model}: {alarm}" for one in checked for alarm in one.alarms]
     rows = [[one.model, one.answers, share(one.empty, one.answers), one.distinct, one.fit,
              *(share(len(one.flags[name]), one.answers - one.empty) for name in ALARM),
-             "; ".join(one.alarms) or "none"] for one in checked]  # fmt: skip
+             ", ".join(dict.fromkeys(alarm.partition(":")[0] for alarm in one.alarms)) or "none"] for one in checked]  # fmt: skip
     flagged = [
-        [one.model, place + 1, name, why]
+        [one.model, one.records[place], name, why]
         for one in checked
         for name, places in one.flags.items()
         for place, why in sorted(places.items())[:20]
