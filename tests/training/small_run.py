@@ -22,6 +22,7 @@ from winsome.matchmaking.door import Door
 from winsome.matchmaking.loops import finish
 from winsome.matchmaking.session import Session
 from winsome.training.loops.preference import preference
+from winsome.training.loops.reward import reward
 from winsome.training.loops.supervised import sft
 
 ROWS = 22
@@ -70,6 +71,8 @@ def trained(
     with session(folder, seed, runs) as run:
         if objective == "sft":
             name = sft(start, folder / data, run=run, **given)
+        elif objective == "bradley_terry":
+            name = reward(start, folder / data, run=run, **given).removeprefix("reward_model:")
         else:
             name = preference(start, folder / data, run=run, objective=objective, **given)
     return Path(name.removeprefix("hf:").partition("?")[0])

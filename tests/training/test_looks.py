@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests import tiny_models
-from tests.training.small_run import prepared, trained
+from tests.training.small_run import prepared, rows, trained
 from winsome.errors import BadInput
 from winsome.models.render import prompt_ids
 from winsome.records import Prompt, user
@@ -99,6 +104,89 @@ def test_the_win_rate_is_measured_during_training(folder):
     assert row["win_rate_low"] <= row["win_rate"] <= row["win_rate_high"]
     with pytest.raises(BadInput, match="--evaluate-every needs prompts"):
         trained(folder, {"evaluate_every": 6}, runs="watched-2")
+
+
+LOOKING = {
+    "evaluate_every": 4,
+    "patience": 2,
+    "canary_every": 6,
+    "judge": "regex?pattern=e",
+    "save_every": 0,
+    "ema": 0.5,
+}
+
+
+def in_two(folder: Path, settings: dict) -> subprocess.CompletedProcess[str]:
+    """The small run as two processes."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m"]
+    return subprocess.run(
+        [*launch, "tests.training.small_run", str(folder), json.dumps(settings)],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=240, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_first_of_two_processes_looks_and_chooses_for_both(folder):
+    """12 updates: the same looks, choice and kept weights as of one process."""
+    settings = LOOKING | {
+        "suite": str(folder / "pairs.jsonl"),
+        "start": f"hf:{folder / 'tiny'}?dtype=float32&max_tokens=4&temperature=1",
+    }
+    alone = trained(folder, settings, runs="looks-alone")
+    ran = in_two(folder, {**settings, "runs": "looks-two"})
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    together = Path(re.findall(r"^/.*trained$", ran.stdout, re.MULTILINE)[-1])
+    logs = [read(place.parent / "log.jsonl") for place in (alone, together)]
+    looks = [[row for row in log if {"win_rate", "canary_kl"} & row.keys()] for log in logs]
+    assert [row["update"] for row in looks[0]] == [row["update"] for row in looks[1]]
+    for one, two in zip(*looks, strict=True):
+        assert two == pytest.approx(one, abs=1e-3)
+    first, second = (load_file(place / "model.safetensors") for place in (alone, together))
+    assert max(float((first[name] - second[name]).abs().max()) for name in first) < 5e-5
+    records = [json.loads((place / "winsome.json").read_text()) for place in (alone, together)]
+    assert records[0]["kept_update"] == records[1]["kept_update"]
+    assert ran.stderr.count("kept: update") == 1
+
+
+@pytest.mark.slow
+def test_a_pause_of_the_first_process_is_saved_and_ends_both(folder):
+    ran = in_two(folder, {"canary_every": 3, "max_kl": 1e-9, "save_every": 0, "runs": "two-paused"})
+    assert ran.returncode != 0
+    assert "paused after update 3" in ran.stderr
+    assert "timed out" not in ran.stderr.lower()
+    (state,) = (folder / "two-paused").glob("*/checkpoints/*/state.json")
+    assert state.parent.name == "000003"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+def test_two_processes_share_what_a_reward_model_is_held_out(folder, kind):
+    """Three held-out pairs: one rank has two of them, the other goes through one again."""
+    (folder / "held.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(25)[22:]))
+    settings = {
+        "objective": "bradley_terry",
+        "held_out": str(folder / "held.jsonl"),
+        "evaluate_every": 2,
+        "epochs": 1,
+    }
+    alone = trained(folder, settings, runs=f"reward-alone-{kind}")
+    ran = in_two(folder, {**settings, "parallel": kind, "runs": f"reward-{kind}"})
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    together = Path(re.findall(r"^/.*trained$", ran.stdout, re.MULTILINE)[-1])
+    looks = [
+        [row for row in read(place.parent / "log.jsonl") if "held_out_loss" in row]
+        for place in (alone, together)
+    ]
+    assert len(looks[0]) == len(looks[1]) >= 1
+    for one, two in zip(*looks, strict=True):
+        assert two == pytest.approx(one, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_looks_at_parts_of_the_weights_are_refused(folder):
+    ran = in_two(folder, {"canary_every": 3, "parallel": "fsdp", "runs": "two-fsdp"})
+    assert "looks at sampled answers need whole weights; use --parallel ddp" in ran.stderr
 
 
 def test_tensorboard_holds_each_updates_loss(folder):

@@ -26,11 +26,12 @@ FIGURE = "win_rate"
 class Choice:
     """The best look so far, its weights in `folder`; the run is over after `patience` looks in a row without a higher figure.
 
-    Equal figures are not higher, so of equal looks the first is kept.
+    Equal figures are not higher, so of equal looks the first is kept. Of several processes one `writes`.
     """
 
     folder: Path
     patience: int
+    writes: bool = True
     update: int = 0
     figure: float = -math.inf
     since: int = 0
@@ -48,6 +49,8 @@ class Choice:
             self.since += 1
             return
         self.update, self.figure, self.since = update, figure, 0
+        if not self.writes:
+            return
         held = Checkpoint(weights(), {}, {"update": update, "made_for": {}})
         kept = checkpoints.save(self.folder, held, keep=2)
         for other in checkpoints.folders(self.folder):

@@ -33,6 +33,7 @@ from winsome.training.policies import policies, references
 from winsome.training.progress import Progress, to_stderr
 from winsome.training.start import Start
 from winsome.training.task import TextTask
+from winsome.training.together import by_first
 from winsome.training.tokens import Tokenised, tokenised
 from winsome.training.trainer import Trainer
 from winsome.training.turns import only_counted
@@ -108,7 +109,7 @@ def trained(
     trainer = Trainer(
         task, trainable, plan, ranks, folder, run.seed, key, progress, named.are(origin),
         looks_at(origin, model, [p for p, _ in held.sequences[:LOOKED_AT]], plan, ranks, folder, judge, suite, run),
-        choice=Choice(folder / "best", plan.patience) if plan.patience else None,
+        choice=Choice(folder / "best", plan.patience, ranks.main) if plan.patience else None,
     )  # fmt: skip
     began = time.process_time()
     trainer.train()
@@ -181,28 +182,32 @@ def looks_at(
     origin: Start, model: LocalModel, prompts: Sequence[Sequence[int]], plan: Plan, ranks: Ranks, folder: Path,
     judge: str, suite: str, run: Run,
 ) -> list[tuple[int, Callable[[int], Mapping[str, float]]]]:  # fmt: skip
-    """What looks at the policy meanwhile: the canary at answers to some of `prompts`, a match against the start."""
+    """What looks at the policy meanwhile: the canary at answers to some of `prompts`, a match against the start.
+
+    Of several processes the first looks. Raises Unsupported where each holds a part of the weights.
+    """
     looks: list[tuple[int, Callable[[int], Mapping[str, float]]]] = []
-    if (plan.canary_every or plan.evaluate_every) and ranks.world > 1:
+    if (plan.canary_every or plan.evaluate_every) and ranks.kind == "fsdp":
         raise Unsupported(
-            "looks at sampled answers need one process; leave out --canary-every and --evaluate-every"
+            "looks at sampled answers need whole weights; use --parallel ddp, or leave out --canary-every and --evaluate-every"
         )
     if plan.canary_every:
         from winsome.training.canary import Canary
 
-        looks.append(
-            (
-                plan.canary_every,
-                Canary(
-                    starts.sampling(model), starts.sampling(starts.load(origin)), prompts, plan.max_kl, folder
-                ),
-            )
-        )
+        def sampled() -> Canary:
+            first = starts.sampling(starts.load(origin))
+            return Canary(starts.sampling(model), first, prompts, plan.max_kl, folder)
+
+        looks.append((plan.canary_every, by_first(ranks, sampled)))
     if plan.evaluate_every:
         from winsome.training.evaluation import WinRate
 
-        look = WinRate(origin, model, folder / "evaluation", judge, suite, run, choosing=plan.patience > 0)
-        looks.append((plan.evaluate_every, look))
+        def played() -> WinRate:
+            return WinRate(
+                origin, model, folder / "evaluation", judge, suite, run, choosing=plan.patience > 0
+            )
+
+        looks.append((plan.evaluate_every, by_first(ranks, played)))
     return looks
 
 

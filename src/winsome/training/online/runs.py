@@ -166,7 +166,7 @@ def trained(
         trainer = Trainer(
             task, trainable, plan, ranks, folder, run.seed, key, progress, fixed.id == origin.id,
             looks_at(origin, model, [one.ids for one in asked[:BLOCK]], plan, ranks, folder, judge, suite, run),
-            source=phases, choice=Choice(folder / "best", plan.patience) if plan.patience else None,
+            source=phases, choice=Choice(folder / "best", plan.patience, ranks.main) if plan.patience else None,
         )  # fmt: skip
         began = time.process_time()
         trainer.train()

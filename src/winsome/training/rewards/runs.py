@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from winsome import specs
-from winsome.errors import BadInput, Fatal, Unsupported
+from winsome.errors import BadInput, Fatal
 from winsome.matchmaking.run_folder import now, versions
 from winsome.models.render import template_of
 from winsome.models.scores import scores
@@ -173,11 +173,9 @@ def _check_targets(columns: Mapping[str, Any], objective: Objective, source: str
 def _looks(
     task: RewardTask, apart: Tokenised | None, plan: Plan, ranks: Ranks
 ) -> list[tuple[int, Callable[[int], Mapping[str, float]]]]:
-    """Loss and metrics on what is held out, every `evaluate_every` updates."""
+    """Loss and metrics on what is held out, every `evaluate_every` updates; ranks share the rows."""
     if apart is None:
         return []
-    if ranks.world > 1:
-        raise Unsupported("looks at held-out pairs need one process; leave out --evaluate-every")
     held = units(apart, task.objective.needs, objective=task.objective.name)
     other = RewardTask(held, task.objective, ranks, task.compute, task.row_tokens)
 
@@ -186,13 +184,18 @@ def _looks(
 
         sums: dict[str, tuple[float, float]] = {}
         with torch.no_grad():
-            for row in range(len(held)):
-                found = other.losses([row], {}, 1.0)
+            for first in range(0, len(held), ranks.world):
+                row = first + ranks.rank
+                # Ranks whose rows are done go through one again, as all must make as many forward passes.
+                found = other.losses([min(row, len(held) - 1)], {}, 1.0)
+                if row >= len(held):
+                    continue
                 parts = {"loss": (found.values.sum(), found.counts.sum()), **found.metrics}
                 for name, (value, count) in parts.items():
                     a, b = sums.get(name, (0.0, 0.0))
                     sums[name] = (a + float(value), b + float(count))
-        return {f"held_out_{name}": value / count for name, (value, count) in sums.items()}
+        total = ranks.added(sums)
+        return {f"held_out_{name}": value / count for name, (value, count) in total.items()}
 
     return [(plan.evaluate_every, look)]
 
