@@ -14,6 +14,7 @@ from winsome.audit import null_model
 from winsome.audit.asked_pairs import Asked, ask_pairs
 from winsome.audit.judge_attacks import HONEST, answers_of, of_probes
 from winsome.audit.null_page import null_record
+from winsome.audit.null_plan import attack_plan, search_load
 from winsome.audit.people import Pair, People, said
 from winsome.audit.prefix_search import Searched, pieces_of, searchable, searched
 from winsome.errors import BadInput
@@ -100,17 +101,27 @@ def audit_null(
                         raise BadInput(f"{judge[:60]}: has no prompt text of its own to derive an attack from; take --attack constant")  # fmt: skip
                     texts["structured"] = null_model.structured(template)
                     texts["structured, turned"] = null_model.structured(template, turned=True)
+                specs = _specs(judge, defences, transfer, template)
+                judges = [session.open(spec, Judge) for _, _, spec in specs]
+                load = None
+                to_come = dict(texts)
                 if attack == "search":
-                    target = searchable(plain)
-                    # what needs no search is asked first, so that nothing is bought before a plan was confirmed
-                    await ask_pairs(session, plain, _people(plan, texts), orders=2 if plain.ordered else 1, allow_degenerate=True, quiet=quiet, confirm=confirm)  # fmt: skip
-                    search = await _searched(target, plan, prefix, steps, seed)
+                    load = search_load(searchable(plain), plan.training, prefix, steps)
+                    to_come["structured and searched"] = texts["structured"]
+                whole = attack_plan(judges, _people(plan, to_come).pairs, load)
+                if confirm is not None and not confirm(whole):
+                    raise BadInput(
+                        "nothing was asked: the plan was not confirmed; --yes goes on without asking"
+                    )
+                if attack == "search":
+                    # what needs no search is asked first, so that a judge that does not compare is found before it is searched on
+                    await ask_pairs(session, plain, _people(plan, texts), orders=2 if plain.ordered else 1, allow_degenerate=True, quiet=quiet)  # fmt: skip
+                    search = await _searched(searchable(plain), plan, prefix, steps, seed)
                     texts["structured and searched"] = search.text
                 people = _people(plan, texts)
                 variants: list[Variant] = []
-                for name, what, spec in _specs(judge, defences, transfer, template):
-                    opened = session.open(spec, Judge)
-                    asked = await ask_pairs(session, opened, people, orders=2 if opened.ordered else 1, allow_degenerate=True, quiet=quiet, confirm=confirm)  # fmt: skip
+                for (name, what, _), opened in zip(specs, judges, strict=True):
+                    asked = await ask_pairs(session, opened, people, orders=2 if opened.ordered else 1, allow_degenerate=True, quiet=quiet)  # fmt: skip
                     variants.append(Variant(name, what, asked))
                 truth = None
                 if gold is not None and plan.others is not None:

@@ -86,7 +86,7 @@ async def searched(
     usages: list[Usage] = []
 
     async def ask(text: str, count: int) -> Heard | None:
-        asked = [_shown(judge, pair, text, seat) for pair, seat in queries[:count]]
+        asked = [shown(judge, pair, text, seat) for pair, seat in queries[:count]]
         once = list({prompt.id: prompt for prompt in asked}.values())
         got = {response.prompt: response async for response in judge.model.answer(once, sampling)}
         usages.extend(response.usage for response in got.values())
@@ -112,7 +112,7 @@ async def searched(
     return Searched(text, turned, found, total(usages), heard is None)
 
 
-def _shown(judge: Pairwise, pair: Pair, text: str, seat: int) -> Prompt:
+def shown(judge: Pairwise, pair: Pair, text: str, seat: int) -> Prompt:
     """The judge's prompt with the attack in `seat` and the pair's second answer in the other."""
     attack, rival = said(pair.prompt, "attack", text), pair.answers[1]
     sides = (attack, rival) if seat == 0 else (rival, attack)
