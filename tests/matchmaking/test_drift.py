@@ -34,10 +34,11 @@ def files(folder: Path) -> tuple[str, str]:
     return made[0], made[1]
 
 
-def compared(folder: Path, manner: str) -> winsome.Comparison:
+def compared(folder: Path, manner: str, limit: int | None = None) -> winsome.Comparison:
     judge = f"pairwise?model=(tests.matchmaking.unruly:{manner})"
     return winsome.compare(
-        *files(folder), judge=judge, ledger=folder / f"{manner}.sqlite", folder=folder / "runs", quiet=True, concurrency=1
+        *files(folder), judge=judge, ledger=folder / f"{manner}.sqlite", folder=folder / "runs", quiet=True, concurrency=1,
+        limit=limit
     )  # fmt: skip
 
 
@@ -60,6 +61,20 @@ def test_what_cannot_be_read_is_counted_and_never_scored(tmp_path: Path, manner:
     assert read["share"].to_list() == truth.to_list()
     assert share_of(found) == pytest.approx(100 * 2 / 3, abs=6)
     assert not [line for line in found.record["warnings"] if "changed" in line]
+
+
+def test_nonsense_that_is_read_when_asked_again_is_told(tmp_path: Path) -> None:
+    """Three replies of ten cannot be read, but hardly an ask stays unread after two more; a judge that can be read is not told of."""
+    found = compared(tmp_path, "moody", 60)
+    asks = pl.read_parquet(found.folder / "asks.parquet")
+    assert (asks["outcome"] == "unparsed").mean() < 0.06  # 0.3 ** 3 = 2.7%
+    # every reply but the last of an ask could not be read, and of those unread in the end neither could the last
+    replies = asks["evidence"].list.len().sum()
+    unread = replies - asks.filter(pl.col("outcome") != "unparsed").height
+    (line,) = [line for line in found.record["warnings"] if "cannot be read" in line]
+    assert f"{unread} of its {replies} replies ({unread / replies:.0%}, " in line
+    assert abs(unread / replies - 0.3) < 0.1
+    assert not compared(tmp_path, "plain", 60).record["warnings"]
 
 
 def test_a_format_that_changes_in_the_middle_is_told(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from winsome.records import Prompt, Response, Sampling, Usage, assistant, digest
 
 
 class Unruly:
-    """Names the better answer (eee before ee before ooo), but for what `manner` does to its replies; a prompt is always answered alike."""
+    """Names the better answer (eee before ee before ooo), but for what `manner` does to its replies; a prompt is always
+    answered alike, but by the moody, who draw anew."""
 
     batch = 1
 
@@ -20,14 +21,14 @@ class Unruly:
             self.asked += 1
             for draw in sampling.samples:
                 key = response_key(prompt.id, self.id, sampling, draw)
-                words = (assistant(self._said(prompt)),)
+                words = (assistant(self._said(prompt, draw)),)
                 yield Response(prompt.id, self.name, key, draw, words, usage=Usage(1, 1, 1))
 
-    def _said(self, prompt: Prompt) -> str:
-        chance = int(digest(prompt.text)[:6], 16) / 16**6
+    def _said(self, prompt: Prompt, draw: int) -> str:
+        chance = int(digest([prompt.text, draw] if self.manner == "moody" else prompt.text)[:6], 16) / 16**6
         _, first, second = prompt.text.split("<answer ", 2)
         right = "A" if _worth(first) > _worth(second) else "B"
-        if self.manner == "garbage" and chance < 0.3:
+        if self.manner in ("garbage", "moody") and chance < 0.3:
             return "lorem ipsum A dolor B sit amet"
         if self.manner == "refusals" and chance < 0.3:
             return "I'm sorry, but I cannot compare these."
@@ -42,6 +43,11 @@ def _worth(answer: str) -> int:
 
 def garbage(*, name: str = "garbage") -> Unruly:
     return Unruly("garbage", name)
+
+
+def moody(*, name: str = "moody") -> Unruly:
+    """Nonsense for three draws of ten, each draw by itself."""
+    return Unruly("moody", name)
 
 
 def refusals(*, name: str = "refusals") -> Unruly:

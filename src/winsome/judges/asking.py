@@ -79,8 +79,9 @@ async def replies(
     """One Reply an ask, as they come; an ask that the model leaves out (a spent budget) has none.
 
     Asks of one repeat go out as one call over distinct prompts. `model.kept`, where there is one, holds the ids of the
-    responses that were kept from earlier runs.
+    responses that were kept from earlier runs; `model.tally`, where there is one, counts the replies that cannot be read.
     """
+    tally = getattr(model, "tally", None)
     waiting = [_Open(ask, ask.repeat) for ask in asks]
     while waiting:
         calls: dict[tuple[int, int], dict[str, list[_Open]]] = {}
@@ -101,6 +102,8 @@ async def replies(
                     else:
                         item.bought += bool(item.responses) and response.id not in getattr(model, "kept", ())
                         item.responses.append(response)
+                    if tally is not None:
+                        tally.hear(again=reading.again)
                     if reading.again and item.move_on(reading):
                         waiting.append(item)
                     else:

@@ -12,7 +12,7 @@ from winsome.errors import BadInput
 from winsome.matchmaking.asks import Plan, battles_frame
 from winsome.matchmaking.baselines import Baselines
 from winsome.matchmaking.door import Asked
-from winsome.matchmaking.drift import warnings_of
+from winsome.matchmaking.drift import garbled, warnings_of
 from winsome.matchmaking.families import shared_family
 from winsome.matchmaking.figures import figure
 from winsome.matchmaking.judge_cards import card_of
@@ -102,6 +102,7 @@ def concluded(found: Found, seconds: float) -> Comparison:
     warnings = [
         *found.warnings,
         *warnings_of([ask for ask in plan.asks if not ask.cached], judge.name),
+        *(line for model in getattr(judging, "models", ()) for line in garbled(model.tally, model.name)),
         *([f"stopped early: {session.door.stopped}"] if session.door.stopped else []),
     ]
     record: dict[str, Any] = {

@@ -1,6 +1,6 @@
-"""Whether a judge changed in the middle of a run: from one ask on it cannot be read, or names one seat.
+"""Whether a judge can be read, and whether it changed in the middle of a run: from one ask on it cannot be read, or names one seat.
 
-Both are sequences of yes and no in the plan's order, in which asks go out (replies that cannot be read come later, as they are asked
+Both changes are sequences of yes and no in the plan's order, in which asks go out (replies that cannot be read come later, as they are asked
 again); the place of the largest jump is sought, and told only where it is large and no accident.
 """
 
@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winsome.matchmaking.asks import Ask
+from winsome.matchmaking.tally import Tally
 from winsome.records import SCORED
+from winsome.standings.intervals import wilson
+from winsome.standings.laws import normal_quantile
 
 FEWEST = 20
 """Asks on either side of a change."""
@@ -21,6 +24,23 @@ JUMP = 0.3
 """Difference of the two rates below which nothing is told."""
 SURE = 5.0
 """Standard errors of the difference, the largest of all places: one false alarm in well over a thousand runs."""
+
+
+GARBLED = 0.05
+"""Share of a model's replies that cannot be read, by the interval's lower end, from which on it is told, though new asks were read."""
+
+
+def garbled(tally: Tally, model: str) -> list[str]:
+    """A line where more than `GARBLED` of a model's replies could not be read as verdicts: those asked again count here alone."""
+    if not tally.heard:
+        return []
+    low, high = wilson(tally.unread / tally.heard, tally.heard, normal_quantile(0.975))
+    if low < GARBLED:
+        return []
+    return [
+        f"{model}: {tally.unread:,} of its {tally.heard:,} replies ({tally.unread / tally.heard:.0%}, {low:.0%} to {high:.0%}) cannot be "
+        f"read; each was asked again twice at most, and what was read then counts"
+    ]
 
 
 @dataclass(frozen=True)

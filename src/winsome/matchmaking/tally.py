@@ -9,7 +9,10 @@ from winsome.records import Response, Usage
 
 @dataclass
 class Tally:
-    """Counts of one name: answers bought, kept from the ledger, failed; calls repeated; usage bought and saved."""
+    """Counts of one name: answers bought, kept from the ledger, failed; calls repeated; usage bought and saved.
+
+    heard, unread: replies that were read as verdicts, and those of them that could not be.
+    """
 
     asked: int = 0
     kept: int = 0
@@ -18,6 +21,8 @@ class Tally:
     bought: Usage = Usage()
     saved: Usage = Usage()
     errors: dict[str, int] | None = None
+    heard: int = 0
+    unread: int = 0
 
     def buy(self, response: Response) -> None:
         self.asked += 1
@@ -27,6 +32,10 @@ class Tally:
             self.errors = self.errors or {}
             reason = response.error or "failed"
             self.errors[reason] = self.errors.get(reason, 0) + 1
+
+    def hear(self, *, again: bool) -> None:
+        self.heard += 1
+        self.unread += again
 
     def keep(self, response: Response) -> None:
         self.kept += 1
