@@ -164,25 +164,65 @@ def beside_the_crowd(folder: Path) -> dict[str, Any]:
     }
 
 
+Held = dict[str, dict[str, dict[str, float]]]
+"""Match -> method -> prompt -> share of wins."""
+
+
+def matches_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """The matches of a finished run by their step."""
+    record = json.loads((folder / "recipe.json").read_text("utf-8"))
+    return {entry["step"]: entry for entry in record["matches"]}
+
+
+def met(folder: Path, entry: dict[str, Any]) -> dict[str, dict[str, float]]:
+    return shares(folder / entry["folder"], entry["labels"], entry["standings"]["baseline"])
+
+
+def asked(held: Held) -> list[str]:
+    return sorted({prompt for step in held.values() for rows in step.values() for prompt in rows})
+
+
+def ranked(runs: list[Held], prompts: list[str], seed: int) -> dict[str, dict[str, float]]:
+    """The rankings' correlations; of several runs, of the shares' means over runs, prompt by prompt."""
+
+    def of(step: str, methods: tuple[str, ...]) -> np.ndarray:
+        return np.nanmean([table(held[step], prompts, methods) for held in runs], 0)
+
+    return {
+        f"{against}, {among}": correlation(of("in_simulation", methods), of(step, methods), seed)
+        for against, step in (("crowd", "with_the_crowd"), ("truth", "sim_by_gold"))
+        for among, methods in (("paper", PAPER), ("trained", tuple(METHODS)), ("all", (*METHODS, *OUTSIDE)))
+    }
+
+
+def pooled(runs: Path, seeds: list[int]) -> dict[str, Any] | None:
+    """The correlations over all seeds; None where a seed's run is no longer there. The last run of a seed counts."""
+    found: dict[int, Held] = {}
+    for place in sorted(runs.glob("*/recipe.json"), key=lambda place: place.stat().st_mtime):
+        matches = matches_of(place.parent)
+        if set(MATCHES) <= matches.keys():
+            seed = json.loads(place.read_text("utf-8"))["seed"]
+            found[seed] = {step: met(place.parent, matches[step]) for step in MATCHES}
+    if len(seeds) < 2 or not set(seeds) <= found.keys():
+        return None
+    held = [found[seed] for seed in seeds]
+    return {"pooled": seeds, "ranks": ranked(held, asked(held[0]), 0)}
+
+
 def row_of(folder: Path, seed: int, ledger: Path) -> dict[str, Any]:
     """The figures of a finished run of the recipe."""
-    record = json.loads((folder / "recipe.json").read_text("utf-8"))
-    matches = {entry["step"]: entry for entry in record["matches"]}
-    held: dict[str, dict[str, dict[str, float]]] = {}
+    matches = matches_of(folder)
+    held = {step: met(folder, matches[step]) for step in MATCHES}
     rates: dict[str, dict[str, list[float]]] = {}
     for step in MATCHES:
         entry = matches[step]
         base = entry["standings"]["baseline"]
-        held[step] = shares(folder / entry["folder"], entry["labels"], base)
         for row in entry["standings"]["rows"]:
             if row["contender"] != base:
                 figures = [row["estimate"], row["low"], row["high"], row["n"]]
                 rates.setdefault(step, {})[method_of(row["contender"], entry["labels"])] = figures
-    prompts = sorted({p for step in MATCHES for rows in held[step].values() for p in rows})
-
-    def ranks(second: str, methods: tuple[str, ...]) -> dict[str, float]:
-        return correlation(*(table(held[step], prompts, methods) for step in ("in_simulation", second)), seed)
-
+    prompts = asked(held)
+    steps = json.loads((folder / "recipe.json").read_text("utf-8"))["steps"]
     return {
         "seed": seed,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
@@ -193,18 +233,8 @@ def row_of(folder: Path, seed: int, ledger: Path) -> dict[str, Any]:
         "changed": {
             step: changed(folder, matches[step], ledger) for step in ("sim_by_gold", "crowd_by_gold")
         },
-        "ranks": {
-            f"{against}, {among}": ranks(step, methods)
-            for against, step in (("crowd", "with_the_crowd"), ("truth", "sim_by_gold"))
-            for among, methods in (
-                ("paper", PAPER),
-                ("trained", tuple(METHODS)),
-                ("all", (*METHODS, *OUTSIDE)),
-            )
-        },
-        "cpu_seconds": {
-            s["step"]: round(s["cpu_seconds"], 1) for s in record["steps"] if s["cpu_seconds"] >= 1.0
-        },
+        "ranks": ranked([held], prompts, seed),
+        "cpu_seconds": {s["step"]: round(s["cpu_seconds"], 1) for s in steps if s["cpu_seconds"] >= 1.0},
     }
 
 
@@ -215,7 +245,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".winsome/alpaca-farm"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    kept: list[dict[str, Any]] = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else []
+    held: list[dict[str, Any]] = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else []
+    kept, over_all = [row for row in held if "seed" in row], [row for row in held if "pooled" in row]
     for seed in options.seeds:
         if any(row["seed"] == seed for row in kept):
             continue
@@ -224,9 +255,16 @@ def main() -> None:
             "071-alpaca-farm", seed=seed, ledger=ledger, folder=options.work / "runs", say=lambda line: print(line, flush=True)
         )  # fmt: skip
         kept.append(row_of(ran.folder, seed, ledger))
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-        options.out.with_suffix(".md").write_text(page(kept), "utf-8")
+        write(options.out, kept)
+        over_all = []
+    told = pooled(options.work / "runs", [row["seed"] for row in kept])
+    write(options.out, kept + ([told] if told else over_all))
+
+
+def write(out: Path, rows: list[dict[str, Any]]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    out.with_suffix(".md").write_text(page(rows), "utf-8")
 
 
 if __name__ == "__main__":

@@ -44,8 +44,19 @@ def page(rows: list[dict[str, Any]]) -> str:
         "pool (without flips) judges. *With the crowd*: the crowd teaches and judges, as people do in the paper. *By gold*: the same contenders",
         "by the world's truth; KL to the base in nats an answer, tokens an answer after and before. `winsome run 071-alpaca-farm` makes one",
         "seed (2 cores, no GPU); `python -m benchmarks.alpaca_farm` writes this page from `alpaca-farm.json` beside it.",
+        "Redrawn prompts rank a little worse than the drawn ones, so the interval of a correlation near 1 can end below it.",
     ]
     for row in rows:
+        if "pooled" in row:
+            lines += [
+                "",
+                f"## Seeds {', '.join(map(str, row['pooled']))} together",
+                "",
+                "Win rates are means over seeds, prompt by prompt; prompts are redrawn, the same for all seeds, trainings are not.",
+                "",
+                *ranks(row),
+            ]
+            continue
         lines += ["", f"## Seed {row['seed']}, {row['date']}, {row['prompts']} prompts", ""]
         lines += [
             *win_rates(row),

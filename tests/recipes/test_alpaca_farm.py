@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
-from benchmarks.alpaca_farm import correlation, spearman
-from benchmarks.alpaca_farm_page import page
+from benchmarks.alpaca_farm import correlation, ranked, spearman
+from benchmarks.alpaca_farm_page import METHODS, OUTSIDE, page
 from winsome.recipes.estimates import estimate_here
 from winsome.recipes.paper import estimate_paper
 from winsome.recipes.read import read
@@ -65,3 +66,24 @@ def test_redrawn_prompts_say_how_sure_a_ranking_is() -> None:
 def test_the_page_is_written_from_its_figures() -> None:
     rows = json.loads((RESULTS / "alpaca-farm.json").read_text("utf-8"))
     assert (RESULTS / "alpaca-farm.md").read_text("utf-8") == page(rows)
+
+
+def test_seeds_together_rank_the_means_of_their_shares() -> None:
+    """Every method wins a share of its own on each prompt; one run alone would rank otherwise."""
+    methods, prompts = (*METHODS, *OUTSIDE), ["p", "q"]
+    rng = np.random.default_rng(0)
+    first, second = rng.random((2, 2, len(methods)))
+
+    def held(shares: np.ndarray) -> dict[str, dict[str, dict[str, float]]]:
+        steps = {"in_simulation": shares[0], "with_the_crowd": shares[1], "sim_by_gold": shares[0]}
+        return {
+            step: {m: dict.fromkeys(prompts, float(v)) for m, v in zip(methods, values, strict=True)}
+            for step, values in steps.items()
+        }
+
+    told = ranked([held(first), held(second)], prompts, 0)
+    simulated, crowd = (first + second) / 2
+    expected = float(spearmanr([*simulated, 0.5], [*crowd, 0.5])[0])
+    assert told["crowd, all"]["spearman"] == pytest.approx(expected)
+    assert told["crowd, all"]["methods"] == len(methods) + 1
+    assert told["truth, all"]["spearman"] == pytest.approx(1.0)
