@@ -50,6 +50,9 @@ def add(parser: Parser) -> None:
     rank.add_argument(
         "--strict", action="store_true", help="refuse a judge of the family of a model it judges"
     )
+    rank.add_argument(
+        "--dry-run", action="store_true", help="print the plan and what it may cost; ask nothing"
+    )
     cascade = actions.add_parser(
         "cascade",
         help="cost against accuracy of a cheap judge before a dear one",
@@ -100,6 +103,19 @@ def _rank(args: Namespace) -> int:
 
     setups = tuple(args.setups.split(","))
     names = [*args.judges, *entrants(args.models, args.styles.split(","), args.scales.split(","), setups)]
+    if args.dry_run:
+        from dataclasses import asdict
+
+        from winsome.audit.judges_plan import tournament_plan
+
+        planned = tournament_plan(
+            names, gold=args.gold, pairs=args.pairs, limit=args.limit, ledger=args.ledger
+        )
+        if args.json:
+            output.emit(asdict(planned))
+        else:
+            print("\n".join(planned.lines()))
+        return 0
     found = tournament(
         names, gold=args.gold, pairs=args.pairs, with_juries="jury" in setups, delta=args.delta, level=args.level,
         cluster=args.cluster, strict=args.strict, limit=args.limit, **options.asked(args),
