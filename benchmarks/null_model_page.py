@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+GAIN, TAKEN = "above the constant, points", "gain over the constant against no defence, points"
 INTRO = """# Null contenders
 
 A null contender gives one answer to every prompt. What it wins says what a judge is worth as a gate. Every figure is over prompts that
@@ -51,9 +52,46 @@ def page(record: Mapping[str, Any]) -> str:
             f"\nMade on {one['made']['at'][:10]} with seed {one['seed']} in {one['cpu_seconds']:,} CPU-seconds ({one['machine']}).\n\n"
             f"**{_claim(one)}**\n\n"
         )
+        if name == "fence":
+            parts.append(f"{_taken(one)}\n\n")
         parts += [f"- {alarm}\n" for alarm in one["alarms"]]
         parts += [table_of(table) for table in one["tables"]]
     return "".join(parts)
+
+
+def _taken(one: Mapping[str, Any]) -> str:
+    """Whether the structured texts win more than the constant, and whether the fence takes that back."""
+    plain, fenced = one["tables"][0], one["tables"][1]
+    gain, taken = (table["columns"].index(name) for table, name in ((plain, GAIN), (fenced, TAKEN)))
+    told: list[str] = []
+    for row in plain["rows"]:
+        if row[gain] is None or row[gain]["estimate"] is None:
+            continue
+        (change,) = [other[taken] for other in fenced["rows"] if other[0] == f"fence: {row[0]}"]
+        wins = (
+            "more than"
+            if row[gain]["low"] > 0
+            else "no more than"
+            if row[gain]["high"] < 0
+            else "not surely more than"
+        )
+        back = (
+            "is smaller"
+            if change["high"] < 0
+            else "is larger"
+            if change["low"] > 0
+            else "is not told from what it was"
+        )
+        told.append(
+            f"The {row[0]} text wins {wins} the constant: points {_cell(row[gain])}. Under the fence that gain {back}: {_cell(change)}."
+        )
+    if not any("is smaller" in one for one in told):
+        told.append(
+            "So this judge can be moved by a text that answers nothing, and the fence does not take that back: most likely a model of this size"
+            " reads neither the fake records nor the code as such, and what it likes of the texts is inside the fence as well. What the fence"
+            " is worth for a judge that reads it is shown on the template judge above."
+        )
+    return " ".join(told)
 
 
 def _claim(one: Mapping[str, Any]) -> str:

@@ -46,6 +46,19 @@ def test_the_fence_takes_the_attack_back_on_a_judge_without_seat_bias() -> None:
     assert row(world, "Defences", "fence: structured and searched")[1]["high"] < 10.0
 
 
+def test_smollm2_is_moved_by_both_forms_and_the_page_says_what_the_fence_takes() -> None:
+    """The gain is above the plain constant on either sample; a fence that takes nothing back is said to take nothing back."""
+    held = figures("null-model")
+    for part in ("smollm2", "fence"):
+        for text in ("structured", "structured, turned"):
+            assert row(held[part], "One answer", text)[4]["low"] > 0.0
+    taken = [
+        row(held["fence"], "Defences", f"fence: {text}")[-1] for text in ("structured", "structured, turned")
+    ]
+    told = (RESULTS / "null-model.md").read_text()
+    assert ("does not take that back" in told) == all(one["high"] >= 0.0 for one in taken)
+
+
 def test_each_defence_has_its_win_rate_and_what_it_costs_on_2000_matches() -> None:
     world = figures("null-model")["world"]
     for defence in ("no defence", "fence", "smooth"):
