@@ -53,7 +53,7 @@ def test_smollm2_is_moved_by_both_forms_and_the_page_says_what_the_fence_takes()
         for text in ("structured", "structured, turned"):
             assert row(held[part], "One answer", text)[4]["low"] > 0.0
     taken = [
-        row(held["fence"], "Defences", f"fence: {text}")[-1] for text in ("structured", "structured, turned")
+        row(held["fence"], "Defences", f"fence: {text}")[6] for text in ("structured", "structured, turned")
     ]
     told = (RESULTS / "null-model.md").read_text()
     assert ("does not take that back" in told) == all(one["high"] >= 0.0 for one in taken)
