@@ -36,6 +36,7 @@ _SIGNS: Mapping[str, re.Pattern[str]] = {
 _TAGS = range(0xE0000, 0xE0080)
 _BIDI = frozenset("\u202d\u202e\u2066\u2067\u2068")
 _JOINERS = frozenset("\u200b\u2060\ufeff\u00ad")
+_ALIKE = frozenset("аеорсухіјѕһԁԛԝАВЕЗКМНОРСТУХІЈЅοΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
 HIDDEN = 8
 """Invisible characters from which on a text hides something; single ones come with copied web pages."""
 
@@ -59,11 +60,11 @@ def signs(text: str) -> list[str]:
 
 
 def _mixed(text: str) -> bool:
-    """Whether at least three words mix Latin with Cyrillic or Greek letters."""
+    """Whether at least three words mix Latin letters with Cyrillic or Greek ones that look like Latin; a formula's letters do not."""
     mixed = 0
     for word in re.findall(r"[^\W\d_]{3,}", text):
-        if word.isascii():
+        if word.isascii() or _ALIKE.isdisjoint(word):
             continue
-        scripts = {unicodedata.name(c, "").partition(" ")[0] for c in word}
-        mixed += "LATIN" in scripts and bool(scripts & {"CYRILLIC", "GREEK"})
+        foreign = [c for c in word if unicodedata.name(c, "").startswith(("CYRILLIC", "GREEK"))]
+        mixed += len(foreign) < len(word) and _ALIKE.issuperset(foreign)
     return mixed >= 3
