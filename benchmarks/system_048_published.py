@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,16 +80,17 @@ async def of_published(work: Path, queries: Path, words: int) -> dict[str, Any]:
                     }
                     for row in done.standings.rows
                 }
-            counts = dict(tools.counts)
         await session.close()
         tools.close()
         asks = pl.read_parquet(done.folder / "asks.parquet")
         found["traces"] = {}
         own: set[str] = set()
+        origins: Counter[str] = Counter()
         for side in ("a", "b"):
             held = store.responses(asks[f"response_{side}"].unique().to_list()).values()
             traces = [json.loads(one.thinking) for one in held]
             own |= {parent for one in held for parent in one.parents}
+            origins.update(step["origin"] for trace in traces for step in trace["steps"])
             found["traces"][_search(str(asks[side][0]))] = {
                 "answers": len(traces), "finished": sum(t["finished"] for t in traces), "replies": sum(t["asked"] for t in traces),
                 "calls": sum(t["calls"] for t in traces),
@@ -97,7 +99,7 @@ async def of_published(work: Path, queries: Path, words: int) -> dict[str, Any]:
         found["replies"] = {
             "different": len(said), "cut": sum(finish == "length" for _, finish in said), "begin an action": sum('"tool"' in text or '"finish"' in text for text, _ in said),
         }  # fmt: skip
-    return found | {"counts": counts}
+    return found | {"origins": dict(sorted(origins.items()))}
 
 
 def _search(name: str) -> str:
@@ -110,11 +112,11 @@ def section(one: Mapping[str, Any]) -> list[str]:
     def told(figure: Mapping[str, Any]) -> str:
         return f"{figure['estimate']:.1f}% ({figure['low']:.1f} to {figure['high']:.1f})"
 
-    seen, counts = one["traces"], one["counts"]
+    seen, origins = one["traces"], one["origins"]
     lines = [
         "## Published tasks", "",
         f"The same model as agent, as simulator of the tools and as judge on the first {one['tasks']} of StableToolBench's 765 tasks, by equal parts of its six groups, live tools off, replies of",
-        f"{one['words']} tokens at most, chains of 3 steps; `winsome compare` with `--suite stable_tool_bench`; {one['cpu_seconds']} CPU-seconds, {one['date']}.", "",
+        f"{one['words']} tokens at most, chains of 3 steps; `winsome compare` with `--suite stable_tool_bench`; {one['cpu_seconds']} CPU-seconds in the run that asked most of it, {one['date']}.", "",
         "| search | solvable pass rate | solvable win rate over one chain | finished | replies | calls of tools |", "|---|--:|--:|--:|--:|--:|",
     ]  # fmt: skip
     for search, name in (("cot", "one chain"), ("dfs", "depth-first, width 2")):
@@ -125,7 +127,7 @@ def section(one: Mapping[str, Any]) -> list[str]:
         )
     return [
         *lines, "",
-        f"The server answered {sum(counts.values())} calls ({', '.join(f'{n} {tier}' for tier, n in counts.items())}). {_why(one)} Nothing is claimed of the two searches.", "",
+        f"What tools said on the paths that the searches ended on: {', '.join(f'{n} times {tier}' for tier, n in origins.items()) or 'nothing'}. {_why(one)} Nothing is claimed of the two searches.", "",
     ]  # fmt: skip
 
 
@@ -133,5 +135,7 @@ def _why(one: Mapping[str, Any]) -> str:
     seen, said = one["traces"].values(), one["replies"]
     told = f"Of {said['different']} different replies {said['begin an action']} begin an action and {said['cut']} are cut"
     if any(trace["finished"] or trace["calls"] for trace in seen):
+        if set(one["origins"]) == {"rejected"}:
+            return f"{told}; every call is of a tool that is not in the task's documentation (rejected), so judge and simulator were never asked."
         return f"{told}."
     return f"{told}; none is an action that can be read, so judge and simulator were never asked."
