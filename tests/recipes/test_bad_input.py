@@ -101,6 +101,15 @@ def test_bad_input_is_refused_before_anything_runs(case: str, here: Path) -> Non
     assert not (here / ".winsome" / "runs").exists(), "something ran"
 
 
+def test_a_filter_that_keeps_too_few_rows_ends_the_run_with_the_count(here: Path) -> None:
+    rule = {"rule": "length", "min": 1000, "frame": "responses", "min_keep": 3}
+    with pytest.raises(
+        BadInput, match=r"filter length keeps 0 of \d+ responses, fewer than min_keep=3; give it"
+    ) as raised:
+        run(recipe(LOAD, ANSWER, {"filter": rule}))
+    assert len(str(raised.value)) <= 200
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -40,6 +40,6 @@ async def filter(
     rows = made.frames["rows"]
     if rows.height < min_keep:
         raise BadInput(
-            f"filter {rule.name} keeps {rows.height} of {table.height} {name}, fewer than min_keep={min_keep}"
+            f"filter {rule.name} keeps {rows.height} of {table.height} {name}, fewer than min_keep={min_keep}; give it more rows, or loosen the rule"
         )
     return Made(narrowed(frames, name, rows, made.dropped), facts=made.facts)
