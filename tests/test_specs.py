@@ -79,6 +79,8 @@ def test_any_text_is_a_name_or_one_line(text: str) -> None:
         (r"C:\runs\gpt-4 (1).json", Spec("recorded", r"C:\runs\gpt-4 (1).json")),
         ("c:/runs/a.json?model=x", Spec("recorded", "c:/runs/a.json", {"model": "x"})),
         ("runs/a.jsonl", Spec("recorded", "runs/a.jsonl")),
+        ("a.json.zst", Spec("recorded", "a.json.zst")),
+        ("a.ndjson?field=x", Spec("recorded", "a.ndjson", {"field": "x"})),
         ("./odd name", Spec("recorded", "./odd name")),
         ("100%25.json", Spec("recorded", "100%25.json")),
         ("recorded:100%25.json", Spec("recorded", "100%.json")),

@@ -18,7 +18,13 @@ from urllib.parse import quote, unquote
 
 from winsome.errors import BadInput
 
-FILES = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".json.gz", ".jsonl.gz", ".csv.gz")
+_TEXTS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv")
+FILES = (
+    *_TEXTS,
+    ".parquet",
+    *(text + packed for text in _TEXTS for packed in (".gz", ".zst", ".bz2", ".xz")),
+)
+"""Endings by which a name is a file's; what is packed in another way than gzip is refused by its reader, which says so."""
 _MEANT = {ord(c): quote(c, safe="") for c in (*"?&()[],%#", *map(chr, (*range(32), *range(127, 160))))}
 """Characters that mean something in a name, or that nobody sees, as they are written in a value."""
 

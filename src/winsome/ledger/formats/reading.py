@@ -27,6 +27,8 @@ Row = dict[str, Any]
 MEASURED = ("preference", "share")
 """Fields of a verdict, in which NaN is a mistake and not a missing cell."""
 
+PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"PK\x03\x04": "zip"}
+"""First bytes of packed files that are not read, and what packed them."""
 HEAD = 1 << 20
 BLANK = b"\xef\xbb\xbf \t\r\n"
 
@@ -145,6 +147,9 @@ def form_of(path: Path, data: bytes) -> str:
         return "parquet"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         refuse(path, "is UTF-16; save it as UTF-8")
+    packed = next((how for mark, how in PACKED.items() if data.startswith(mark)), None)
+    if packed is not None:
+        refuse(path, f"is packed with {packed}; save it as it was, or as gzip")
     if b"\0" in data[:65536]:
         refuse(path, "is binary; give JSON, JSON lines, CSV or Parquet")
     ending = path.name.lower().removesuffix(".gz")
