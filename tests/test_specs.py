@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from winsome import specs
@@ -60,6 +60,8 @@ def test_what_is_written_is_read_back(spec: Spec) -> None:
     assert parse(plain(spec)) == spec
 
 
+@example("\\?0#=")
+@example("\\?#=")
 @given(st.text(max_size=40) | st.text("?&()[],%#=@:/\\.ab \n\0", max_size=40))
 def test_any_text_is_a_name_or_one_line(text: str) -> None:
     refused: WinsomeError | None = None

@@ -212,7 +212,7 @@ def _settings(query: str, whole: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for piece in split(query, "&", whole):
         key, equals, value = piece.partition("=")
-        if not equals or not key:
+        if not equals or not key or "#" in key:
             raise BadInput(
                 f'"{masked(whole)}": "{masked(piece)}" is no key=value (was it cut by the shell? quote the name)'
             )
