@@ -107,7 +107,9 @@ class Trainer:
         told: Mapping[str, float] = self.begun()
         if self.update == 0:
             with doing(self.progress.say, "the checks before the first update"):
-                invariants.before(self.task, self.parts(0)[0][0], self.starts_at_reference, self.progress.say)
+                rows = self.parts(0)[0][0]
+                with room(self.plan, self.task.units.sizes, rows):
+                    invariants.before(self.task, rows, self.starts_at_reference, self.progress.say)
                 if self.source is None and self.ranks.kind == "one":
                     fullest(self.task, self.plan)
                     self.optimizer.clear()
