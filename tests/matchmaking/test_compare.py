@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -166,6 +167,27 @@ def test_a_prompt_that_stands_twice_is_answered_twice(start_server: Start, tmp_p
     # two contests of one prompt are one cluster
     assert found.standings.rows[0].n == 6
     assert found.standings.rows[0].battles == 12
+
+
+@pytest.mark.parametrize(("order", "limit", "left"), [("ab", None, 2), ("ab", 2, 0), ("ba", None, 0)])
+def test_records_of_no_prompt_are_told(
+    start_server: Start, tmp_path: Path, order: str, limit: int | None, left: int
+) -> None:
+    """The first file's prompts are asked; what a longer one has besides is told, unless --limit cut the prompts."""
+    server = start_server(Behaviour(answer=answer, models=MODELS))
+    for name, n in (("a", 3), ("b", 5)):
+        rows = [{"instruction": f"What is {i}?", "output": f"{name} says {i}"} for i in range(n)]
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows), "utf-8")
+    judge = f"pairwise?protocol=alpaca_eval&model=({server.base}#judge)"
+    found = compare(
+        *(str(tmp_path / f"{name}.json") for name in order),
+        judge=judge, ledger=tmp_path / "l", folder=tmp_path / "runs", quiet=True, limit=limit,
+        allow_missing=order == "ba",
+    )  # fmt: skip
+    told = [warning for warning in found.record["warnings"] if "belong to none" in warning]
+    assert len(told) == (left > 0)
+    if left:
+        assert f"b.json: {left} of its records belong to none of the 3 prompts of a@" in told[0]
 
 
 def test_a_judge_that_never_parses_stops_after_twenty(start_server: Start, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -122,10 +122,7 @@ async def compared(
     if settings.schedule in (None, "baseline") and settings.baseline is None and suite.baseline:
         names = [*names, *lacking(suite.baseline, [str(specs.parse(name)) for name in names])]
     contenders = _contenders(session, names, settings)
-    for contender in contenders:
-        align = getattr(contender.inner, "align", None)
-        if align is not None:
-            align(suite.prompts)
+    left_out = [*_aligned(contenders, suite, settings.limit is not None)]
     judge = _judge(session, settings, suite)
     baseline = _baseline(settings, suite, contenders)
     # people see a pair once, whatever a judge beside them is asked
@@ -146,13 +143,24 @@ async def compared(
     if confirm is not None and not confirm(planned):
         raise BadInput("nothing was asked: the plan was not confirmed; --yes goes on without asking")
     missing = [c for c, load in zip(contenders, planned.loads, strict=False) if load.calls]
-    warnings = await probe([*missing, *(judging.models if missing else ())], suite.prompts)
+    probed = await probe([*missing, *(judging.models if missing else ())], suite.prompts)
     judging.probed = bool(missing)
     live = Live(session.door, quiet=quiet)
     async with live.shown():
         answering = Answering(contenders, plan, settings.sampling, live)
         await play(answering, judging, _schedule(kind, baseline, plan, settings), planned.asks)
-    found = Found(session, plan, judging, contenders, baseline, settings, planned, warnings, command, started)
+    found = Found(
+        session,
+        plan,
+        judging,
+        contenders,
+        baseline,
+        settings,
+        planned,
+        [*left_out, *probed],
+        command,
+        started,
+    )
     return concluded(found, time.monotonic() - clock)
 
 
@@ -195,6 +203,17 @@ def _suite(session: Session, names: Sequence[str | Mapping[str, Any]], settings:
     if not suite.prompts:
         raise BadInput(f"{suite.full_name}: has no prompts; give a file with at least one")
     return suite if settings.limit is None else replace(suite, prompts=suite.prompts[: settings.limit])
+
+
+def _aligned(contenders: Sequence[Asked], suite: Suite, cut: bool) -> Iterator[str]:
+    """Puts recorded answers beside the prompts; a line for every file with records that none takes, unless prompts were `cut`."""
+    for contender in contenders:
+        align = getattr(contender.inner, "align", None)
+        if align is not None:
+            unused = align(suite.prompts).unused
+            if unused and not cut:
+                told = f"{unused} of its records belong to none of the {len(suite.prompts)} prompts of {suite.full_name}"
+                yield f"{contender.name}: {told} and are left out; name that file first, or give a suite with all prompts"
 
 
 def _judge(session: Session, settings: Settings, suite: Suite) -> Judge:
