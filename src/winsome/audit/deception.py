@@ -97,10 +97,10 @@ def audit_deception(
                 if dry_run:
                     return plan_record(contender, planned, opened, prompts, concurrency)
                 lacking = [one for one in opened if one.missing(prompts, Sampling())]
-                await probe(lacking, prompts)
                 live = Live(door, quiet=quiet)
                 found: list[Found] = []
                 async with live.shown():
+                    await probe(lacking, prompts, live.stage)
                     for case, one in zip(planned, opened, strict=True):
                         advance = live.stage(f"{case.attack} {case.defence}", len(prompts))
                         found.append(await _asked(case, one, prompts, advance, published))

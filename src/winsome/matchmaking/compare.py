@@ -143,10 +143,10 @@ async def compared(
     if confirm is not None and not confirm(planned):
         raise BadInput("nothing was asked: the plan was not confirmed; --yes goes on without asking")
     missing = [c for c, load in zip(contenders, planned.loads, strict=False) if load.calls]
-    probed = await probe([*missing, *(judging.models if missing else ())], suite.prompts)
-    judging.probed = bool(missing)
     live = Live(session.door, quiet=quiet)
     async with live.shown():
+        probed = await probe([*missing, *(judging.models if missing else ())], suite.prompts, live.stage)
+        judging.probed = bool(missing)
         answering = Answering(contenders, plan, settings.sampling, live)
         await play(answering, judging, _schedule(kind, baseline, plan, settings), planned.asks)
     found = Found(

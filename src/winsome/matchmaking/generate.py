@@ -155,10 +155,10 @@ async def _generate(
         if not prompts:
             raise BadInput("no prompts to answer; give at least one")
         missing = contender.missing(prompts, sampling)
-        warnings = await probe([contender], prompts) if missing else []
         live = Live(session.door, quiet=quiet)
         found: dict[tuple[str, int], Response] = {}
         async with live.shown():
+            warnings = await probe([contender], prompts, live.stage) if missing else []
             advance = live.stage(contender.name, len({p.id for p in prompts}) * len(sampling.samples))
             async for response in contender.answer(prompts, sampling):
                 found[response.prompt, response.sample] = response

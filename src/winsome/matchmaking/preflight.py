@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,9 @@ from winsome.matchmaking.budget import Budget
 from winsome.matchmaking.door import TRIES, Asked
 from winsome.protocols import Judge
 from winsome.records import Prompt, Sampling
+
+Stage = Callable[[str, int], Callable[[int], None]]
+"""Makes a bar of a title and a total; what it returns moves the bar on."""
 
 CHARACTERS_A_TOKEN = 3.5
 ANSWER_TOKENS = 400
@@ -204,17 +207,21 @@ async def _seen(contender: Asked) -> Any:
         ) from None
 
 
-async def probe(asked: Sequence[Asked], prompts: Sequence[Prompt]) -> list[str]:
+async def probe(asked: Sequence[Asked], prompts: Sequence[Prompt], stage: Stage | None = None) -> list[str]:
     """Ask each server once; raises what is wrong with key, model or address, returns what is worth a warning.
 
-    Prompts longer than a server's context window are counted in a warning; they come back as failed answers.
+    Prompts longer than a server's context window are counted in a warning; they come back as failed answers. `stage` shows
+    that replies are waited for.
     """
     called = [leaf for contender in asked for leaf, _ in _asking(contender)]
     probing = {id(a.inner): a for a in called if hasattr(a.inner, "probe")}
     warnings: list[str] = []
+    advance = stage("first replies", len(probing)) if stage and probing else None
 
     async def one(contender: Asked) -> None:
         seen = await _seen(contender)
+        if advance:
+            advance(1)
         if seen.window:
             long = sum(_characters(prompt) / CHARACTERS_A_TOKEN > seen.window for prompt in prompts)
             if long:
