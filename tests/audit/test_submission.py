@@ -14,6 +14,8 @@ from winsome.audit import canaries, control_text, copies
 from winsome.audit.relevance import relevance
 from winsome.audit.submission import ALARM, HONEST, audit_submission, check
 from winsome.cli import main
+from winsome.errors import BadInput
+from winsome.report.audit_page import audit_page
 
 NOUNS = (
     "river",
@@ -234,3 +236,38 @@ def test_flags_name_the_records_of_the_file_where_several_models_share_it(tmp_pa
     assert named == {place for place, row in enumerate(rows, 1) if row["output"] == attack}
     # the alarms are lines of their own; the table names who raised them
     assert [row[-1] for row in tables["Models"]] == ["none", "copies, canaries"]
+
+
+def test_several_files_stand_on_one_page(tmp_path: Path) -> None:
+    """Two files say nothing of a model, so their names do; one model in both has a row for each, and the constant alone alarms."""
+    prompts, good = honest()
+    same = [
+        "The committee thanks all of those who have taken part so far in this long and fruitful exchange."
+    ] * 60
+    for folder, name, answers, model in (("1", "good", good, {}), ("1", "bad", same, {}), ("2", "m", good, {"generator": "m"}),
+                                         ("2", "n", same, {"generator": "m"})):  # fmt: skip
+        rows = [{"instruction": p, "output": a, **model} for p, a in zip(prompts, answers, strict=True)]
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"{name}.json").write_text(json.dumps(rows), "utf-8")
+    found = audit_submission(tmp_path / "1/good.json", tmp_path / "1/bad.json")
+    assert [row[0] for row in found["tables"][0]["rows"]] == ["good", "bad"]
+    assert {alarm.partition(":")[0] for alarm in found["alarms"]} == {"bad"}
+    assert found["subject"] == "good.json, bad.json"
+    m, n = tmp_path / "2/m.json", tmp_path / "2/n.json"
+    found = audit_submission(m, n)
+    assert [row[0] for row in found["tables"][0]["rows"]] == [f"m ({m})", f"m ({n})"]
+    assert {alarm.partition("): ")[0] for alarm in found["alarms"]} == {f"m ({n}"}
+    with pytest.raises(BadInput, match=r"m\.json: is named twice"):
+        audit_submission(m, n, m)
+
+
+def test_measured_false_alarms_carry_their_count_and_a_bound(tmp_path: Path) -> None:
+    """Wilson's bound of no hit in n trials is z^2 / (n + z^2): 0.020% of 19,292."""
+    prompts, good = honest()
+    (tmp_path / "a.json").write_text(json.dumps([{"instruction": p, "output": a} for p, a in zip(prompts, good, strict=True)]), "utf-8")  # fmt: skip
+    table = audit_submission(tmp_path / "a.json")["tables"][1]
+    assert table["columns"] == ["detector", "per cent", "flagged", "of"]
+    name, figure, hits, n = table["rows"][1]
+    assert (name, hits, n) == ("control text", 0, 19292)
+    assert figure["high"] == pytest.approx(100 * 3.841459 / (n + 3.841459), rel=1e-6)
+    assert "0.000 (0.000 to 0.020)" in audit_page(audit_submission(tmp_path / "a.json"))

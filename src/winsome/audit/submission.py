@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -96,33 +97,42 @@ def check(
 
 
 def audit_submission(
-    path: str | Path, *, prompts: str | Path | None = None, templates_of: Sequence[str] = (), seed: int = 0
+    *paths: str | Path, prompts: str | Path | None = None, templates_of: Sequence[str] = (), seed: int = 0
 ) -> dict[str, Any]:
-    """The audit of the answers in a file of any format that answers are read from, one row a model.
+    """The audit of the answers in files of any format that answers are read from, one row a model.
 
-    prompts: a file of prompts for answers that name theirs by id alone. templates_of: further judge prompts (@file) whose
-    marks are looked for. Raises BadInput naming file and record.
+    A model that stands in several files has a row for each, which names the file. prompts: a file of prompts for answers that
+    name theirs by id alone. templates_of: further judge prompts (@file) whose marks are looked for. Raises BadInput naming
+    file and record.
     """
-    found = formats.answers(path)
     items = {} if prompts is None else {p.item: p for p in formats.prompts(prompts)}
     marks = frozenset[str]().union(
         *(control_text.marks(template) for template in control_text.shipped()),
         *(control_text.marks(_own(name)) for name in templates_of),
     )
-    models: dict[str, list[tuple[int, str, str]]] = {}
-    for answer in found:
-        prompt = answer.prompt or items.get(answer.item)
-        if prompt is None:
-            raise BadInput(f"{path}: record {answer.record} names its prompt by id alone; add --prompts FILE")
-        asked = "\n".join(message.text for message in prompt.messages)
-        models.setdefault(answer.model or Path(path).stem, []).append(
-            (answer.record, asked, "\n".join(answer.turns or ()))
-        )
+    files = [Path(path) for path in paths]
+    rows: dict[tuple[str, Path], list[tuple[int, str, str]]] = {}
+    for k, path in enumerate(files):
+        if path in files[:k]:
+            raise BadInput(f"{path}: is named twice; give each file of answers once")
+        for answer in formats.answers(path):
+            prompt = answer.prompt or items.get(answer.item)
+            if prompt is None:
+                raise BadInput(
+                    f"{path}: record {answer.record} names its prompt by id alone; add --prompts FILE"
+                )
+            asked = "\n".join(message.text for message in prompt.messages)
+            said = "\n".join(answer.turns or ())
+            rows.setdefault((answer.model or path.stem, path), []).append((answer.record, asked, said))
+    times = Counter(model for model, _ in rows)
     checked = [
-        check(model, [p for _, p, _ in rows], [a for _, _, a in rows], marks, seed, [r for r, _, _ in rows])
-        for model, rows in models.items()
-    ]
-    return submission_record(str(Path(path).name), checked)
+        check(
+            model if times[model] == 1 else f"{model} ({path})",
+            [asked for _, asked, _ in own], [said for _, _, said in own], marks, seed, [record for record, _, _ in own],
+        )
+        for (model, path), own in rows.items()
+    ]  # fmt: skip
+    return submission_record(", ".join(path.name for path in files), checked)
 
 
 def submission_record(subject: str, checked: Sequence[Checked]) -> dict[str, Any]:
@@ -137,7 +147,7 @@ def submission_record(subject: str, checked: Sequence[Checked]) -> dict[str, Any
         for name, places in one.flags.items()
         for place, why in sorted(places.items())[:20]
     ]
-    honest = [[name, share(*HONEST[name])] for name in ALARM if name in HONEST]
+    honest = [[name, share(*HONEST[name]) | {"digits": 3}, *HONEST[name]] for name in ALARM]
     n = sum(one.answers for one in checked)
     claim = f"{len(checked)} model{'s' * (len(checked) != 1)}, {n:,} answers: " + (
         f"{len(alarms)} alarm{'s' * (len(alarms) != 1)}" if alarms else "no alarm"
@@ -151,12 +161,13 @@ def submission_record(subject: str, checked: Sequence[Checked]) -> dict[str, Any
                 "Rates are per cent of the non-empty answers, with 95% intervals; empty answers are a class of their own.",
                 "Fit: how often an answer shares more with its own prompt than with another's; 50 for a constant answer.",
             ],
-        )
+        ),
+        table(
+            "False alarms of each detector on honest answers",
+            ["detector", "per cent", "flagged", "of"],
+            honest,
+        ),
     ]
-    if honest:
-        tables.append(
-            table("False alarms of each detector on honest answers", ["detector", "flagged"], honest)
-        )
     if flagged:
         tables.append(table("Flagged answers", ["model", "record", "detector", "why"], flagged))
     return record("submission", subject, claim, alarms, tables)

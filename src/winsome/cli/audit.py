@@ -19,7 +19,9 @@ def add(parser: Parser) -> None:
         help="recorded answers: do they speak to the judge instead of the user",
         description="Check recorded answers for what only an attack on the judge needs.",
     )
-    submission.add_argument("file", metavar="FILE", help="answers, of one model or several")
+    submission.add_argument(
+        "files", nargs="+", metavar="FILE", help="answers, of one model or several a file"
+    )
     submission.add_argument("--prompts", metavar="FILE", help="the prompts, where answers name theirs by id")
     submission.add_argument(
         "--judge-prompt",
@@ -214,7 +216,7 @@ def run(args: Namespace) -> int:
 def _submission(args: Namespace) -> dict[str, Any]:
     from winsome.audit.submission import audit_submission
 
-    return audit_submission(args.file, prompts=args.prompts, templates_of=args.judge_prompt, seed=args.seed)
+    return audit_submission(*args.files, prompts=args.prompts, templates_of=args.judge_prompt, seed=args.seed)
 
 
 def _leaderboard(args: Namespace) -> dict[str, Any]:

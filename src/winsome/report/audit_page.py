@@ -97,6 +97,7 @@ def _folded(one: Mapping[str, Any]) -> Markup:
 
 
 def _table(one: Mapping[str, Any]) -> Markup:
+    """A table below its title, which its caption repeats for ears alone."""
     heads = [
         th(head, "num" if k and _numeric(one["rows"], k) else "") for k, head in enumerate(one["columns"])
     ]
@@ -110,7 +111,7 @@ def _table(one: Mapping[str, Any]) -> Markup:
     ]  # fmt: skip
     return el(
         "div",
-        table(one["title"], heads, rows, "stack"),
+        table(el("span", one["title"], class_="unseen"), heads, rows, "stack"),
         class_="scroll",
         tabindex="0",
         role="region",

@@ -37,7 +37,7 @@ def cell(content: object, label: str, css: str = "") -> Markup:
     return el("td", content, class_=css or None, data_label=label, role="cell")
 
 
-def table(caption: str, heads: Sequence[object], rows: Sequence[Markup], css: str) -> Markup:
+def table(caption: object, heads: Sequence[object], rows: Sequence[Markup], css: str) -> Markup:
     """A table; roles are written out because narrow pages turn rows into blocks, which would lose them."""
     top = el(
         "tr",
