@@ -157,20 +157,27 @@ def attention(
 
 def block_mask(packed: Packed) -> Any:
     """Flex attention's block mask of a row, for CUDA: the same pattern as `packed.mask`, never held whole."""
+    ends = [0] * packed.ids.shape[1]
+    for number, trunk in enumerate(packed.trunks):
+        for start, end in (trunk, *packed.branches[number]):
+            below = _end(packed, number) if start == trunk[0] else end
+            ends[start:end] = [below] * (end - start)
+    return blocks_below(ends, str(packed.ids.device))
+
+
+def blocks_below(ends: Sequence[int], device: str) -> Any:
+    """Flex attention's block mask of a row in depth-first order, in which what stands below each position ends at `ends`."""
     import torch
     from torch.nn.attention.flex_attention import create_block_mask
 
-    size = packed.ids.shape[1]
-    own, above = (torch.zeros(size, dtype=torch.long, device=packed.ids.device) for _ in range(2))
-    number = 0
-    for trunk, branches in zip(packed.trunks, packed.branches, strict=True):
-        of_trunk = number
-        for start, end in (trunk, *branches):
-            own[start:end] = number
-            above[start:end] = -1 if start == trunk[0] else of_trunk
-            number += 1
+    below = torch.tensor(ends, device=device)
 
     def seen(_batch: Tensor, _head: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        return ((own[q] == own[k]) & (q >= k)) | (above[q] == own[k])
+        return seen_below(below[k], q, k)
 
-    return create_block_mask(seen, None, None, size, size, device=str(packed.ids.device))
+    return create_block_mask(seen, None, None, len(ends), len(ends), device=device)
+
+
+def seen_below(ends: Tensor, q: Tensor, k: Tensor) -> Tensor:
+    """Whether the positions q see the positions k, below which stands what comes before `ends`: k itself and all that continues it."""
+    return (k <= q) & (q < ends)

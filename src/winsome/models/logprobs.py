@@ -14,6 +14,7 @@ from winsome.models.head import head_of, target_logprobs
 from winsome.models.layers import reads_selected
 from winsome.models.packing import Packed, Tree, pack, rows
 from winsome.models.tables import looked_up, tables_kept
+from winsome.models.trees import Piece
 from winsome.models.weights import check_attention
 
 if TYPE_CHECKING:
@@ -92,10 +93,10 @@ def logprobs(
                     targets += tree.trunk[1:]
             states.append(states_at(causal, packed, places))
         values = target_logprobs(head_of(causal), torch.cat(states), torch.tensor(targets, device=device))
-    tokens, sums, counts = _in_order(values, answers)
+    tokens, sums, counts = in_order(values, answers)
     if not want.prompts:
         return Logprobs(sums, counts, tokens if want.tokens else None)
-    _, prompt_sums, prompt_counts = _in_order(values, [prompts[number] for number in range(len(trees))])
+    _, prompt_sums, prompt_counts = in_order(values, [prompts[number] for number in range(len(trees))])
     tree_of = torch.empty(len(sequences), dtype=torch.long, device=device)
     for number, held in enumerate(members):
         tree_of[held] = number
@@ -137,15 +138,18 @@ def row_of(network: Any, trees: Sequence[Tree], device: str) -> Packed:
     return pack(trees, device)
 
 
-def states_at(network: Any, packed: Packed, places: Sequence[int]) -> Tensor:
-    """The last hidden states [n, d] at the positions `places` of a row, in their order; one may be asked for more than once."""
+def states_at(network: Any, packed: Packed, places: Sequence[int], trees: tuple[Piece, ...] = ()) -> Tensor:
+    """The last hidden states [n, d] at the positions `places` of a row, in their order; one may be asked for more than once.
+
+    `trees`: the products of its attention, where they do not follow from its trunks and branches.
+    """
     import torch
 
     wanted = torch.tensor(places, device=packed.ids.device)
     if not attend_by_trees(network):
         return body_states(network, packed)[wanted]
     words = looked_up(network.get_input_embeddings(), packed.ids)
-    trees = pieces(packed)
+    trees = trees or pieces(packed)
     read = wanted.unique()
     selected = {"read": (read, narrowed(trees, read))} if reads_selected(network) else {}
     # A mask of one entry says that the row needs no other: attention goes by the pieces.
@@ -161,8 +165,8 @@ def states_at(network: Any, packed: Packed, places: Sequence[int]) -> Tensor:
     return output.last_hidden_state[0][torch.searchsorted(read, wanted) if selected else wanted]
 
 
-def _in_order(values: Tensor, spans: Sequence[slice]) -> tuple[Tensor, Tensor, Tensor]:
-    """Values of the spans one after the other, their sums and their counts."""
+def in_order(values: Tensor, spans: Sequence[slice]) -> tuple[Tensor, Tensor, Tensor]:
+    """Values [n] of the spans one after the other, their sums and their counts."""
     import torch
 
     counts = torch.tensor([span.stop - span.start for span in spans], device=values.device)
@@ -175,15 +179,24 @@ def _in_order(values: Tensor, spans: Sequence[slice]) -> tuple[Tensor, Tensor, T
 
 def trees_of(network: Any, sequences: Sequences) -> tuple[list[Tree], list[list[int]]]:
     """One tree a prompt, and the numbers of the sequences that are its branches."""
+    check_sequences(network, sequences)
+    by_prompt: dict[tuple[int, ...], list[int]] = {}
+    for i, (prompt, _) in enumerate(sequences):
+        by_prompt.setdefault(tuple(prompt), []).append(i)
+    return [Tree(p, [sequences[i][1] for i in held]) for p, held in by_prompt.items()], list(
+        by_prompt.values()
+    )
+
+
+def check_sequences(network: Any, sequences: Sequences) -> None:
+    """BadInput without sequences, for an empty prompt or answer, and for what the network's context does not hold."""
     if not sequences:
         raise BadInput("no sequences to score; give at least one prompt with its answer")
-    by_prompt: dict[tuple[int, ...], list[int]] = {}
     for i, (prompt, answer) in enumerate(sequences):
         if len(prompt) == 0 or len(answer) == 0:
             raise BadInput(
                 f"sequence {i}: its {'answer' if len(prompt) else 'prompt'} has no tokens; drop it"
             )
-        by_prompt.setdefault(tuple(prompt), []).append(i)
     name = str(network.config.name_or_path) or type(network).__name__
     sizes = [len(prompt) + len(answer) for prompt, answer in sequences]
     context = getattr(network.config.get_text_config(), "max_position_embeddings", None)
@@ -191,6 +204,3 @@ def trees_of(network: Any, sequences: Sequences) -> tuple[list[Tree], list[list[
         worst = sizes.index(max(sizes))
         raise BadInput(f"sequence {worst}: {max(sizes)} tokens, {name} holds {context}; shorten or drop it")
     check_attention(network, name, max(sizes))
-    return [Tree(p, [sequences[i][1] for i in held]) for p, held in by_prompt.items()], list(
-        by_prompt.values()
-    )

@@ -37,8 +37,6 @@ CARD = Card(
     orders=1,
 )
 CARDS = (CARD,)
-ROW_TOKENS = 2048
-"""Tokens forwarded together: statements are short, so a row of few would be mostly overhead."""
 PUBLISHED = (
     "SubjectLabel",
     "RelationLabel",
@@ -131,13 +129,21 @@ def answer_logprobs(
     """
     import torch
 
-    from winsome.models.logprobs import logprobs
+    from winsome.models.prefixes import prefix_logprobs
 
     if not len(given):
         return np.zeros(0)
-    pairs = _chat(model, given, answer) if format == "chat" else _raw(model, given, answer)
     with model.lock, torch.inference_mode():
-        return logprobs(model.network, pairs, row_tokens=ROW_TOKENS).sums.double().cpu().numpy()
+        return (
+            prefix_logprobs(model.network, pairs_of(model, given, answer, format)).sums.double().cpu().numpy()
+        )
+
+
+def pairs_of(
+    model: LocalModel, given: Sequence[str], answer: Sequence[str], format: Format
+) -> list[tuple[list[int], list[int]]]:
+    """(ids of what is given, ids of the answer) of each statement."""
+    return _chat(model, given, answer) if format == "chat" else _raw(model, given, answer)
 
 
 def _chat(
