@@ -270,4 +270,4 @@ def test_measured_false_alarms_carry_their_count_and_a_bound(tmp_path: Path) -> 
     name, figure, hits, n = table["rows"][1]
     assert (name, hits, n) == ("control text", 0, 19292)
     assert figure["high"] == pytest.approx(100 * 3.841459 / (n + 3.841459), rel=1e-6)
-    assert "0.000 (0.000 to 0.020)" in audit_page(audit_submission(tmp_path / "a.json"))
+    assert "0.000 (0.000\u00a0to\u00a00.020)" in audit_page(audit_submission(tmp_path / "a.json"))

@@ -104,7 +104,7 @@ def _table(one: Mapping[str, Any]) -> Markup:
     rows = [
         row(
             name(_words(line[0])),
-            *(cell(name(_words(value)), head, "" if isinstance(value, str) else "num")
+            *(cell(_unbroken(value), head, "" if isinstance(value, str) else "num")
               for head, value in zip(one["columns"][1:], line[1:], strict=True)),
         )
         for line in one["rows"]
@@ -112,7 +112,7 @@ def _table(one: Mapping[str, Any]) -> Markup:
     return el(
         "div",
         table(el("span", one["title"], class_="unseen"), heads, rows, "stack"),
-        class_="scroll",
+        class_="scroll audit",
         tabindex="0",
         role="region",
         aria_label=one["title"],
@@ -121,6 +121,12 @@ def _table(one: Mapping[str, Any]) -> Markup:
 
 def _numeric(rows: Sequence[Sequence[Any]], column: int) -> bool:
     return all(not isinstance(line[column], str) for line in rows)
+
+
+def _unbroken(value: Any) -> Markup:
+    """A cell whose interval stays on one line."""
+    words = _words(value)
+    return name(words.replace(" to ", "\u00a0to\u00a0") if isinstance(value, Mapping) else words)
 
 
 def _words(value: Any) -> str:
