@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import time
@@ -17,6 +18,7 @@ from winsome.audit.variants import chosen_variants
 from winsome.audit.vote_drop import flip, ranked, tally
 from winsome.audit.vote_sources import bursts, suspicious_sources
 from winsome.cli import main
+from winsome.report.audit_page import audit_page
 from winsome.standings.battles import battles
 
 
@@ -213,3 +215,19 @@ def test_large_arena_in_time() -> None:
     assert targets == {"player-40", "player-70"}
     assert {row[1] for row in table["Bursts of votes for one contender"]} == {"player-90"}
     assert seconds < 60
+
+
+def test_a_close_first_place_and_many_showings_are_notes_and_no_alarms() -> None:
+    """b beats a by two votes of 1,002, and d was shown 6 times the median: honest, so nothing is alarmed, and both are told."""
+    won = {"ba": (502, 500), "ac": (700, 300), "bc": (700, 300), "cd": (2_600, 1_300), "de": (2_500, 1_250)}
+    rows = [(pair, share) for pair, ways in won.items() for share, n in zip((1.0, 0.0), ways, strict=True) for _ in range(n)]  # fmt: skip
+    rows += [(pair, share) for pair in ("ef", "fg", "gh") for share in (1.0, 1.0, 0.0) for _ in range(200)]
+    made = battles([pair[0] for pair, _ in rows], [pair[1] for pair, _ in rows], [share for _, share in rows])
+    record = leaderboard_record("close", made, None, {})
+    assert record["alarms"] == []
+    assert record["claim"].endswith("no alarm")
+    first, shown = record["notes"]
+    assert first.endswith("carry the first place: without them a leads")
+    # votes of the eight: a and b 2,002, c 5,900, d 7,650, e 4,350, f and g 1,200, h 600
+    assert shown == "d has 7,650 votes, over 3 times the median of 2,002"
+    assert all(html.escape(note) in audit_page(record) for note in record["notes"])

@@ -45,7 +45,10 @@ def audit_leaderboard(path: str | Path, *, providers: str | Path | None = None) 
 def leaderboard_record(
     subject: str, battles: Battles, time: Floats | None, provider: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The audit's JSON of battles; time in any unit, NaN where a vote has none [rows], provider: contender -> who made it."""
+    """The audit's JSON of battles: `alarms` look like somebody's meddling, `notes` say how much the order can bear.
+
+    time: in any unit, NaN where a vote has none [rows]; provider: contender -> who made it.
+    """
     mask = battles.scored
     if not mask.any():
         raise BadInput(f"{subject}: no scored vote; an audit of a leaderboard needs votes")
@@ -53,7 +56,8 @@ def leaderboard_record(
         battles, time = battles.take(mask), None if time is None else time[mask]
     every, names = battles, battles.names
     alarms: list[str] = []
-    tables = [_drops(battles, alarms)]
+    notes: list[str] = []
+    tables = [_drops(battles, notes)]
     codes = battles.annotator if battles.annotator is not None else battles.judge
     missing: list[str] = []
     labels: tuple[str, ...] = ()
@@ -119,12 +123,12 @@ def leaderboard_record(
             )
         else:
             missing.append("no --providers: variants were not looked at")
-    tables.append(_sampling(every, alarms))
+    tables.append(_sampling(every, notes))
     claim = f"{len(every):,} votes on {len(names)} contenders: " + (f"{len(alarms)} alarm{'s' * (len(alarms) != 1)}" if alarms else "no alarm")  # fmt: skip
-    return record("leaderboard", subject, claim, alarms, tables, missing=missing)
+    return record("leaderboard", subject, claim, alarms, tables, notes=notes, missing=missing)
 
 
-def _drops(battles: Battles, alarms: list[str]) -> dict[str, Any]:
+def _drops(battles: Battles, notes: list[str]) -> dict[str, Any]:
     votes = tally(battles)
     order = ranked(votes)[:TOP].tolist()
     rows: list[list[Cell]] = []
@@ -137,7 +141,7 @@ def _drops(battles: Battles, alarms: list[str]) -> dict[str, Any]:
             continue
         rows.append([names, found.votes, 100.0 * found.votes / total, "smallest" if found.exact else "upper bound"])  # fmt: skip
         if place == 1 and found.votes <= 0.01 * total:
-            alarms.append(f"{found.votes:,} of {total:,} votes ({found.votes / total:.3%}) carry the first place: without them {battles.names[second]} leads")  # fmt: skip
+            notes.append(f"{found.votes:,} of {total:,} votes ({found.votes / total:.3%}) carry the first place: without them {battles.names[second]} leads")  # fmt: skip
     return table(
         "Votes whose loss turns neighbours around",
         ["order", "votes", "per cent of all", "which is"],
@@ -171,13 +175,14 @@ def _suspicions(
     return table(title, heads, rows, [note])
 
 
-def _sampling(battles: Battles, alarms: list[str]) -> dict[str, Any]:
+def _sampling(battles: Battles, notes: list[str]) -> dict[str, Any]:
     met = np.bincount(np.concatenate([battles.a, battles.b]), minlength=len(battles.names))
     median = float(np.median(met))
     over = np.flatnonzero(met > OVERSHOWN * median)
     if len(over):
         most = int(np.argmax(met))
-        alarms.append(f"sampling: {len(over)} contenders have over {OVERSHOWN:g} times the median of {median:,.0f} votes, {battles.names[most]} {met[most]:,}")  # fmt: skip
+        others = f"; so have {len(over) - 1} others" if len(over) > 1 else ""
+        notes.append(f"{battles.names[most]} has {met[most]:,} votes, over {OVERSHOWN:g} times the median of {median:,.0f}{others}")  # fmt: skip
     order = np.argsort(-met)
     ends = [*order[:5].tolist(), *order[-5:].tolist()] if len(order) > 10 else order.tolist()
     return table(

@@ -45,6 +45,7 @@ def audit_page(record: Mapping[str, Any]) -> str:
         el("h1", name(record["claim"])),
         el("p", name(record["subject"])),
         _alarms(record["alarms"]),
+        (el("p", name(note)) for note in record.get("notes", ())),
         class_="headline",
         aria_label="Result",
     )
@@ -80,6 +81,8 @@ def terminal(record: Mapping[str, Any]) -> Iterator[Any]:
             made.add_row(*(Text(_words(value)) for value in line))
         yield made
         yield Text("")
+    for note in record.get("notes", ()):
+        yield Text(f"note: {note}")
     for alarm in record["alarms"]:
         yield Text(f"ALARM {alarm}")
     yield Text(record["claim"], style="bold")
