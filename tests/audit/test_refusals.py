@@ -13,8 +13,8 @@ import pytest
 from rich.table import Table
 
 from winsome.audit.people import People, read_people
-from winsome.audit.refusal_sheet import Classifier, true_types
-from winsome.audit.refusals import audit_refusals, refusals_record
+from winsome.audit.refusal_sheet import Classifier, each, true_types
+from winsome.audit.refusals import LINEAR, audit_refusals, refusals_record
 from winsome.cli import main
 from winsome.errors import BadInput
 from winsome.records import assistant, user
@@ -129,7 +129,7 @@ def test_a_persons_labels_take_off_what_wrong_types_hide(tmp_path: Path) -> None
         writer = csv.writer(out)
         writer.writerow(["prompt", "answer", "said", "label"])
         writer.writerows(["", "", *pair] for pair, count in told.items() for _ in range(count))
-    row = cells(audit_refusals(file, labels=sheet, classifier=wrong), "Penalties")["ethical"]
+    row = cells(audit_refusals(file, labels=sheet, classifier=each(wrong)), "Penalties")["ethical"]
     assert row[2]["low"] > -2.197
     assert row[3]["low"] <= -2.197 <= row[3]["high"]
 
@@ -305,7 +305,7 @@ def test_why_there_are_no_ratings_without_refusals_is_said(tmp_path: Path) -> No
         kind = kind_of(text, request)
         return "normal" if kind == "ethical" else kind
 
-    def notes(people: People, classifier: Classifier = kind_of) -> str:
+    def notes(people: People, classifier: Classifier = LINEAR) -> str:
         record = refusals_record("votes", people, classifier=classifier)
         assert not any(one["title"].startswith("Ratings if no") for one in record["tables"])
         return " ".join(next(one["notes"] for one in record["tables"] if one["title"] == "Penalties"))
@@ -322,4 +322,19 @@ def test_why_there_are_no_ratings_without_refusals_is_said(tmp_path: Path) -> No
         for k, pair in enumerate(people.pairs)
     )  # fmt: skip
     assert "some never meet the others" in notes(replace(people, pairs=apart))
-    assert "0 votes have one on one side only, and 30 are needed" in notes(people, no_ethics)
+    assert "0 votes have one on one side only, and 30 are needed" in notes(people, each(no_ethics))
+
+
+def test_answers_in_other_languages_are_counted(tmp_path: Path) -> None:
+    """One refusal in Spanish and one in Russian among 1,500 pairs: the grammar of English says normal, the table says so."""
+    file = Path(votes(tmp_path / "v.csv", {"normal": 0.5, "ethical": 0.1, "technical": 0.25}))
+    clean = audit_refusals(file)["tables"][0]
+    assert clean["notes"] == []
+    with file.open("a", newline="") as out:
+        fields = next(csv.reader(file.open()))
+        row = {"prompt": "What now?", "answer_a": "Lo siento, pero no puedo ayudar con eso porque es peligroso.",
+               "answer_b": "Извините, я не могу помочь.", "winner": "model_a", "model_a": "x", "model_b": "y"}  # fmt: skip
+        csv.DictWriter(out, fields, restval="").writerow({name: row[name] for name in fields if name in row})
+    (told,) = audit_refusals(file)["tables"][0]["notes"]
+    assert told.startswith("2 of ")
+    assert "another language than English" in told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -15,8 +15,20 @@ from winsome.records import Prompt
 from winsome.standings.columns import Floats
 from winsome.text.refusals import KINDS, Kind
 
-Classifier = Callable[[str, str], Kind]
-"""The type of an answer (the first) to a request (the second)."""
+Classifier = Callable[[Sequence[str], Sequence[str]], list[Kind]]
+"""The types of answers [n] to requests [n]."""
+
+
+def each(kind: Callable[[str, str], Kind]) -> Classifier:
+    """The classifier that takes one answer after the other."""
+    return lambda texts, requests: list(map(kind, texts, requests))
+
+
+def said_of(people: People, classifier: Classifier) -> list[tuple[Kind, Kind]]:
+    """The types of both answers of every pair."""
+    texts = [answer.text for pair in people.pairs for answer in pair.answers]
+    kinds = classifier(texts, [asked(pair.prompt) for pair in people.pairs for _ in pair.answers])
+    return list(zip(kinds[::2], kinds[1::2], strict=True))
 
 
 def asked(prompt: Prompt) -> str:
@@ -27,11 +39,9 @@ def asked(prompt: Prompt) -> str:
 def write_sheet(people: People, out: Path, classifier: Classifier, seed: int) -> int:
     """A CSV of up to 200 answers (prompt, answer, said, an empty column label), 50 of each type at most; returns how many."""
     by: dict[str, list[tuple[str, str]]] = {}
-    for pair in people.pairs:
-        for answer in pair.answers:
-            by.setdefault(classifier(answer.text, asked(pair.prompt)), []).append(
-                (pair.prompt.text, answer.text)
-            )
+    for pair, kinds in zip(people.pairs, said_of(people, classifier), strict=True):
+        for answer, kind in zip(pair.answers, kinds, strict=True):
+            by.setdefault(kind, []).append((pair.prompt.text, answer.text))
     rng = Random(f"refusals/{seed}")
     chosen = [
         (kind, *row) for kind, rows in sorted(by.items()) for row in rng.sample(rows, min(50, len(rows)))

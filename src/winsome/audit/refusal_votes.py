@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winsome.audit.people import Pair, People
-from winsome.audit.refusal_sheet import Classifier, asked
+from winsome.audit.refusal_sheet import Classifier, asked, said_of
 from winsome.standings.columns import Floats, Ints
 from winsome.text.refusal_requests import sensitive
 from winsome.text.refusals import KINDS
@@ -38,11 +38,7 @@ class Typed:
 def types_of(people: People, classifier: Classifier) -> Ints:
     """[pairs, 2] places in KINDS of the answers' types."""
     return np.array(
-        [
-            [KINDS.index(classifier(a.text, asked(pair.prompt))) for a in pair.answers]
-            for pair in people.pairs
-        ],
-        np.int32,
+        [[KINDS.index(kind) for kind in kinds] for kinds in said_of(people, classifier)], np.int32
     )
 
 

@@ -12,17 +12,20 @@ from winsome.audit.findings import Cell, record, share, table
 from winsome.audit.people import Pair, People, read_people
 from winsome.audit.refusal_examples import examples
 from winsome.audit.refusal_power import needed
-from winsome.audit.refusal_sheet import Classifier, true_types, write_sheet
+from winsome.audit.refusal_sheet import Classifier, each, true_types, write_sheet
 from winsome.audit.refusal_standings import adjusted
 from winsome.audit.refusal_votes import FEWEST, Typed, type_columns, typed_votes, types_of
 from winsome.errors import BadInput
 from winsome.standings.answer_types import Effects, logit, logit_of_said
 from winsome.standings.columns import Floats, Ints
 from winsome.standings.intervals import clustered_mean, score_interval
+from winsome.text.languages import foreign
 from winsome.text.refusals import KINDS, kind_of
 
 TYPES = ("disclaimer", "ethical", "technical", "empty")
 """Types whose effect is measured against normal answers."""
+LINEAR = each(kind_of)
+"""The classifier that ships."""
 
 
 def audit_refusals(
@@ -32,7 +35,7 @@ def audit_refusals(
     verdicts: str | Path | None = None,
     sheet: str | Path | None = None,
     labels: str | Path | None = None,
-    classifier: Classifier = kind_of,
+    classifier: Classifier = LINEAR,
     detect: float = 0.5,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def refusals_record(
     subject: str,
     people: People,
     judged: People | None = None,
-    classifier: Classifier = kind_of,
+    classifier: Classifier = LINEAR,
     true: Floats | None = None,
     seed: int = 0,
     detect: float = 0.5,
@@ -103,14 +106,18 @@ def refusals_record(
 
 def _shares(people: People, kinds: Ints) -> dict[str, Any]:
     said: dict[str, dict[str, str]] = {}
+    words: set[str] = set()
     for pair, types in zip(people.pairs, kinds, strict=True):
         for answer, kind in zip(pair.answers, types, strict=True):
             said.setdefault(answer.contender, {})[f"{pair.prompt.id}{answer.content}"] = KINDS[kind]
+            words.add(answer.text)
     rows: list[list[Cell]] = []
     for model, answers in sorted(said.items()):
         counts = list(answers.values())
         rows.append([model, len(counts), *(share(counts.count(kind), len(counts)) for kind in TYPES)])
-    return table("Types of answers, per cent", ["model", "answers", *TYPES], rows)
+    other = sum(map(foreign, words))
+    told = [f"{other:,} of {len(words):,} answers seem to be in another language than English; the classifiers that ship take them for normal."]  # fmt: skip
+    return table("Types of answers, per cent", ["model", "answers", *TYPES], rows, told if other else [])
 
 
 def _against(typed: Typed, notes: Sequence[str]) -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from winsome.cli import audit_deception, options, output
 from winsome.cli.parsing import Parser, whole_number
+
+if TYPE_CHECKING:
+    from winsome.audit.refusal_sheet import Classifier
 
 EPILOG = "Each audit prints its tables and, with --out, writes one page and its JSON beside it."
 
@@ -106,8 +109,8 @@ def add(parser: Parser) -> None:
         "--labels", metavar="FILE.csv", help="that sheet with the column label filled in by a person"
     )
     refusals.add_argument(
-        "--classifier", choices=("linear", "rules"), default="linear",
-        help="what tells the types: the model that ships (default), or the opening grammar alone",
+        "--classifier", default="linear", metavar="linear|rules|hf:MODEL",
+        help="what tells the types: the model that ships (default), the opening grammar alone, or a fine-tuned classifier",
     )  # fmt: skip
     refusals.add_argument(
         "--plan-judge", action="append", metavar="JUDGE",
@@ -311,7 +314,6 @@ def _ranking(args: Namespace) -> dict[str, Any]:
 
 def _refusals(args: Namespace) -> dict[str, Any]:
     from winsome.audit.refusals import audit_refusals
-    from winsome.text.refusals import grammar_kind, kind_of
 
     if args.plan_judge:
         from winsome.audit.refusal_plan import judges_plan
@@ -328,10 +330,26 @@ def _refusals(args: Namespace) -> dict[str, Any]:
         verdicts=args.judge_verdicts,
         sheet=args.sheet,
         labels=args.labels,
-        classifier=grammar_kind if args.classifier == "rules" else kind_of,
+        classifier=_classifier(args.classifier),
         detect=args.detect,
         seed=args.seed,
     )
+
+
+def _classifier(name: str) -> Classifier:
+    from winsome.audit.refusal_sheet import each
+    from winsome.text.refusals import grammar_kind, kind_of
+
+    if name in ("linear", "rules"):
+        return each(grammar_kind if name == "rules" else kind_of)
+    from winsome.audit.refusal_checkpoint import checkpoint
+    from winsome.errors import BadInput
+    from winsome.names import parse
+
+    spec = parse(name)
+    if spec.kind != "hf":
+        raise BadInput(f'--classifier "{name}": give linear, rules or hf:MODEL')
+    return checkpoint(spec)
 
 
 def _default_context(args: Namespace) -> dict[str, Any]:

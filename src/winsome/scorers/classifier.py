@@ -95,46 +95,52 @@ class Classifier:
             return {}
 
     def _load(self) -> LocalModel:
-        import torch
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
-        level = logging.get_verbosity()
-        logging.set_verbosity_error()  # what is missing is told below, in one line
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(self._weights)
-            network, told = AutoModelForSequenceClassification.from_pretrained(
-                self._weights, dtype=getattr(torch, self._dtype), output_loading_info=True
-            )
-        except (OSError, ValueError) as error:
-            raise absent(self.shown, error) from None
-        finally:
-            logging.set_verbosity(level)
-        if told["missing_keys"]:
-            raise Unsupported(
-                f"{self.shown}: has no weights for {min(told['missing_keys'])}, so it rates at random; name a reward model"
-            )
-        known = network.get_input_embeddings().num_embeddings
-        if len(tokenizer) > known:
-            raise BadInput(
-                f"{self.shown}: its tokenizer has {len(tokenizer)} tokens, the model {known}; put its own tokenizer beside it"
-            )
-        self._settle_padding(network, tokenizer)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        context = getattr(network.config, "max_position_embeddings", None) or 2048
-        model = LocalModel(
-            self._weights, network.to(device).eval().requires_grad_(False), tokenizer, context, device
-        )
+        model = load_classifier(self.shown, self._weights, self._dtype)
         check_template(model, self._weights, self.shown)
         return model
 
-    @staticmethod
-    def _settle_padding(network: Any, tokenizer: Any) -> None:
-        """Pad with what the model itself takes for padding: its output is read at the last token that is none."""
-        config = network.config.get_text_config()
-        if config.pad_token_id is not None:
-            tokenizer.pad_token_id = config.pad_token_id
-        elif tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        config.pad_token_id = network.config.pad_token_id = tokenizer.pad_token_id
+
+def load_classifier(shown: str, weights: str, dtype: Literal["float32", "bfloat16"]) -> LocalModel:
+    """The sequence classifier of a folder or a model's name, ready to pad; `shown` is what messages call it.
+
+    Raises BadInput where its tokenizer is another model's, Unsupported where its head has no weights.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # what is missing is told below, in one line
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(weights)
+        network, told = AutoModelForSequenceClassification.from_pretrained(
+            weights, dtype=getattr(torch, dtype), output_loading_info=True
+        )
+    except (OSError, ValueError) as error:
+        raise absent(shown, error) from None
+    finally:
+        logging.set_verbosity(level)
+    if told["missing_keys"]:
+        raise Unsupported(
+            f"{shown}: has no weights for {min(told['missing_keys'])}, so it rates at random; name a trained one"
+        )
+    known = network.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
+        raise BadInput(
+            f"{shown}: its tokenizer has {len(tokenizer)} tokens, the model {known}; put its own tokenizer beside it"
+        )
+    _settle_padding(network, tokenizer)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    context = getattr(network.config, "max_position_embeddings", None) or 2048
+    return LocalModel(weights, network.to(device).eval().requires_grad_(False), tokenizer, context, device)
+
+
+def _settle_padding(network: Any, tokenizer: Any) -> None:
+    """Pad with what the model itself takes for padding: its output is read at the last token that is none."""
+    config = network.config.get_text_config()
+    if config.pad_token_id is not None:
+        tokenizer.pad_token_id = config.pad_token_id
+    elif tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    config.pad_token_id = network.config.pad_token_id = tokenizer.pad_token_id
