@@ -5,8 +5,9 @@
 chronicle  the 0.2M shape trained from nothing on 300 invented facts told 1 to 16 times: by year alone, or every mention at all three
            precisions, for equally many updates; win and sweep rates of told facts and of 60 that were never told
 real       SmolLM2-135M-Instruct on every so-manyth fact that ships, as plain text and as a chat, the same statements
-speed      statements a CPU-second: packed rows against padded batches of Hugging Face's forward, one process; and the tables of 521,000
-           stored log-probabilities
+speed      statements a CPU-second: rows that share what statements begin with against Hugging Face's forward of padded batches and of
+           one statement after the other, one process
+tables     the tables of 521,000 stored log-probabilities
 
 What is done is read from the file, so the table can be stopped at any moment and gone on with.
 """
@@ -29,17 +30,28 @@ from winsome.ledger.store import Ledger
 from winsome.matchmaking.door import Door
 from winsome.matchmaking.loops import finish
 from winsome.matchmaking.session import Session
+from winsome.models.prefixes import ROW_TOKENS, tries
 from winsome.models.weights import load
 from winsome.suites.temporal_dates import PRECISIONS, Precision
 from winsome.suites.temporal_facts import read_facts
 from winsome.suites.temporal_scores import Floats, Groups, mean_over_groups
-from winsome.suites.timestress import Format, Statements, answer_logprobs, report, scored, statements_of
+from winsome.suites.timestress import (
+    Format,
+    Statements,
+    answer_logprobs,
+    pairs_of,
+    report,
+    scored,
+    statements_of,
+)
 from winsome.training.loops.supervised import sft
 
 OUT = Path("docs/results/013-timestress.json")
 SIZE, UPDATES, BATCH, RATE = "0.2M", 600, 128, 3e-3
 ARMS: dict[str, tuple[Precision, ...]] = {"by year": ("Y",), "at three precisions": PRECISIONS}
 STORED, STORED_FACTS = 521_000, 2003
+SPEED_EVERY: dict[Format, int] = {"raw": 49, "chat": 100}
+"""Of the shipped facts: four, and two as a chat, whose statements are longer."""
 
 
 def learnt(told: Chronicle, arm: str, seed: int, work: Path) -> tuple[str, float]:
@@ -159,26 +171,43 @@ def real_row(every: int, work: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def speed_row(count: int) -> dict[str, Any]:
-    """Statements a CPU-second both ways, ABBA, equal to 1e-3 first; seconds of all tables of stored log-probabilities."""
+def speed_row(form: Format, every: int) -> dict[str, Any]:
+    """CPU seconds a statement each way, ABBA, equal first, of all statements of some facts.
+
+    What a statement costs when it shares its beginning depends on the others, so ours scores all of them; the plain ways cost the same
+    wherever a statement stands, so they score every fifth (in batches) and every twentieth (alone).
+    """
     import torch
 
     torch.set_num_threads(1)
-    statements, model = picked(8), load("smollm2-135m", "float32")
-    given, answer = statements.given[:count], statements.answer[:count]
-    apart = float(
-        np.abs(padded(model, given[:16], answer[:16]) - answer_logprobs(model, given[:16], answer[:16])).max()
+    statements, model = picked(every), load("smollm2-135m", "float32")
+    pairs = pairs_of(model, statements.given, statements.answer, form)
+    ways: dict[str, tuple[int, Callable[[], Floats]]] = {
+        "shared": (1, lambda: answer_logprobs(model, statements.given, statements.answer, form)),
+        "padded": (5, lambda: padded(model, pairs_of(model, statements.given[::5], statements.answer[::5], form), 32)),
+        "alone": (20, lambda: padded(model, pairs_of(model, statements.given[::20], statements.answer[::20], form), 1)),
+    }  # fmt: skip
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    values: dict[str, Floats] = {}
+    for name in (*ways, *reversed(ways)):
+        began = time.process_time()
+        values[name] = ways[name][1]()
+        spent[name].append(time.process_time() - began)
+    apart = max(
+        float(np.abs(values["shared"][::step] - values[name]).max()) for name, (step, _) in ways.items()
     )
     if apart > 1e-3:
-        raise SystemExit(f"the two ways differ by {apart:.2g} nats")
-    ways: dict[str, Callable[[], Any]] = {
-        "packed": lambda: answer_logprobs(model, given, answer), "padded": lambda: padded(model, given, answer)
+        raise SystemExit(f"{form}: the ways differ by {apart:.2g} nats")
+    return {
+        "form": form, "facts": len(statements.facts), "cpu": spent, "apart": apart,
+        "count": {name: len(values[name]) for name in ways},
+        "tokens": sum(len(g) + len(a) for g, a in pairs),
+        "forwarded": sum(len(trie.ids) for trie in tries([(g + a)[:-1] for g, a in pairs], ROW_TOKENS)),
     }  # fmt: skip
-    spent: dict[str, list[float]] = {"packed": [], "padded": []}
-    for name in ("packed", "padded", "padded", "packed"):
-        began = time.process_time()
-        ways[name]()
-        spent[name].append(time.process_time() - began)
+
+
+def tables_row() -> dict[str, Any]:
+    """CPU seconds of all tables of stored log-probabilities."""
     draw = np.random.default_rng(0)
     stored = Statements(
         tuple(f"f{i}" for i in range(STORED_FACTS)), ("",) * STORED, ("",) * STORED,
@@ -188,35 +217,26 @@ def speed_row(count: int) -> dict[str, Any]:
     score = draw.normal(size=STORED)
     began = time.process_time()
     report(stored, score)
-    tables = time.process_time() - began
-    return {
-        "count": len(given),
-        "cpu": spent,
-        "apart": apart,
-        "stored": STORED,
-        "tables_seconds": round(tables, 2),
-    }
+    return {"stored": STORED, "tables_seconds": round(time.process_time() - began, 2)}
 
 
-def padded(model: Any, given: Sequence[str], answer: Sequence[str], batch: int = 32) -> Floats:
+def padded(model: Any, pairs: Sequence[tuple[list[int], list[int]]], batch: int) -> Floats:
     """The plain way: batches padded on the right, logits of every position, log_softmax, the answer's tokens picked."""
     import torch
 
     found: list[float] = []
-    for begin in range(0, len(given), batch):
-        part = [
-            a + b for a, b in zip(given[begin : begin + batch], answer[begin : begin + batch], strict=True)
-        ]
-        asked = model.tokenizer(
-            part, return_tensors="pt", padding=True, padding_side="right", return_offsets_mapping=True
-        )
-        offsets = asked.pop("offset_mapping")
+    for begin in range(0, len(pairs), batch):
+        part = pairs[begin : begin + batch]
+        longest = max(len(g) + len(a) for g, a in part)
+        ids = torch.tensor([[*g, *a, *[0] * (longest - len(g) - len(a))] for g, a in part])
+        mask = torch.tensor([[k < len(g) + len(a) for k in range(longest)] for g, a in part]).long()
         with torch.inference_mode():
-            logs = model.network(**asked).logits[:, :-1].log_softmax(-1)
-        picked_ = logs.gather(-1, asked["input_ids"][:, 1:, None])[..., 0]
-        for k, row in enumerate(picked_):
-            own = (offsets[k, 1:, 1] > len(given[begin + k])) & (asked["attention_mask"][k, 1:] > 0)
-            found.append(float(row[own].double().sum()))
+            logs = model.network(input_ids=ids, attention_mask=mask).logits[:, :-1].log_softmax(-1)
+        picked_ = logs.gather(-1, ids[:, 1:, None])[..., 0].double()
+        found += [
+            float(row[len(g) - 1 : len(g) + len(a) - 1].sum())
+            for row, (g, a) in zip(picked_, part, strict=True)
+        ]
     return np.array(found)
 
 
@@ -224,14 +244,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.system_013", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--every", type=int, default=6, help="of the shipped facts")
-    parser.add_argument("--count", type=int, default=320, help="statements whose speed is measured")
-    parser.add_argument("--part", action="append", choices=("chronicle", "real", "speed"))
+    parser.add_argument("--part", action="append", choices=("chronicle", "real", "speed", "tables"))
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--work", type=Path, default=Path(".winsome/system-013"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     kept: list[dict[str, Any]] = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else []
-    wanted = options.part or ["chronicle", "real", "speed"]
+    wanted = options.part or ["chronicle", "real", "speed", "tables"]
     jobs: list[tuple[str, dict[str, Any], Callable[[], dict[str, Any]]]] = []
     if "chronicle" in wanted:
         jobs += [
@@ -241,7 +260,12 @@ def main() -> None:
     if "real" in wanted:
         jobs.append(("real", {"every": options.every}, lambda: real_row(options.every, options.work)))
     if "speed" in wanted:
-        jobs.append(("speed", {"count": options.count}, lambda: speed_row(options.count)))
+        jobs += [
+            ("speed", {"form": form}, lambda form=form: speed_row(form, SPEED_EVERY[form]))
+            for form in get_args(Format)
+        ]
+    if "tables" in wanted:
+        jobs.append(("tables", {}, tables_row))
     for part, key, job in jobs:
         if any(row["part"] == part and all(row.get(k) == v for k, v in key.items()) for row in kept):
             continue

@@ -141,6 +141,16 @@ def test_a_chronicle_told_by_year_is_not_known_by_day() -> None:
                 assert untold["low"] < 50.0 < untold["high"]
 
 
+def test_statements_are_scored_at_least_twice_as_fast_as_in_padded_batches() -> None:
+    timed = [one for one in figures("013-timestress") if one["part"] == "speed"]
+    assert [one["form"] for one in timed] == ["raw", "chat"]
+    for row in timed:
+        cost = {name: min(cpu) / row["count"][name] for name, cpu in row["cpu"].items()}
+        assert cost["padded"] > 2.0 * cost["shared"]
+        assert cost["alone"] > 2.0 * cost["shared"]
+        assert row["apart"] < 1e-3
+
+
 def test_the_page_on_juries_and_the_feedback_loop() -> None:
     rows = figures("003-fellowship")
     assert system_003_page.page(rows) == (RESULTS / "003-fellowship.md").read_text()

@@ -20,7 +20,7 @@ from winsome.models.trees import Piece
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROW_TOKENS = 2048
+ROW_TOKENS = 1024
 """Tokens of a trie forwarded together: short sequences in a short row would be mostly overhead."""
 
 
