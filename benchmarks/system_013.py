@@ -5,6 +5,7 @@
 chronicle  the 0.2M shape trained from nothing on 300 invented facts told 1 to 16 times: by year alone, or every mention at all three
            precisions, for equally many updates; win and sweep rates of told facts and of 60 that were never told
 real       SmolLM2-135M-Instruct on every so-manyth fact that ships, as plain text and as a chat, the same statements
+blurred    what bfloat16 changes of its plain text
 speed      statements a CPU-second: rows that share what statements begin with against Hugging Face's forward of padded batches and of
            one statement after the other, one process
 tables     the tables of 521,000 stored log-probabilities
@@ -31,7 +32,7 @@ from winsome.matchmaking.door import Door
 from winsome.matchmaking.loops import finish
 from winsome.matchmaking.session import Session
 from winsome.models.prefixes import ROW_TOKENS, tries
-from winsome.models.weights import load
+from winsome.models.weights import Dtype, load
 from winsome.suites.temporal_dates import PRECISIONS, Precision
 from winsome.suites.temporal_facts import read_facts
 from winsome.suites.temporal_scores import Floats, Groups, mean_over_groups
@@ -49,7 +50,10 @@ from winsome.training.loops.supervised import sft
 OUT = Path("docs/results/013-timestress.json")
 SIZE, UPDATES, BATCH, RATE = "0.2M", 600, 128, 3e-3
 ARMS: dict[str, tuple[Precision, ...]] = {"by year": ("Y",), "at three precisions": PRECISIONS}
+PARTS = ("chronicle", "real", "blurred", "speed", "tables")
 STORED, STORED_FACTS = 521_000, 2003
+PIECE = 2000
+"""Statements that are scored together and kept; what they begin with is shared within a piece."""
 SPEED_EVERY: dict[Format, int] = {"raw": 49, "chat": 100}
 """Of the shipped facts: four, and two as a chat, whose statements are longer."""
 
@@ -148,26 +152,50 @@ def picked(every: int) -> Statements:
     return statements_of(read_facts()[0][::every], 0)
 
 
-def real_row(every: int, work: Path) -> dict[str, Any]:
-    """SmolLM2 on every so-manyth shipped fact, raw and chat, in pieces that are kept."""
-    statements, model = picked(every), load("smollm2-135m")
-    scores: dict[str, Floats] = {}
-    for form in get_args(Format):
-        parts: list[Floats] = []
-        for begin in range(0, len(statements), 500):
-            file = work / f"{form}-{every}-{begin}.npy"
-            if not file.is_file():
-                part = slice(begin, begin + 500)
-                np.save(file, answer_logprobs(model, statements.given[part], statements.answer[part], form))
-            parts.append(np.load(file))
-        scores[form] = np.concatenate(parts)
-    paired = {
-        name: gap(np.mean([figure(scored(statements, scores["raw"])[p]) - figure(scored(statements, scores["chat"])[p]) for p in PRECISIONS], axis=0))
+def kept_scores(every: int, form: Format, dtype: Dtype, work: Path) -> Floats:
+    """SmolLM2's log-probabilities of every so-manyth shipped fact, in pieces that are kept."""
+    statements, model = picked(every), load("smollm2-135m", dtype)
+    parts: list[Floats] = []
+    for begin in range(0, len(statements), PIECE):
+        file = work / f"{form}-{dtype}-{every}-{begin}.npy"
+        if not file.is_file():
+            part = slice(begin, begin + PIECE)
+            np.save(file, answer_logprobs(model, statements.given[part], statements.answer[part], form))
+        parts.append(np.load(file))
+    return np.concatenate(parts)
+
+
+def paired(statements: Statements, first: Floats, second: Floats) -> dict[str, Any]:
+    """How much higher W and R are under the first scores than under the second, in points, paired by fact."""
+    return {
+        name: gap(np.mean([figure(scored(statements, first)[p]) - figure(scored(statements, second)[p]) for p in PRECISIONS], axis=0))
         for name, figure in (("W", lambda g: g.win_rate), ("R", lambda g: g.robust()))
     }  # fmt: skip
+
+
+def blurred_row(every: int, work: Path) -> dict[str, Any]:
+    """What bfloat16 changes, of plain text."""
+    statements = picked(every)
+    half, full = (kept_scores(every, "raw", dtype, work) for dtype in ("bfloat16", "float32"))
+    apart = np.abs(half - full)
+    by_fact = [
+        np.nanmean(np.abs(scored(statements, half)[p].win_rate - scored(statements, full)[p].win_rate))
+        for p in PRECISIONS
+    ]
+    return {
+        "every": every, "statements": len(statements), "nats": {"mean": float(apart.mean()), "most": float(apart.max())},
+        "half_less_full": paired(statements, half, full), "of_a_fact": 100 * float(np.mean(by_fact)),
+    }  # fmt: skip
+
+
+def real_row(every: int, work: Path) -> dict[str, Any]:
+    """SmolLM2 on every so-manyth shipped fact, raw and chat."""
+    statements = picked(every)
+    scores = {form: kept_scores(every, form, "float32", work) for form in get_args(Format)}
     return {
         "every": every, "statements": len(statements),
-        "reports": {form: report(statements, score) for form, score in scores.items()}, "raw_less_chat": paired,
+        "reports": {form: report(statements, score) for form, score in scores.items()},
+        "raw_less_chat": paired(statements, scores["raw"], scores["chat"]),
     }  # fmt: skip
 
 
@@ -243,14 +271,14 @@ def padded(model: Any, pairs: Sequence[tuple[list[int], list[int]]], batch: int)
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.system_013", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--every", type=int, default=6, help="of the shipped facts")
-    parser.add_argument("--part", action="append", choices=("chronicle", "real", "speed", "tables"))
+    parser.add_argument("--every", type=int, default=8, help="of the shipped facts")
+    parser.add_argument("--part", action="append", choices=PARTS)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--work", type=Path, default=Path(".winsome/system-013"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     kept: list[dict[str, Any]] = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else []
-    wanted = options.part or ["chronicle", "real", "speed", "tables"]
+    wanted = options.part or PARTS
     jobs: list[tuple[str, dict[str, Any], Callable[[], dict[str, Any]]]] = []
     if "chronicle" in wanted:
         jobs += [
@@ -259,6 +287,8 @@ def main() -> None:
         ]
     if "real" in wanted:
         jobs.append(("real", {"every": options.every}, lambda: real_row(options.every, options.work)))
+    if "blurred" in wanted:
+        jobs.append(("blurred", {"every": options.every}, lambda: blurred_row(options.every, options.work)))
     if "speed" in wanted:
         jobs += [
             ("speed", {"form": form}, lambda form=form: speed_row(form, SPEED_EVERY[form]))

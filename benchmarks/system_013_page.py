@@ -24,6 +24,8 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         if row["part"] == "real":
             parts += real(row)
+        if row["part"] == "blurred":
+            parts += blurred(row)
     if timed := [row for row in rows if row["part"] == "speed"]:
         parts += speed(timed)
     for row in rows:
@@ -114,6 +116,16 @@ def real(row: Mapping[str, Any]) -> list[str]:
         + "."
     )
     return [*parts, ""]
+
+
+def blurred(row: Mapping[str, Any]) -> list[str]:
+    found, nats = row["half_less_full"], row["nats"]
+    return [
+        "## What bfloat16 changes", "",
+        f"The same {row['statements']:,} statements as plain text in bfloat16: an answer's log-probability moves by {nats['mean']:.2f} nats on average and {nats['most']:.1f} at most, "
+        f"W of a fact by {row['of_a_fact']:.1f} points either way. Bfloat16 less float32, paired by fact: W {signed(found['W'], 1)} points, R {signed(found['R'], 1)}, "
+        f"n = {found['W']['n']} facts. {row['seconds']:.0f} CPU-seconds.", "",
+    ]  # fmt: skip
 
 
 def percent(one: Mapping[str, Any]) -> dict[str, Any]:

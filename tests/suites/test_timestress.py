@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tiny_models import causal, local_model
+from tests.tiny_models import causal, local_model, saved
 from winsome.errors import BadInput
 from winsome.suites.temporal_dates import PRECISIONS, dates_of, label_of, statement
 from winsome.suites.temporal_facts import Fact, Span, read_facts, span
@@ -294,6 +294,34 @@ def test_a_token_over_the_boundary_belongs_to_the_answer() -> None:
     expected = sum(float(logits[place - 1, ids[place]]) for place in range(cut, len(ids)))
     (found,) = answer_logprobs(model, [given_text], [answer])
     assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_models_report_is_that_of_a_plain_float64_pass(tmp_path: Path) -> None:
+    """Scored in float32 whatever the processor prefers, so that W is the same on every machine."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place = str(saved(tmp_path / "model", causal(4)))
+    network = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float64).eval()
+    tokenizer = AutoTokenizer.from_pretrained(place)
+    facts, _ = read_facts()
+    rates = []
+    for fact_ in facts[:2]:
+        scores: dict[bool, list[float]] = {True: [], False: []}
+        for date in dates_of(fact_, 0, ("Y",)):
+            given_text, answer = statement(date, fact_)
+            ids = tokenizer(given_text + answer)["input_ids"]
+            held = len(tokenizer(given_text)["input_ids"])
+            with torch.inference_mode():
+                logs = network(torch.tensor([ids])).logits[0].log_softmax(-1)
+            total = sum(float(logs[k - 1, ids[k]]) for k in range(held, len(ids)))
+            if date.label != "Transitional":
+                scores[date.label == "Correct"].append(total)
+        pairs = [a > b for a in scores[True] for b in scores[False]]
+        rates.append(sum(pairs) / len(pairs))
+    found = timestress(place, precisions=("Y",), limit=2)
+    assert found["dtype"] == "float32"
+    assert found["Y"]["W"]["estimate"] == pytest.approx(sum(rates) / 2, abs=2e-3)
 
 
 def test_the_chat_format_opens_the_assistants_turn() -> None:

@@ -11,6 +11,8 @@ from winsome.cli.parsing import Parser, whole_number
 PROMPTS_SHOWN = 10
 HOLES = 3
 WORDS_SHOWN = 90
+DTYPES = ("auto", "float32", "bfloat16")
+PRECISION = "precision of the weights (default float32; bfloat16 is faster and blurs likelihoods)"
 
 
 def add(parser: Parser) -> None:
@@ -56,6 +58,7 @@ def add(parser: Parser) -> None:
         metavar="YEAR",
         help="the end of facts that still hold (default: refuse them)",
     )
+    timestress.add_argument("--dtype", choices=DTYPES, default="float32", help=PRECISION)
     pairs = actions.add_parser(
         "minimal-pairs",
         help="right texts against wrong ones in a file of yours, by a local model's likelihood",
@@ -79,6 +82,7 @@ def add(parser: Parser) -> None:
         default="raw",
         help="plain text, or the chat template (default raw)",
     )
+    pairs.add_argument("--dtype", choices=DTYPES, default="float32", help=PRECISION)
     build = actions.add_parser(
         "build",
         help="a suite like WildBench from your own chat log",
@@ -247,7 +251,7 @@ def _timestress(args: Namespace) -> int:
         raise BadInput("winsome suites timestress needs --model NAME, or --plan-for N")
     found = timestress(
         args.model, facts=args.facts, format=args.format, precisions=precisions, limit=args.limit, until=args.until,
-        seed=args.seed,
+        seed=args.seed, dtype=args.dtype,
     )  # fmt: skip
     if args.json:
         output.emit(found)
@@ -279,7 +283,7 @@ def _minimal_pairs(args: Namespace) -> int:
 
     found = minimal_pairs(
         args.model, args.file, group=args.group, right=args.right, wrong=args.wrong, answer=args.answer, given=args.given,
-        format=args.format,
+        format=args.format, dtype=args.dtype,
     )  # fmt: skip
     if args.json:
         output.emit(found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from winsome.ledger.formats.complaints import refuse, shown
 from winsome.ledger.formats.reading import read
 from winsome.suites.temporal_scores import Bools, Floats, Groups, grouped, mean_over_groups
 from winsome.suites.timestress import Format, answer_logprobs, local_name
+
+if TYPE_CHECKING:
+    from winsome.models.weights import Dtype
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,7 @@ def minimal_pairs(
     given: str | None = None,
     format: Format = "raw",
     level: float = 0.95,
+    dtype: Dtype = "float32",
 ) -> dict[str, Any]:
     """W and R of a local model over the groups of a file, with intervals over groups, and the ten groups of lowest W.
 
@@ -102,8 +106,10 @@ def minimal_pairs(
     from winsome.models.weights import load
 
     items = read_items(path, group=group, right=right, wrong=wrong, answer=answer, given=given)
-    score = answer_logprobs(load(local_name(model)), items.given, items.answer, format)
-    return {"model": model, "format": format, "items": len(items.given)} | figures(items, score, level)
+    score = answer_logprobs(load(local_name(model), dtype), items.given, items.answer, format)
+    return {"model": model, "format": format, "dtype": dtype, "items": len(items.given)} | figures(
+        items, score, level
+    )
 
 
 def figures(items: Items, score: Floats, level: float = 0.95) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from winsome.suites.temporal_facts import Fact, read_facts
 from winsome.suites.temporal_scores import Floats, Groups, curve, grouped, tables
 
 if TYPE_CHECKING:
-    from winsome.models.weights import LocalModel
+    from winsome.models.weights import Dtype, LocalModel
 
 Format = Literal["raw", "chat"]
 CARD = Card(
@@ -266,16 +266,18 @@ def timestress(
     until: int | None = None,
     seed: int = 0,
     level: float = 0.95,
+    dtype: Dtype = "float32",
 ) -> dict[str, Any]:
     """The report of a local model (an embedded name, a folder, a hub name; hf: and embedded: may stand before it).
 
+    dtype: bfloat16 takes half the time and moves an answer's log-probability by a tenth of a nat, about what neighbouring dates differ by.
     facts: a facts file, the published Parquet file of statements, or None for those that ship. limit: the first facts only.
     """
     from winsome.models.weights import load
 
     statements, dropped = _asked(facts, precisions, limit, until, seed)
     name = local_name(model)
-    score = answer_logprobs(load(name), statements.given, statements.answer, format)
-    return {"model": model, "format": format, "seed": seed, "dropped": dropped} | report(
+    score = answer_logprobs(load(name, dtype), statements.given, statements.answer, format)
+    return {"model": model, "format": format, "dtype": dtype, "seed": seed, "dropped": dropped} | report(
         statements, score, level=level
     )
