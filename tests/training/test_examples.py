@@ -27,6 +27,10 @@ WHOLE = {
 }
 
 
+def turn(role: str, content: object) -> dict[str, object]:
+    return {"role": role, "content": content}
+
+
 @pytest.mark.parametrize("row", [PLAIN, CHAT, WHOLE], ids=["plain", "conversational", "implicit"])
 def test_layouts_of_trl_are_read(row):
     found = examples_of([row], "x.jsonl")
@@ -54,6 +58,68 @@ def test_a_dialogue_ends_with_the_answer_and_each_side_may_have_its_own_prompt()
     chosen, rejected = examples_of([row], "x").rows[0].sides
     assert [m.role for m in chosen.prompt.messages] == ["user", "assistant", "user"]
     assert len(rejected.prompt.messages) == 1
+
+
+ASKED, SAID = turn("user", "What is 2 + 2?"), turn("assistant", "4")
+
+
+@pytest.mark.parametrize(
+    ("row", "system"),
+    [
+        # UltraChat: the first request beside the whole dialogue; an image-free dialogue in parts
+        ({"prompt": "What is 2 + 2? ", "messages": [ASKED, SAID]}, None),
+        ({"prompt": "What is 2 + 2?", "messages": [turn("system", "Be brief."), ASKED, SAID]}, "Be brief."),
+        ({"messages": [turn("user", [{"type": "text", "text": "What is "}, {"type": "text", "text": "2 + 2?"}]), SAID]}, None),
+        ({"messages": [turn("developer", "Be brief."), ASKED, SAID]}, "Be brief."),
+        # ShareGPT
+        ({"conversations": [{"from": "human", "value": "What is 2 + 2?"}, {"from": "gpt", "value": "4"}], "system": "Be brief."}, "Be brief."),
+        # Alpaca, without and with an input; Dolly
+        ({"instruction": "What is 2 + 2?", "input": "", "output": "4"}, None),
+        ({"instruction": "What is", "input": "2 + 2?", "output": "4"}, None),
+        ({"instruction": "What is", "context": "2 + 2?", "response": "4"}, None),
+    ],
+)  # fmt: skip
+def test_layouts_of_demonstrations_are_read(row, system):
+    found = examples_of([row], "x.jsonl")
+    (side,) = found.rows[0].sides
+    assert found.form == "demonstrations"
+    assert [message.role for message in side.prompt.messages] == ["user"]
+    assert side.prompt.text.replace("\n\n", " ").strip() == "What is 2 + 2?"
+    assert (side.text, side.prompt.system) == ("4", system)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        # UltraFeedback: the prompt as text beside both whole dialogues, and once more as messages
+        {"prompt": "What is 2 + 2?", "chosen": [ASKED, SAID], "rejected": [ASKED, turn("assistant", "five")],
+         "messages": [ASKED, SAID], "score_chosen": 8.0, "score_rejected": 2.0},
+        # ShareGPT with an answer each
+        {"conversations": [{"from": "human", "value": "What is 2 + 2?"}], "chosen": {"from": "gpt", "value": "4"},
+         "rejected": {"from": "gpt", "value": "five"}},
+        {"prompt": [turn("system", "Be brief."), ASKED], "chosen": [ASKED, SAID], "rejected": [ASKED, turn("assistant", "five")]},
+    ],
+)  # fmt: skip
+def test_a_prompt_beside_whole_dialogues_is_read_once(row):
+    found = examples_of([row], "x.jsonl")
+    assert found.form == "pairs"
+    for side, said in zip(found.rows[0].sides, ("4", "five"), strict=True):
+        assert [message.text for message in side.prompt.messages] == ["What is 2 + 2?"]
+        assert side.text == said
+        assert side.prompt.system == ("Be brief." if isinstance(row.get("prompt"), list) else None)
+
+
+def test_a_user_who_repeats_the_first_question_is_no_repeated_prompt():
+    again = [ASKED, turn("assistant", "four"), ASKED, SAID]
+    found = examples_of(
+        [{"prompt": [ASKED], "chosen": again, "rejected": [*again[:3], turn("assistant", "five")]}], "x"
+    )
+    assert len(found.rows[0].sides[0].prompt.messages) == 3
+
+
+def test_labels_beside_dialogues_are_labelled_answers():
+    found = examples_of([{"messages": [ASKED, SAID], "label": True}], "x.jsonl")
+    assert (found.form, found.rows[0].numbers) == ("labelled", {"label": 1.0})
 
 
 def test_forms_are_turned_into_each_other():
@@ -164,7 +230,33 @@ BAD = [
     ([{"prompt": "p", "responses": ["a", "b"], "scores": [1, float("inf")]}], r"scores\[1\] is inf"),
     ([{"prompt": "p", "completion": "a", "label": "maybe"}], "has label maybe"),
     ([{"messages": [{"role": "user", "content": "x"}]}], "does not end with a turn of the assistant"),
-    ([{"prompt": "p", "chosen": [1], "rejected": "b"}], "neither text nor a list of role and content"),
+    ([{"prompt": "p", "chosen": 1, "rejected": "b"}], "neither text nor a list of role and content"),
+    ([{"prompt": "p", "chosen": [1], "rejected": "b"}], r"chosen\[0\] is no object with role and content"),
+    ([{"messages": [{"role": "alien", "content": "x"}]}], r"messages\[0\] has role 'alien'"),
+    ([{"messages": [{"content": "x"}]}], r"messages\[0\] has role 'None'"),
+    (
+        [
+            {
+                "messages": [
+                    turn("user", [{"type": "image", "image": "x.png"}, {"type": "text", "text": "what?"}])
+                ]
+            }
+        ],
+        r"messages\[0\] has a part of type 'image'",
+    ),
+    ([{"messages": [turn("user", "x"), turn("assistant", None)]}], r"messages\[1\] has no text"),
+    (
+        [
+            {
+                "messages": [
+                    turn("user", "x"),
+                    {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f"}}]},
+                ]
+            }
+        ],
+        r"messages\[1\] has tool_calls",
+    ),
+    ([{"instruction": "p", "input": 3, "output": "a"}], "has 3 as its input"),
 ]
 
 

@@ -1,7 +1,8 @@
 """What is learnt from, as text: pairs, rated lists, labelled answers and demonstrations, in the field's own layouts.
 
 A row becomes an Example: its answers with the prompt of each, and its numbers. Both layouts of TRL are read: plain (text) and
-conversational (lists of messages), with the prompt beside the answers or within them.
+conversational (lists of messages), with the prompt beside the answers or within them; Alpaca's (instruction, input, output) and
+ShareGPT's (conversations of from and value) too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any, Literal, NoReturn
 from winsome.errors import BadInput
 from winsome.frames import is_gold
 from winsome.ledger.formats.complaints import listed, refuse
-from winsome.records import Message, Prompt, Response, Text, digest, user
+from winsome.records import Message, Prompt, Response, digest, user
+from winsome.training.dialogues import turns_of
 
 Form = Literal["pairs", "ranked", "labelled", "demonstrations"]
 
@@ -27,7 +29,10 @@ ROLES: dict[Form, tuple[str, ...]] = {
 }
 """Form -> the role of each of an example's sides; the sides of a ranked example stand in the order of its scores."""
 
-PROMPT = ("prompt", "instruction", "question")
+DIALOGUE = ("messages", "conversations")
+PROMPT = ("prompt", "instruction", "question", "conversations")
+SECOND = ("input", "context")
+"""What Alpaca and Dolly put beside an `instruction`: its second paragraph."""
 ANSWER = ("response", "completion", "answer", "output")
 
 LOGPROB = "_logprob"
@@ -144,10 +149,8 @@ def _form(row: Mapping[str, Any], source: str) -> Form:
         return "pairs"
     if "responses" in row and "scores" in row:
         return "ranked"
-    if "label" in row and any(name in row for name in ANSWER):
-        return "labelled"
-    if "messages" in row or any(name in row for name in ANSWER):
-        return "demonstrations"
+    if any(name in row for name in (*ANSWER, *DIALOGUE)):
+        return "labelled" if "label" in row else "demonstrations"
     return refuse(
         Path(source),
         f"record 1 has neither chosen and rejected, responses and scores, nor response (found: {listed(list(row))})",
@@ -195,14 +198,20 @@ def _labelled(row: _Row) -> tuple[tuple[Side, ...], dict[str, float]]:
     label = row.needed("label")
     if not isinstance(label, bool) and label not in (0, 1):
         row.wrong(f"has label {str(label)[:20]}; write true (desirable) or false")
-    prompt = row.fields[name] if (name := row.first(PROMPT)) else None
-    return (_side(row, prompt, row.needed(*ANSWER), "response"),), _numbers(row) | {"label": float(label)}
+    return (_response(row),), _numbers(row) | {"label": float(label)}
 
 
 def _demonstration(row: _Row) -> tuple[tuple[Side, ...], dict[str, float]]:
-    prompt = row.fields[name] if (name := row.first(PROMPT)) else None
-    answer = row.fields["messages"] if row.first(["messages"]) else row.needed(*ANSWER)
-    return (_side(row, prompt, answer, "response"),), _numbers(row)
+    return (_response(row),), _numbers(row)
+
+
+def _response(row: _Row) -> Side:
+    """The one answer of a row: the last turn of its dialogue, or what stands beside its prompt."""
+    asked, dialogue = row.first(PROMPT), row.first(DIALOGUE)
+    if dialogue is not None and row.first(ANSWER) is None:
+        prompt = row.fields[asked] if asked is not None and asked != dialogue else None
+        return _side(row, prompt, row.fields[dialogue], dialogue)
+    return _side(row, None if asked is None else row.fields[asked], row.needed(*ANSWER), "response")
 
 
 def _side(row: _Row, prompt: Any, answer: Any, field: str) -> Side:
@@ -213,8 +222,8 @@ def _side(row: _Row, prompt: Any, answer: Any, field: str) -> Side:
             row.wrong(f'has no "prompt" before its {field}; add the prompt')
         text, asked = answer, _prompt(row, prompt)
     else:
-        before = _messages(row, prompt, "prompt")
-        turns = [*before, *_messages(row, answer, field)]
+        before, own = turns_of(prompt, "prompt", row.wrong), turns_of(answer, field, row.wrong)
+        turns = _joined(before, own)
         if not turns or turns[-1].role != "assistant":
             row.wrong(f"{field} does not end with a turn of the assistant; add it")
         text, asked = turns[-1].text, _dialogue(row, turns[:-1], field)
@@ -225,12 +234,33 @@ def _side(row: _Row, prompt: Any, answer: Any, field: str) -> Side:
     return Side(asked, text, not bool(row.fields.get(f"{field}_cut", False)), str(policy), begins)
 
 
+def _joined(prompt: Sequence[Message], dialogue: Sequence[Message]) -> list[Message]:
+    """The prompt's turns and the dialogue's; one that begins with the prompt, as UltraFeedback's and UltraChat's do, has it once."""
+    first, again = ([turn for turn in turns if turn.role != "system"] for turns in (prompt, dialogue))
+    pairs = zip(first, again, strict=False)
+    if len(first) < len(again) and all(
+        a.role == b.role and a.text.strip() == b.text.strip() for a, b in pairs
+    ):
+        told = [turn for turn in prompt if turn.role == "system" and turn not in dialogue]
+        return [*told, *dialogue]
+    return [*prompt, *dialogue]
+
+
 def _prompt(row: _Row, prompt: Any) -> Prompt:
     if isinstance(prompt, str):
         if not prompt.strip():
             row.wrong("has an empty prompt; write one, or drop the record")
-        return Prompt((user(prompt),), system=row.fields.get("system") or None)
-    return _dialogue(row, _messages(row, prompt, "prompt"), "prompt")
+        return Prompt((user(f"{prompt}{_second(row)}"),), system=row.fields.get("system") or None)
+    return _dialogue(row, turns_of(prompt, "prompt", row.wrong), "prompt")
+
+
+def _second(row: _Row) -> str:
+    """The second paragraph of an instruction; empty where it has none."""
+    name = row.first(SECOND) if row.first(PROMPT) == "instruction" else None
+    words = "" if name is None else row.fields[name]
+    if not isinstance(words, str):
+        row.wrong(f"has {str(words)[:20]} as its {name}; write text")
+    return f"\n\n{words}" if words.strip() else ""
 
 
 def _dialogue(row: _Row, turns: Sequence[Message], field: str) -> Prompt:
@@ -239,18 +269,6 @@ def _dialogue(row: _Row, turns: Sequence[Message], field: str) -> Prompt:
     if not turns:
         row.wrong(f"{field} has no turn before the answer; add the user's")
     return Prompt(tuple(turns), system=system)
-
-
-def _messages(row: _Row, value: Any, field: str) -> list[Message]:
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return [user(value)]
-    try:
-        turns = [Message(str(turn["role"]), (Text(str(turn["content"])),)) for turn in value]
-    except (TypeError, KeyError):
-        row.wrong(f"{field} is neither text nor a list of role and content; write it as one of them")
-    return turns
 
 
 def _numbers(row: _Row) -> dict[str, float]:
