@@ -19,7 +19,7 @@ from tests.tiny_models import causal, local_model, saved
 from winsome.errors import BadInput
 from winsome.suites.temporal_dates import PRECISIONS, dates_of, label_of, statement
 from winsome.suites.temporal_facts import Fact, Span, read_facts, span
-from winsome.suites.temporal_scores import Groups, grouped, phi, tables
+from winsome.suites.temporal_scores import Groups, difference, grouped, phi, tables, together
 from winsome.suites.timestress import (
     Statements,
     answer_logprobs,
@@ -229,6 +229,31 @@ def test_wins_that_go_together_correlate() -> None:
     assert phi(first, np.array([True, False, True, False])) == 0.0
 
 
+def test_wins_of_the_same_dates_go_together_as_pairs_counted_one_by_one() -> None:
+    draw = np.random.default_rng(5)
+    group, right = np.repeat(np.arange(3, dtype=np.int32), 4), np.tile([True, False, False, True], 3)
+    scores = {"Y": draw.normal(size=12), "M": draw.normal(size=12)}
+    pairs = [(i, j) for i in range(12) for j in range(12) if group[i] == group[j] and right[i] and not right[j]]  # fmt: skip
+    won = {p: np.array([score[i] > score[j] for i, j in pairs]) for p, score in scores.items()}
+    wanted = np.corrcoef(won["Y"], won["M"])[0, 1]
+    columns = [np.concatenate(list(scores.values())), np.repeat(["Y", "M"], 12), np.tile(right, 2), np.tile(group, 2)]  # fmt: skip
+    assert together(*columns) == {"Y and M": pytest.approx(wanted)}
+    columns[2][0] = False
+    assert together(*columns) == {"Y and M": None}
+
+
+def test_two_models_are_compared_fact_by_fact() -> None:
+    """Differences of 0.5, 0 and 0.25 around their mean; the facts in which both are alike cancel."""
+    wrongs = np.array([4, 4, 4], np.int32)
+    first, second = (Groups(np.array(won, float), np.ones(3, np.int32), wrongs) for won in ([4, 2, 3], [2, 2, 2]))  # fmt: skip
+    found = difference({"Y": first}, {"Y": second})
+    assert found["Y"]["W"]["estimate"] == pytest.approx(0.25)
+    assert found["Y"]["W"]["low"] < 0.25 < found["Y"]["W"]["high"]
+    assert found["all"]["R"]["estimate"] == pytest.approx(1 / 3)
+    alike = difference({"Y": first}, {"Y": first})["Y"]["W"]
+    assert (alike["estimate"], alike["n"]) == (0.0, 3)
+
+
 def test_half_a_million_scores_are_tabled_within_three_seconds() -> None:
     import time
 
@@ -321,6 +346,8 @@ def test_a_models_report_is_that_of_a_plain_float64_pass(tmp_path: Path) -> None
         rates.append(sum(pairs) / len(pairs))
     found = timestress(place, precisions=("Y",), limit=2)
     assert found["dtype"] == "float32"
+    same = timestress(place, precisions=("Y",), limit=2, against=place)["difference"]["all"]
+    assert (same["W"]["estimate"], same["R"]["estimate"]) == (0.0, 0.0)
     assert found["Y"]["W"]["estimate"] == pytest.approx(sum(rates) / 2, abs=2e-3)
 
 

@@ -36,6 +36,9 @@ def add(parser: Parser) -> None:
         description="Does a local model find an answer likelier under dates at which it was right than under others?",
     )
     timestress.add_argument("--model", metavar="NAME", help="embedded:smollm2-135m, a folder, a hub name")
+    timestress.add_argument(
+        "--against", metavar="NAME", help="a second model: how much higher W and R are, paired by fact"
+    )
     timestress.add_argument("--plan-for", metavar="N,..", help=options.PLAN_FOR)
     timestress.add_argument(
         "--facts", metavar="FILE", help="a facts file, or the published statements (default those that ship)"
@@ -251,7 +254,7 @@ def _timestress(args: Namespace) -> int:
         raise BadInput("winsome suites timestress needs --model NAME, or --plan-for N")
     found = timestress(
         args.model, facts=args.facts, format=args.format, precisions=precisions, limit=args.limit, until=args.until,
-        seed=args.seed, dtype=args.dtype,
+        seed=args.seed, dtype=args.dtype, against=args.against,
     )  # fmt: skip
     if args.json:
         output.emit(found)
@@ -272,6 +275,8 @@ def _timestress(args: Namespace) -> int:
             str(line["W"]["without"]),
         )
     console.print(table)
+    for name, line in found.get("difference", {}).items():
+        console.print(f"less {found['against']}, {name}: W {_points(line['W'])}, R {_points(line['R'])}")
     console.print(
         "lowest win rates: " + "; ".join(f"{row['fact']} {row['W']:.0%}" for row in found["worst"][:5])
     )
@@ -298,6 +303,14 @@ def _minimal_pairs(args: Namespace) -> int:
         "lowest win rates: " + "; ".join(f"{row['group']} {row['W']:.0%}" for row in found["worst"][:5])
     )
     return 0
+
+
+def _points(figure: dict[str, Any]) -> str:
+    """A difference in points with its interval."""
+    if figure["estimate"] is None:
+        return "–"
+    low, high = (100 * figure[k] for k in ("low", "high"))
+    return f"{100 * figure['estimate']:+.1f} points ({low:+.1f} to {high:+.1f}, n {figure['n']})"
 
 
 def _interval(figure: dict[str, Any]) -> str:

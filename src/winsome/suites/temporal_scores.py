@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,57 @@ def tables(
         if given != other
     }
     return found
+
+
+def difference(
+    first: Mapping[str, Groups], second: Mapping[str, Groups], *, level: float = 0.95
+) -> dict[str, Any]:
+    """W and R of the first scores less those of the second, in [-1, 1], at every precision and over all, paired by group."""
+    found: dict[str, Any] = {}
+    rates = [np.stack([groups[p].win_rate for p in first]) for groups in (first, second)]
+    sweeps = [np.stack([groups[p].robust() for p in first]) for groups in (first, second)]
+    for k, name in enumerate(first):
+        found[name] = {
+            "W": _paired(rates[0][k] - rates[1][k], level),
+            "R": _paired(sweeps[0][k] - sweeps[1][k], level),
+        }
+    found["all"] = {
+        "W": _paired(rates[0].mean(0) - rates[1].mean(0), level),
+        "R": _paired(sweeps[0].prod(0) - sweeps[1].prod(0), level),
+    }
+    return found
+
+
+def _paired(gap: Floats, level: float) -> dict[str, Any]:
+    """The mean of differences in [-1, 1], as the paired win rates have it: the score interval of (1 + d) / 2."""
+    told = mean_over_groups((1.0 + gap) / 2.0, level=level)
+    return told | {k: None if told[k] is None else 2.0 * told[k] - 1.0 for k in ("estimate", "low", "high")}
+
+
+def together(
+    score: Floats, precision: NDArray[np.str_], right: Bools, group: Ints
+) -> dict[str, float | None]:
+    """How the wins at one precision go with those of the same dates at another: Matthews' correlation over all pairs, [items] each.
+
+    None where one never varies, or where the two precisions do not hold the same dates.
+    """
+    order = np.argsort(group, kind="stable")
+    names = list(dict.fromkeys(precision.tolist()))
+    rows = {name: order[precision[order] == name] for name in names}
+    found: dict[str, float | None] = {}
+    for first, second in combinations(names, 2):
+        a, b = rows[first], rows[second]
+        same = len(a) == len(b) and all(np.array_equal(of[a], of[b]) for of in (group, right))
+        told = phi(*(_wins(score[of], right[of], group[of]) for of in (a, b))) if same else math.nan
+        found[f"{first} and {second}"] = None if math.isnan(told) else told
+    return found
+
+
+def _wins(score: Floats, right: Bools, group: Ints) -> Bools:
+    """Whether the right one won, of every pair of every group; items in the order of their groups."""
+    ends = np.flatnonzero(np.diff(group)) + 1
+    parts = zip(np.split(score, ends), np.split(right, ends), strict=True)
+    return np.concatenate([(held[is_right][:, None] > held[~is_right]).ravel() for held, is_right in parts])
 
 
 def _mean(values: Floats) -> float | None:

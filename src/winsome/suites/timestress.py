@@ -20,7 +20,15 @@ from winsome.models.forward_cost import ForwardCost, forward_cost
 from winsome.suites.card import Card
 from winsome.suites.temporal_dates import PRECISIONS, Dated, Precision, dates_of, statement
 from winsome.suites.temporal_facts import Fact, read_facts
-from winsome.suites.temporal_scores import Floats, Groups, curve, grouped, tables
+from winsome.suites.temporal_scores import (
+    Floats,
+    Groups,
+    curve,
+    difference,
+    grouped,
+    tables,
+    together,
+)
 
 if TYPE_CHECKING:
     from winsome.models.weights import Dtype, LocalModel
@@ -194,6 +202,7 @@ def report(statements: Statements, score: Floats, *, level: float = 0.95) -> dic
     """All tables, the curve over positions and the ten facts with the lowest win rate."""
     precisions = [p for p in PRECISIONS if (statements.precision == p).any()]
     groups = scored(statements, score, precisions)
+    kept = statements.label != "Transitional"
     rate = np.mean(np.stack([groups[p].win_rate for p in precisions]), axis=0)
     order = [int(i) for i in np.argsort(rate, kind="stable") if not np.isnan(rate[i])]
     years = statements.precision == precisions[0]
@@ -202,6 +211,12 @@ def report(statements: Statements, score: Floats, *, level: float = 0.95) -> dic
         "statements": len(statements),
         "precisions": precisions,
         **tables(groups, level=level),
+        "together": together(
+            score[kept],
+            statements.precision[kept],
+            (statements.label == "Correct")[kept],
+            statements.fact[kept],
+        ),
         "curve": curve(score[years], statements.alpha[years], statements.fact[years]),
         "worst": [{"fact": statements.facts[i], "W": float(rate[i])} for i in order[:10]],
     }
@@ -267,8 +282,11 @@ def timestress(
     seed: int = 0,
     level: float = 0.95,
     dtype: Dtype = "float32",
+    against: str | None = None,
 ) -> dict[str, Any]:
     """The report of a local model (an embedded name, a folder, a hub name; hf: and embedded: may stand before it).
+
+    against: a second model, scored on the same statements; "difference" is W and R of the first less its own, paired by fact.
 
     dtype: bfloat16 takes half the time and moves an answer's log-probability by a tenth of a nat, about what neighbouring dates differ by.
     facts: a facts file, the published Parquet file of statements, or None for those that ship. limit: the first facts only.
@@ -276,8 +294,12 @@ def timestress(
     from winsome.models.weights import load
 
     statements, dropped = _asked(facts, precisions, limit, until, seed)
-    name = local_name(model)
-    score = answer_logprobs(load(name, dtype), statements.given, statements.answer, format)
-    return {"model": model, "format": format, "dtype": dtype, "seed": seed, "dropped": dropped} | report(
-        statements, score, level=level
-    )
+    names = [local_name(one) for one in (model, against) if one is not None]
+    scores = [
+        answer_logprobs(load(name, dtype), statements.given, statements.answer, format) for name in names
+    ]
+    found = report(statements, scores[0], level=level)
+    if against is not None:
+        sides = [scored(statements, score, found["precisions"]) for score in scores]
+        found |= {"against": against, "difference": difference(*sides, level=level)}
+    return {"model": model, "format": format, "dtype": dtype, "seed": seed, "dropped": dropped} | found
