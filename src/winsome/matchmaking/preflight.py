@@ -107,7 +107,11 @@ def estimate(
             load_of(contender, missing, len(plan.prompts) - missing, mean / CHARACTERS_A_TOKEN, answer)
         )
     shown = mean / CHARACTERS_A_TOKEN + 2 * ANSWER_TOKENS + 300
-    return Estimate(contests, asks, (*loads, *judge_loads(judge, asks, shown)))
+    judged = asks
+    if judge.sides.start == 1 and not judge.ordered:
+        # Answers are graded alone, so one that meets several opponents is asked about once.
+        judged = min(asks, math.ceil(len(plan.names) * len(plan.prompts) * plan.repeats / 2))
+    return Estimate(contests, asks, (*loads, *judge_loads(judge, judged, shown)))
 
 
 def judge_loads(judge: Judge, asks: int, shown: float) -> list[Load]:

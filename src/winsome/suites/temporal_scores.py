@@ -189,7 +189,10 @@ def _conditional(given: Floats, other: Floats) -> dict[str, float | int | None]:
 
 
 def curve(
-    score: Floats, alpha: Floats, group: Ints, edges: Sequence[float] = tuple(np.arange(-5.0, 5.5, 0.5))
+    score: Floats,
+    alpha: Floats,
+    group: Ints,
+    edges: Sequence[float] = tuple(np.arange(-5.0, 5.5, 0.5).tolist()),
 ) -> list[dict[str, float]]:
     """The mean score by position, each group's own mean taken off first: where in time the model believes the facts."""
     sums = np.bincount(group, score)
@@ -217,5 +220,5 @@ def phi(first: Bools, second: Bools) -> float:
         ],
         float,
     )
-    over = math.sqrt(float(np.prod(table.sum(0)) * np.prod(table.sum(1))))
+    over = math.sqrt(float(table.sum(0).prod()) * float(table.sum(1).prod()))
     return float(table[0, 0] * table[1, 1] - table[0, 1] * table[1, 0]) / over if over else math.nan
