@@ -332,6 +332,10 @@ def test_agreement_of_judges_by_hand() -> None:
     assert change["low"] < change["estimate"] < change["high"]
     assert found["in context"]["agreement"] == pytest.approx((1 + 1 + 2 / 3 + 1) / 4)
     assert found["without context"]["unread"] == 2
+    # the fifth prompt has one verdict for the first side and two that count as ties there
+    assert found["without context"]["agreement_as_published"] == pytest.approx(
+        (2 / 3 + 1 + 2 / 3 + 1 / 3 + 2 / 3) / 5
+    )
     with pytest.raises(BadInput, match="two judges"):
         judges_together([ran({"1": 1.0}, [{"1": 1.0}])])
     with pytest.raises(BadInput, match="no prompt"):

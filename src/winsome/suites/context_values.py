@@ -59,7 +59,8 @@ def judges_together(by_judge: Sequence[InContexts], level: float = 0.95) -> dict
     """How far judges agree without and in contexts, on the same prompts, from one run a judge with equal contenders, contexts and seed.
 
     agreement: mean share of judges that give the most frequent verdict; change: in contexts less without, paired by prompt, with
-    its interval, over prompts that every judge was read on in every setting. kappa is Fleiss' with even chance, as published.
+    its interval, over prompts that every judge was read on in every setting. kappa is Fleiss' with even chance, as published;
+    agreement_as_published counts a verdict that could not be read as a tie, which the official code does.
     Raises BadInput for fewer than two judges, and where no prompt was read by all.
     """
     if len(by_judge) < 2:
@@ -106,7 +107,9 @@ def _together(votes: NDArray[np.int32]) -> dict[str, Any]:
     found = majorities(votes)
     whole = votes[(votes != UNREAD).all(1)]
     kappa = fleiss_kappa(_counts(whole), chance="uniform").estimate if len(whole) else None
+    # The official code takes a reply that it cannot read for a tie.
+    published = _agreed(np.where(votes == UNREAD, TIE, votes))
     return {
-        "agreement": found.agreement, "kappa": kappa, "win_rate": found.win_rate, "tie_rate": found.tie_rate,
+        "agreement": found.agreement, "agreement_as_published": float(published.mean()), "kappa": kappa, "win_rate": found.win_rate, "tie_rate": found.tie_rate,
         "items": found.items, "without_majority": found.without, "unread": found.unread,
     }  # fmt: skip
