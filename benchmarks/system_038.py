@@ -8,6 +8,7 @@ flips   DPO (beta 0.1), log-probabilities of all training pairs before, and at e
 gamma   the same with the reference weighed by 0, 0.5 and 2; at every checkpoint ranking accuracy on pairs of other prompts, the
         true win rate against the base (four draws a prompt of either side, by gold) and KL
 hard    DPO on the pairs of highest, of lowest and of any difficulty, equally many
+spread  gamma 0, 0.5, 1 and 2 with two seeds each, looked at after 6, 12, 24 updates too: whether R goes with winning from the start on
 grown   flips with the 3M base, one seed
 pairs   SmolLM2-135M-Instruct on HH-RLHF's harmless pairs, with and without a system text that asks for harmlessness
 speed   log-probabilities of the harmless pairs: prompts read once for both answers, against padded batches
@@ -53,7 +54,14 @@ from winsome.training.start import Start
 OUT = Path("docs/results/038-ranking-accuracy.json")
 BETA, LOOKS, EPOCHS, RATE, BATCH = 0.1, 8, 4, 5e-4, 32
 GAMMAS = (0.0, 0.5, 2.0)
+EARLY = (6, 12, 24, 48, 90, 180, 270)
+"""Updates looked at beside the last, all of them multiples of the first: about twice as late each time in the first pass."""
 TESTED, ANSWERS = 500, 4
+NEARNESS = (
+    ("nearness", "out", "gamma"), ("nearness_training", "after", "gamma"),
+    ("spread", "out", "spread"), ("spread_training", "after", "spread"),
+)  # fmt: skip
+PARTS = ("flips", "gamma", "hard", "spread", "grown", "pairs", "crowd", "speed")
 GROWN = f"{WORLD}#base?size=3M"
 Pair = dict[str, Any]
 
@@ -76,33 +84,43 @@ def sums(model: LocalModel, rows: Sequence[Pair]) -> tuple[Floats, Floats]:
 
 
 def trained(
-    base: str, rows: list[Pair], objective: str, seed: int, work: Path, epochs: float, looks: int
+    base: str,
+    rows: list[Pair],
+    objective: str,
+    seed: int,
+    work: Path,
+    epochs: float,
+    looks: int,
+    every: int = 0,
 ) -> tuple[Start, Path, float]:
-    """The start, the run's folder with `looks` checkpoints, and CPU seconds."""
+    """The start, the run's folder with `looks` checkpoints (or one `every` so many updates), and CPU seconds."""
     began = time.process_time()
     data = work / f"arm-{digest([objective, seed, len(rows), rows[0]['pair_id']])[:8]}.parquet"
     pl.DataFrame(rows).write_parquet(data)
     total = round(epochs * -(-len(rows) // BATCH))
+    every = every or -(-total // looks)
     with Ledger.open(work / "ledger.sqlite") as store:
         session = Session(Door(store), seed, work / "runs")
         start = starts.found(base, session)
         name = preference(
             base, data, run=session, objective=objective, batch=BATCH, updates=total, rate=RATE, schedule="constant",
-            save_every=-(-total // looks), keep=looks,
+            save_every=every, keep=-(-total // every),
         )  # fmt: skip
         finish(session.close())
     place = Path(name.removeprefix("hf:").partition("?")[0]).parent
     return start, place, time.process_time() - began
 
 
-def policies(start: Start, place: Path) -> list[tuple[int, LocalModel]]:
-    """The policy at every checkpoint, by update; one network whose weights change, so use each before the next."""
+def policies(start: Start, place: Path, wanted: Sequence[int] = ()) -> list[tuple[int, LocalModel]]:
+    """The policy at every checkpoint, by update, or at those wanted and the last."""
     from safetensors.torch import load_file
 
     model = starts.load(start)
+    found = list(checkpoints.folders(place / "checkpoints"))
     return [
         (int(folder.name), _at(model, load_file(folder / "model.safetensors")))
-        for folder in checkpoints.folders(place / "checkpoints")
+        for folder in found
+        if not wanted or int(folder.name) in wanted or folder == found[-1]
     ]
 
 
@@ -152,12 +170,24 @@ class Played:
         return won, float(np.mean(drift))
 
 
-def gamma_arm(base: str, gamma: float, seed: int, work: Path, looks: int = LOOKS) -> dict[str, Any]:
-    """One training: of every checkpoint ranks of training and other pairs, win rate and KL; arrays are kept beside the ledger."""
+def gamma_arm(
+    base: str,
+    gamma: float,
+    seed: int,
+    work: Path,
+    looks: int = LOOKS,
+    *,
+    early: Sequence[int] = (),
+    kind: str = "gamma",
+) -> dict[str, Any]:
+    """One training: of every checkpoint ranks of training and other pairs, win rate and KL; arrays are kept beside the ledger.
+
+    `early`: the updates looked at beside the last, instead of `looks` equal steps.
+    """
     began = time.process_time()
     rows, others = training_pairs(base, seed, work), training_pairs(base, seed + 1, work)[:1000]
     objective = f"dpo?beta={BETA}" + ("" if gamma == 1.0 else f"&gamma={gamma}")
-    start, place, spent = trained(base, rows, objective, seed, work, EPOCHS, looks)
+    start, place, spent = trained(base, rows, objective, seed, work, EPOCHS, looks, early[0] if early else 0)
     origin = starts.load(start)
     before, lengths = sums(origin, rows)
     held, _ = sums(origin, others)
@@ -167,14 +197,14 @@ def gamma_arm(base: str, gamma: float, seed: int, work: Path, looks: int = LOOKS
     out: list[Floats] = []
     won: list[Floats] = []
     kl: list[float] = []
-    for update, model in policies(start, place):
+    for update, model in policies(start, place, early):
         steps.append(update)
         after.append(sums(model, rows)[0])
         out.append(sums(model, others)[0])
-        share, drift = games.against(start, model, f"{gamma:g}-{seed}-{update}")
+        share, drift = games.against(start, model, f"{kind}-{gamma:g}-{seed}-{update}")
         won.append(share)
         kl.append(drift)
-    file = work / f"gamma-{gamma:g}-{seed}.npz"
+    file = work / f"{kind}-{gamma:g}-{seed}.npz"
     np.savez(file, before=before, lengths=lengths, held=held, after=np.array(after), out=np.array(out), won=np.array(won), kl=kl)  # fmt: skip
     log = read(place / "log.jsonl")
     each = max(1, len(rows) // BATCH)
@@ -215,9 +245,7 @@ def main() -> None:
     parser.add_argument(
         "--gamma", type=float, action="append", help="of the part gamma (default 0, 0.5 and 2)"
     )
-    parser.add_argument(
-        "--part", action="append", choices=("flips", "gamma", "hard", "grown", "pairs", "crowd", "speed")
-    )
+    parser.add_argument("--part", action="append", choices=PARTS)
     parser.add_argument("--n", type=int, default=250, help="pairs of HH-RLHF")
     parser.add_argument("--data", type=Path, default=Path("data"), help="holds hh_rlhf and llmfao")
     parser.add_argument("--out", type=Path, default=OUT)
@@ -228,7 +256,7 @@ def main() -> None:
         json.loads(options.out.read_text("utf-8")) if options.out.is_file() else {"rows": []}
     )
     kept: list[dict[str, Any]] = record["rows"]
-    wanted = options.part or ["flips", "gamma", "hard", "grown", "pairs", "crowd", "speed"]
+    wanted = options.part or PARTS
     jobs: list[tuple[str, dict[str, Any], Any]] = []
     work = options.work
     for seed in range(options.seeds):
@@ -242,6 +270,12 @@ def main() -> None:
             for s in range(options.gamma_seeds)
             for g in options.gamma or GAMMAS
         ]
+    if "spread" in wanted:
+        jobs += [
+            ("spread", {"gamma": g, "seed": s}, lambda g=g, s=s: gamma_arm(BASE, g, s, work, early=EARLY, kind="spread"))
+            for s in range(2)
+            for g in (0.0, 0.5, 1.0, 2.0)
+        ]  # fmt: skip
     if "grown" in wanted:
         grown = work / "grown"
         grown.mkdir(exist_ok=True)
@@ -259,8 +293,8 @@ def main() -> None:
         if any(row["part"] == part and all(row.get(k) == v for k, v in key.items()) for row in kept):
             continue
         kept.append({"part": part, "date": time.strftime("%Y-%m-%d"), **key, **job()})
-        for name, which in (("nearness", "out"), ("nearness_training", "after")):
-            record[name] = nearness(work, which) or record.get(name)
+        for name, which, kind in NEARNESS:
+            record[name] = nearness(work, which, kind) or record.get(name)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
         options.out.with_suffix(".md").write_text(page(record), "utf-8")

@@ -105,10 +105,10 @@ def hard_row(
     }  # fmt: skip
 
 
-def nearness(work: Path, pairs_: str = "out", seed: int = 0) -> dict[str, Any] | None:
-    """Correlation of R (`pairs_` out: of other prompts; after: of training) with the win rate over checkpoints, in the third nearest to the start by KL and in the
-    farthest, and their difference; intervals from prompts drawn anew, the same in all checkpoints."""
-    files = sorted(work.glob("gamma-*.npz"))
+def nearness(work: Path, pairs_: str = "out", kind: str = "gamma", seed: int = 0) -> dict[str, Any] | None:
+    """Correlation of R (`pairs_` out: of other prompts; after: of training) with the win rate over the checkpoints of all runs of a kind,
+    in the third nearest to the start by KL and in the farthest, and their difference; intervals from prompts drawn anew, the same in all."""
+    files = sorted(work.glob(f"{kind}-*.npz"))
     if len(files) < 3:
         return None
     points: list[tuple[float, Floats, Floats, int]] = []

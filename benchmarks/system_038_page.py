@@ -44,6 +44,10 @@ def page(record: Mapping[str, Any]) -> str:
     ]
     if len(own) > len(plain):
         parts += gammas(own, record.get("nearness"), record.get("nearness_training"))
+    if record.get("spread"):
+        parts += spread(
+            [row for row in rows if row["part"] == "spread"], record["spread"], record["spread_training"]
+        )
     hard = [row for row in rows if row["part"] == "hard"]
     if hard:
         parts += hardness(hard)
@@ -82,8 +86,10 @@ def flips(rows: Sequence[Mapping[str, Any]], title: str) -> list[str]:
         ["seed", "update", "loss", "R at the start", "R", "R by token", "implicit", "wrong turned right", "right turned wrong", "win rate", "KL"],
         body,
     )  # fmt: skip
+    parts += [apart(row) for row in rows if apart(row)]
     parts += [
-        "After one epoch, by tenths of the wrong pairs from the easiest to the hardest (the loss below which a pair is ranked right):"
+        "",
+        "After one epoch, by tenths of the wrong pairs from the easiest to the hardest (the loss below which a pair is ranked right):",
     ]
     for row in rows:
         one = epoch(row)
@@ -101,6 +107,19 @@ def flips(rows: Sequence[Mapping[str, Any]], title: str) -> list[str]:
             f"Trend: {signed(one['turned']['trend'], 1)} points a tenth, n = {one['turned']['of']['n']} wrong pairs of {row['pairs']}."
         )
     return [*parts, ""]
+
+
+def apart(row: Mapping[str, Any]) -> str:
+    """Where the implicit reward looks good while most of the wrong pairs stay wrong, by their intervals."""
+    found = [
+        one
+        for one in row["checkpoints"]
+        if one["implicit"]["low"] > 80.0 and one["turned"]["of"]["high"] < 50.0
+    ]
+    if not found:
+        return ""
+    one = found[0]
+    return f"Seed {row['seed']}, update {one['update']}: the implicit reward is right on {rate(one['implicit'])} of the pairs, and {rate(one['turned']['of'])} of the wrong ones have turned."
 
 
 def epoch(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -128,21 +147,45 @@ def gammas(
     parts += table(["gamma", "seed", "R at the start", "R", "win rate", "KL"], body)
     best = [max(row["checkpoints"], key=lambda one: one["won"]["estimate"]) for row in rows]
     if near is not None:
-        spans = ", ".join(f"{low:.2f} to {high:.2f}" for low, high in near["kl"])
-        parts.append(
-            f"Over all {near['checkpoints']} checkpoints of {near['runs']} runs, in thirds by KL ({spans} nats an answer); intervals from "
-            f"{near['prompts']} prompts and {near['pairs']:,} pairs drawn anew:"
-        )
-        learnt = (training or near)["correlation"]
-        parts += table(
-            ["correlation of R with the win rate", "R of other prompts' pairs", "R of the training pairs"],
-            [[name, signed(one), signed(learnt[name])] for name, one in near["correlation"].items()],
-        )
+        parts += correlations(near, training or near)
     middle = sorted(best, key=lambda one: one["kl"])[len(best) // 2]
     parts.append(
         f"The best checkpoint of a run lies at KL {min(one['kl'] for one in best):.2f} to {max(one['kl'] for one in best):.2f} (median {middle['kl']:.2f})."
     )
     return [*parts, ""]
+
+
+def correlations(near: Mapping[str, Any], training: Mapping[str, Any]) -> list[str]:
+    spans = ", ".join(f"{low:.2f} to {high:.2f}" for low, high in near["kl"])
+    learnt = training["correlation"]
+    return [
+        f"Over all {near['checkpoints']} checkpoints of {near['runs']} runs, in thirds by KL ({spans} nats an answer); intervals from "
+        f"{near['prompts']} prompts and {near['pairs']:,} pairs drawn anew:",
+        *table(
+            ["correlation of R with the win rate", "R of other prompts' pairs", "R of the training pairs"],
+            [[name, signed(one), signed(learnt[name])] for name, one in near["correlation"].items()],
+        ),
+    ]
+
+
+def spread(
+    rows: Sequence[Mapping[str, Any]], near: Mapping[str, Any], training: Mapping[str, Any]
+) -> list[str]:
+    parts = ["## From the first updates on", ""]
+    parts.append(
+        "The same trainings, each looked at eight times: twice as late each time in the first pass, in which the win rate climbs, then once a pass. "
+        "Means over the runs; R of the training pairs:"
+    )
+    looks = [[row["checkpoints"][k] for row in rows] for k in range(len(rows[0]["checkpoints"]))]
+    mean = lambda of: f"{sum(of) / len(of):.1f}"  # noqa: E731
+    body = [
+        [" to ".join(dict.fromkeys((f"{min(o['update'] for o in one)}", f"{max(o['update'] for o in one)}"))), f"{sum(o['kl'] for o in one) / len(one):.2f}",
+         mean([o["won"]["estimate"] for o in one]), f"{min(o['won']['low'] for o in one):.1f} to {max(o['won']['high'] for o in one):.1f}",
+         mean([o["R"]["estimate"] for o in one]), mean([o["turned"]["of"]["estimate"] for o in one])]
+        for one in looks
+    ]  # fmt: skip
+    parts += table(["update", "KL", "win rate, mean", "from the lowest to the highest end of an interval", "R, mean", "wrong turned right, mean"], body)  # fmt: skip
+    return [*parts, *correlations(near, training), ""]
 
 
 def hardness(rows: Sequence[Mapping[str, Any]]) -> list[str]:

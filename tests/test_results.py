@@ -188,6 +188,8 @@ def test_the_page_on_ranking_accuracy() -> None:
         assert after["turned"]["of"]["high"] < 50.0
         assert after["loss"] < 0.68
         assert row["checkpoints"][-1]["implicit"]["low"] > 80.0
+        # At one and the same moment the implicit reward looks good and most of the wrong pairs are still wrong.
+        assert system_038_page.apart(row)
     plain = [one["seed"] for one in record["rows"] if one["part"] == "gamma" and one["gamma"] == 1.0]
     assert sorted(plain) == [0, 1, 2]
 
