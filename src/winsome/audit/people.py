@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from winsome.errors import BadInput
 from winsome.ledger import formats
+from winsome.ledger.formats.battle_texts import exchange, has_texts
 from winsome.ledger.formats.complaints import listed, refuse, shown
 from winsome.ledger.formats.fields import label, one_of, optional, text, wrong
-from winsome.ledger.formats.reading import Source, read
+from winsome.ledger.formats.reading import Source, first, read
 from winsome.ledger.formats.verdict_tables import WINNERS
 from winsome.records import Prompt, Response, Sampling, assistant, response_key, user
 
@@ -100,8 +101,8 @@ def of_votes(name: str, votes: Sequence[Vote]) -> People:
 def read_people(path: str | Path, pairs: str | Path | None = None, ledger: Ledger | None = None) -> People:
     """The votes of a file.
 
-    A human sheet (prompt, answer_a, answer_b, winner, optional annotator, model_a, model_b, category); match_id, winner and
-    annotator against `ledger`, winner being the seat; or, with `pairs`, a file of id, winner and annotator (or worker)
+    A human sheet (prompt, answer_a, answer_b, winner, optional annotator, model_a, model_b, category); battles with their words, as
+    Chatbot Arena and MT-Bench keep them; match_id, winner and annotator against `ledger`, winner being the seat; or, with `pairs`, a file of id, winner and annotator (or worker)
     beside a table of id, words and two answers. Rows without a winner are left out. Raises BadInput naming file, record and
     field.
     """
@@ -115,6 +116,8 @@ def read_people(path: str | Path, pairs: str | Path | None = None, ledger: Ledge
         if ledger is None:
             raise BadInput(f"{path}: names matches by id; give the ledger that holds them")
         return _by_match(path, ledger)
+    if form == "battles" and has_texts(first(path)):
+        return _battles(path)
     return refuse(
         path,
         f"is {formats.FORMATS[form]} without the answers' words; give prompt, answer_a, answer_b, winner, or add --pairs FILE",
@@ -134,6 +137,28 @@ def _sheet(path: Path) -> People:
             said(prompt, row["model_b"], row["answer_b"]),
         )
         votes.append((Pair(prompt, answers), row["share"], row["annotator"]))
+    return of_votes(path.name, votes)
+
+
+def _battles(path: Path) -> People:
+    """Votes on conversations or responses that stand in the same table; of several turns all are the answer."""
+    source, frame = read(path), formats.verdicts(path)
+    voters = frame["annotator"].to_list() if "annotator" in frame.columns else [None] * frame.height
+    votes: list[Vote] = []
+    sides = zip(frame["model_a"].to_list(), frame["model_b"].to_list(), strict=True)
+    for place, (share, models, voter) in enumerate(zip(frame["share"].to_list(), sides, voters, strict=True)):
+        if share is None:
+            continue
+        told = exchange(source, place)
+        category = optional(source.rows[place], "category")
+        prompt = Prompt(
+            (user(told.asked[0]),),
+            follow_ups=tuple(map(user, told.asked[1:])),
+            system=told.system,
+            facets={"category": category} if category else {},
+        )
+        answers = [spoken(prompt, model, turns) for model, turns in zip(models, told.said, strict=True)]
+        votes.append((Pair(prompt, (answers[0], answers[1])), share, voter))
     return of_votes(path.name, votes)
 
 
@@ -207,6 +232,12 @@ def _pair(source: Source, place: int) -> Pair:
 
 def said(prompt: Prompt, model: str, words: Any, sample: int = 0) -> Response:
     """A recorded answer, the `sample`th of its contender."""
+    return spoken(prompt, model, [str(words)], sample)
+
+
+def spoken(prompt: Prompt, model: str, turns: Sequence[str], sample: int = 0) -> Response:
+    """A recorded answer of several turns."""
     key = response_key(prompt.id, model, Sampling(), sample)
-    turns = (assistant(str(words)),)
-    return Response(prompt.id, model, key, sample, messages=turns, provenance="recorded")
+    return Response(
+        prompt.id, model, key, sample, messages=tuple(map(assistant, turns)), provenance="recorded"
+    )

@@ -75,6 +75,8 @@ def refusals_record(
     """
     kinds = types_of(people, classifier)
     typed, single = typed_votes(people, kinds)
+    if not single:
+        raise BadInput(f"{subject}: all {len(people.pairs):,} pairs have several turns, and only pairs of one turn are counted; give others")  # fmt: skip
     alarms: list[str] = []
     notes = [f"{len(people.pairs) - single:,} pairs of several turns are left out."] if single < len(people.pairs) else []  # fmt: skip
     tables = [_shares(people, kinds), _against(typed, notes)]
@@ -148,7 +150,7 @@ def _effects(typed: Typed) -> tuple[Effects, Effects]:
     names = [name for name in TYPES if (typed.kinds == KINDS.index(name)).any(1).sum() >= FEWEST]
     if not names:
         raise BadInput(
-            f"fewer than {FEWEST} votes have a refusal or a disclaimer on either side; give more battles"
+            f"fewer than {FEWEST} of {len(typed.share):,} votes on pairs of one turn have a refusal or a disclaimer on either side; give more battles"
         )
     columns = type_columns(typed, names)
     differs = [k for k in range(len(names)) if columns[:, k].any()]

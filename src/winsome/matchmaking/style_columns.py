@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from winsome.given import is_mapping
-from winsome.ledger.formats.fields import items, mapping
-from winsome.ledger.formats.reading import Row, read
+from winsome.ledger.formats.battle_texts import words_of
+from winsome.ledger.formats.fields import mapping
+from winsome.ledger.formats.reading import read
 from winsome.matchmaking.verdict_files import Recorded
 from winsome.standings.battles import Battles
 from winsome.text.markdown import MARKS, markdown_marks
@@ -63,20 +64,11 @@ def _counts(found: Recorded, frame: pl.DataFrame, side: str) -> list[Counts] | N
     kept = [rows[record] for record in records]
     if stem is None:
         return [_of_metadata(mapping(row.get("conv_metadata")), side) for row in kept]
-    return [_of_words(_said(row, f"{stem}_{side}")) for row in kept]
+    return [_of_words(words_of(row.get(f"{stem}_{side}"))) for row in kept]
 
 
 def _of_words(words: str) -> Counts:
     return {"length": float(len(words))} | markdown_marks(words)
-
-
-def _said(row: Row, name: str) -> str:
-    """The words of an answer; of a conversation what the assistant says in it."""
-    value = row.get(name)
-    if isinstance(value, list):
-        turns = [mapping(turn) for turn in items(value)]
-        return "\n".join(str(turn.get("content") or "") for turn in turns if turn.get("role") == "assistant")
-    return "" if value is None else str(value)
 
 
 def _of_metadata(metadata: Mapping[str, Any], side: str) -> Counts:

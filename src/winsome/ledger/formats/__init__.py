@@ -68,7 +68,7 @@ def format_of(row: Row) -> str | None:
         return "human_sheet"
     if has("match_id") and has("winner"):
         return "human_matches"
-    if (has("winner") or has("share")) and any(
+    if (has("winner") or has("share") or has("winner_model_a")) and any(
         has(a) and has(b) for a, b in (("model_a", "model_b"), ("a", "b"), ("left", "right"))
     ):
         return "battles"

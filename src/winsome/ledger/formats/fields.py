@@ -146,6 +146,17 @@ def mapping(value: Any) -> dict[str, Any]:
     return {**value} if isinstance(value, dict) else {}
 
 
+def content_of(content: Any) -> str | None:
+    """The text of a message: plain, in parts of type text, or under `answer` as Arena-Hard writes it; None where it holds more."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, dict):
+        answer = mapping(content).get("answer")
+        return answer if isinstance(answer, str) else None
+    parts: list[Any] = [mapping(part).get("text") for part in items(content)]
+    return "".join(parts) if parts and all(isinstance(part, str) for part in parts) else None
+
+
 def unpacked(value: Any) -> Any:
     """A list that a CSV cell holds as JSON; any other value as it is."""
     if isinstance(value, str) and value.startswith("["):

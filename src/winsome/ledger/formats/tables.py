@@ -18,6 +18,7 @@ from winsome.ledger.formats.fields import (
     MODEL,
     PROMPT,
     Answer,
+    content_of,
     facets_of,
     items,
     mapping,
@@ -121,7 +122,7 @@ def conversation(
         role = message.get("role")
         if not isinstance(role, str):
             wrong(source, place, f"has no role in message {n}; give objects with role and content")
-        words = _content(message.get("content"))
+        words = content_of(message.get("content"))
         if words is None:
             wrong(source, place, f'has no text in "content" of message {n}; give text')
         if role in ("system", "developer") and not turns:
@@ -136,17 +137,6 @@ def conversation(
     if not turns or turns[-1].role != "user":
         wrong(source, place, 'has no user turn at the end of "messages"; end with a user turn or its answer')
     return system, tuple(turns), answer
-
-
-def _content(content: Any) -> str | None:
-    """The text of a message: plain, in parts of type text, or under `answer` as Arena-Hard writes it."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, dict):
-        answer = mapping(content).get("answer")
-        return answer if isinstance(answer, str) else None
-    parts: list[Any] = [mapping(part).get("text") for part in items(content)]
-    return "".join(parts) if parts and all(isinstance(part, str) for part in parts) else None
 
 
 def answers(source: Source, field: str | None = None) -> list[Answer]:

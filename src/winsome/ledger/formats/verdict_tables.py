@@ -52,8 +52,10 @@ RENAMED = {
     "prompt_id": ("prompt_id", "question_id", "uid", "prompt", "id"),
     "time": ("time", "tstamp", "timestamp"),
 }
+ONE_HOT = {"winner_model_a": "won_a", "winner_model_b": "won_b", "winner_tie": "won_tie"}
+"""Columns of 0 and 1 in place of `winner`, as lmsys's table of 55,000 battles has them."""
 TEXTS = ("category", "judge", "annotator", "worker", "aspect", "outcome", "language", "contest")
-NUMBERS = ("share", "weight", "extent", "order", "repeat", "asks")
+NUMBERS = ("share", "weight", "extent", "order", "repeat", "asks", *ONE_HOT.values())
 ARENA = ("anony", "conversation_a", "tstamp", "conv_a")
 """Columns of Chatbot Arena's files, in which `judge` is the person who voted."""
 
@@ -87,12 +89,15 @@ def _columns(path: Path, names: list[str]) -> dict[str, str]:
             f'has no "model_a" and "model_b" (found: {listed(names)}); rename the columns of the contenders',
         )
     columns = {sides[0]: "model_a", sides[1]: "model_b"}
-    if "winner" not in names and "share" not in names:
+    one_hot = "winner" not in names and "share" not in names and ONE_HOT.keys() <= set(names)
+    if "winner" not in names and "share" not in names and not one_hot:
         refuse(
             path, f'has no "winner" and no "share" (found: {listed(names)}); rename the column of the verdict'
         )
     if "winner" in names:
         columns["winner"] = "winner"
+    if one_hot:
+        columns |= ONE_HOT
     for name, others in RENAMED.items():
         found = next((other for other in others if other in names), None)
         if found is not None:
@@ -100,7 +105,9 @@ def _columns(path: Path, names: list[str]) -> dict[str, str]:
     columns |= {name: name for name in (*TEXTS, *NUMBERS) if name in names}
     pairs = (name.removesuffix("_a") for name in names if name.endswith("_a") and name not in sides)
     for stem in pairs:
-        if f"{stem}_b" in names and not stem.startswith(("conv", "answer", "response", "user", "assistant")):
+        if f"{stem}_b" in names and not stem.startswith(
+            ("conv", "answer", "response", "user", "assistant", "winner")
+        ):
             columns |= {f"{stem}_a": f"{stem}_a", f"{stem}_b": f"{stem}_b"}
     return columns
 
@@ -229,6 +236,8 @@ def _finished(path: Path, frame: pl.DataFrame, columns: dict[str, str], *, arena
         names.update(found)
     if "winner" in frame.columns:
         frame = _shares(path, frame, names)
+    elif "won_tie" in frame.columns:
+        frame = _one_hot(path, frame)
     voter = next(
         (name for name in ("worker", "judge") if name in frame.columns and (arena or name == "worker")), None
     )
@@ -286,6 +295,21 @@ def _shares(path: Path, frame: pl.DataFrame, names: set[str]) -> pl.DataFrame:
         frame = frame.with_columns(reason=said)
     frame = frame.drop("winner")
     return frame if "share" in frame.columns else frame.with_columns(shares.alias("share"))
+
+
+def _one_hot(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with `share` in place of the three columns of which one is 1."""
+    import polars as pl
+
+    columns = list(ONE_HOT.values())
+    ones = frame.select(pl.sum_horizontal(pl.col(columns) == 1).alias("one"), pl.sum_horizontal(pl.col(columns) == 0).alias("none"))  # fmt: skip
+    torn = ((ones["one"] != 1) | (ones["none"] != 2)).fill_null(True)
+    if torn.any():
+        refuse(
+            path,
+            f"record {(torn.arg_max() or 0) + 1} has not one 1 and two 0 in {', '.join(ONE_HOT)}; mend it",
+        )
+    return frame.with_columns((pl.col("won_a") + 0.5 * pl.col("won_tie")).alias("share")).drop(columns)
 
 
 def _named(path: Path, frame: pl.DataFrame, words: pl.Series, shares: pl.Series) -> pl.Series:
