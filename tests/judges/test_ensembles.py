@@ -262,6 +262,30 @@ async def test_an_overflowing_debate_is_void_and_says_its_length() -> None:
     assert "after 3 speeches" in verdict.reason
 
 
+async def test_a_debate_may_end_in_a_letter_whose_mean_probability_is_the_share() -> None:
+    """p(A) is 0.6 and 0.2 of what both letters have: the mean share of the first seat is 0.4, whatever the words are."""
+
+    def say(prompt: Any, draw: int, sampling: Any) -> Any:
+        if "one letter" not in prompt.messages[-1].text:
+            return "speech"
+        assert (sampling.max_tokens, sampling.logprobs) == (1, 20)
+        chance = (0.3, 0.2) if "critic" in prompt.system else (0.1, 0.4)
+        top = {"The": math.log(0.5), "A": math.log(chance[0]), " B": math.log(chance[1])}
+        return {"text": "The", "finish": "length", "tokens": tokens(("The", top))}
+
+    judge = debate(members=(Scripted(say),), personas=("public", "critic"), rounds=1, ending="letter")
+    front, back = await verdicts(judge, asked(seat=0), asked(seat=1))
+    assert (front.share, back.share) == (pytest.approx(0.4), pytest.approx(0.6))
+    assert front.reason == "mean shares 0.4 to 0.6 of 2 agents"
+    scored = debate(members=(Scripted(say),), personas=("public", "critic"), rounds=1)
+    assert scored.id != judge.id
+    (unread,) = await verdicts(debate(members=(always("The"),), rounds=1, ending="letter"), asked())
+    assert (unread.outcome, unread.reason) == (
+        "unparsed",
+        "no verdict: 0 of 3 agents gave a letter that can be read",
+    )
+
+
 async def test_a_debate_without_scores_is_unparsed() -> None:
     (verdict,) = await verdicts(debate(members=(always("I would rather not say."),), rounds=1), asked())
     assert (verdict.outcome, verdict.share) == ("unparsed", None)
@@ -273,6 +297,7 @@ async def test_a_debate_without_scores_is_unparsed() -> None:
         ({"personas": ("pirate",)}, "no persona pirate"),
         ({"rounds": 0}, "rounds=0"),
         ({"personas": ("public", "public")}, "unlike personas"),
+        ({"structured": True, "ending": "letter"}, "leave one out"),
     ],
 )
 def test_a_debate_that_cannot_be_held_is_one_line(settings: dict[str, Any], line: str) -> None:

@@ -1,7 +1,8 @@
 """Agents with personas who speak in turn about a pair, hear each other, and score both answers at the end.
 
 After ChatEval (Chan et al. 2023). Every speech is a Response of its own: an agent's earlier speeches are its own turns of a chat, the
-others' are told to it between them. The mean of the last scores decides; equal means tie.
+others' are told to it between them. The mean of the last scores decides; equal means tie. Models too small to end in scores may end
+in a letter instead, whose mean probability is the share.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from winsome.errors import BadInput
-from winsome.judges import score_slot, structured_replies, templates
+from winsome.judges import score_slot, structured_replies, templates, verdict_slot
 from winsome.judges.asking import Ask, Reply, replies
 from winsome.judges.protocol import Protocol
 from winsome.judges.templates import Template
@@ -36,6 +37,8 @@ from winsome.records import (
 
 VERSION = 1
 PROMPT = "debate@1"
+ALTERNATIVES = 20
+"""Likeliest tokens asked for where a debate ends in a letter."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,10 @@ class _Talk:
 
 @dataclass(frozen=True)
 class Debate:
-    """`rounds` of speeches by all agents in order, then a score of both answers by each, asked for and read as `last` says."""
+    """`rounds` of speeches by all agents in order, then a score of both answers by each, asked for and read as `last` says.
+
+    `soft`: the last replies are shares of the first seat, and their mean is the verdict.
+    """
 
     name: str
     id: str
@@ -71,6 +77,7 @@ class Debate:
     sampling: Sampling
     last: tuple[Protocol, Sampling]
     controls: dict[str, str]
+    soft: bool = False
     sides: range = range(2, 3)
     ordered: bool = True
 
@@ -113,8 +120,9 @@ class Debate:
         for talk in open_talks:
             reply = heard.get(id(talk))
             if self._took(talk, reply) and reply is not None and reply.reading.value is not None:
+                share = reply.reading.value
                 first, _, second = reply.reading.label.partition(" to ")
-                talk.scores.append((float(first), float(second)))
+                talk.scores.append((share, 1.0 - share) if self.soft else (float(first), float(second)))
 
     def _took(self, talk: _Talk, reply: Reply | None) -> bool:
         """Keep what a reply bought; False where there was none, or nothing could be read."""
@@ -159,14 +167,16 @@ class Debate:
         if talk.problem:
             return Verdict(talk.match.id, self.name, self.id, "void", reason=talk.problem, **told)
         if 2 * len(talk.scores) < len(self.agents):
+            what = "a letter" if self.soft else "scores"
             reason = (
-                f"no verdict: {len(talk.scores)} of {len(self.agents)} agents gave scores that can be read"
+                f"no verdict: {len(talk.scores)} of {len(self.agents)} agents gave {what} that can be read"
             )
             return Verdict(talk.match.id, self.name, self.id, "unparsed", reason=reason, **told)
         first, second = (fmean(scores[seat] for scores in talk.scores) for seat in (0, 1))
-        share = 0.5 + 0.5 * ((first > second) - (first < second))
+        share = first if self.soft else 0.5 + 0.5 * ((first > second) - (first < second))
         outcome, split = shares(share if talk.match.sides[0].seat == 0 else 1.0 - share)
-        reason = f"mean scores {first:.3g} to {second:.3g} of {len(talk.scores)} agents"
+        what = "shares" if self.soft else "scores"
+        reason = f"mean {what} {first:.3g} to {second:.3g} of {len(talk.scores)} agents"
         return Verdict(talk.match.id, self.name, self.id, outcome, split, reason=reason, **told)
 
 
@@ -195,11 +205,13 @@ def debate(
     temperature: float | None = 0.0,
     max_tokens: int = 512,
     structured: bool = False,
+    ending: Literal["scores", "letter"] = "scores",
     name: str = "debate",
 ) -> Debate:
     """Personas who discuss a pair over `rounds` and score it: one model for all, or a model each in `members`.
 
-    structured asks the server for the scores as JSON by schema, where it has that. BadInput for an unknown persona, for no round, and where members are neither one nor as many as personas.
+    structured asks the server for the scores as JSON by schema, where it has that. ending=letter: the agents end in A or B, read by the
+    probabilities of the first token, which needs a server that tells them. BadInput for an unknown persona, for no round, and where members are neither one nor as many as personas.
     """
     if len(members) not in (1, len(personas)):
         raise BadInput(
@@ -216,13 +228,21 @@ def debate(
         own = text.replace("<persona>", _shipped_text(f"persona_{persona}@1"))
         agents.append(Agent(persona, templates.compiled(f"{PROMPT} {persona}", own, 2), model))
     controls = {
-        what: _shipped_text(f"debate_{what}@1").replace("<scale>", str(scale)) for what in ("speak", "score")
+        what: _shipped_text(f"debate_{file}@1").replace("<scale>", str(scale))
+        for what, file in (("speak", "speak"), ("score", "letter" if ending == "letter" else "score"))
     }
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
     last = Protocol("debate_score", 1, 2, score_slot.combined(scale), max_tokens), sampling
-    if structured:
+    if ending == "letter":
+        if structured:
+            raise BadInput("debate: structured=true and ending=letter; a schema holds scores, leave one out")
+        last = (
+            Protocol("debate_letter", 1, 2, verdict_slot.first_letter, 1),
+            replace(sampling, max_tokens=1, logprobs=ALTERNATIVES),
+        )
+    elif structured:
         last = structured_replies.two_scores(*last, scale)
     content = [[agent.template.digest, agent.model.id] for agent in agents]
     id = digest(["debate", VERSION, content, rounds, scale, controls, last[1].asked()])
     label = f"debate of {', '.join(personas)} over {rounds} rounds by {', '.join(dict.fromkeys(m.name for m in members))}"
-    return Debate(name, id, label, tuple(agents), rounds, sampling, last, controls)
+    return Debate(name, id, label, tuple(agents), rounds, sampling, last, controls, ending == "letter")

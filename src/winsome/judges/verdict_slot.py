@@ -122,6 +122,23 @@ def alpaca_eval(text: str, tokens: Tokens | None, cut: bool) -> Reading:
     return Reading(share, "m" if share > 0.5 else "M" if share < 0.5 else "m or M")
 
 
+def first_letter(text: str, tokens: Tokens | None, cut: bool) -> Reading:
+    """The share p(A) / (p(A) + p(B)) at the first token, whatever else is said: for models that follow no form.
+
+    A letter that is not among the likeliest tokens has probability 0.
+    """
+    if tokens is None or not tokens.top:
+        return Reading(problem="no log-probs: server returns no log-probs: use ending=scores")
+    said = [(token.strip(), value) for token, value in tokens.top[0].items()]
+    first, second = (
+        max((value for token, value in said if token == letter), default=-math.inf) for letter in "AB"
+    )
+    if first == second == -math.inf:
+        return _unread("no verdict", text)
+    share = _renormalised(first, second)
+    return Reading(share, "A" if share > 0.5 else "B" if share < 0.5 else "A or B")
+
+
 def arena_hard(text: str, tokens: Tokens | None, cut: bool) -> Reading:
     """[[A>>B]], [[A>B]], [[A=B]], [[B>A]] or [[B>>A]] at the end of the last line; extent 2, 1 or 0.
 
