@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from winsome.models import attention
 from winsome.models.attention import attend_by_blocks, attend_by_trees
@@ -38,13 +38,7 @@ class Trie:
     paths: dict[int, list[int]]
 
 
-def prefix_logprobs(
-    network: Any,
-    sequences: Sequences,
-    *,
-    row_tokens: int = ROW_TOKENS,
-    compute: Literal["own", "bfloat16"] = "own",
-) -> Logprobs:
+def prefix_logprobs(network: Any, sequences: Sequences, *, row_tokens: int = ROW_TOKENS) -> Logprobs:
     """What `logprobs.logprobs` gives (sums and counts over answers, nats), every shared beginning forwarded once in a row.
 
     The numbers are those of one padded forward pass, up to the order of sums. The last token of a sequence predicts nothing that is
@@ -58,18 +52,17 @@ def prefix_logprobs(
     values: list[Tensor] = []
     answers: list[slice] = [slice(0)] * len(sequences)
     done = 0
-    with torch.autocast(device.type, torch.bfloat16, enabled=compute == "bfloat16"):
-        for trie in tries([[*prompt, *answer][:-1] for prompt, answer in sequences], row_tokens):
-            places: list[int] = []
-            targets: list[int] = []
-            for number, path in trie.paths.items():
-                prompt, answer = sequences[number]
-                places += path[len(prompt) - 1 :]
-                targets += answer
-                answers[number] = slice(done, done + len(answer))
-                done += len(answer)
-            states = states_at(causal, *_row(causal, trie, str(device), places))
-            values.append(target_logprobs(head_of(causal), states, torch.tensor(targets, device=device)))
+    for trie in tries([[*prompt, *answer][:-1] for prompt, answer in sequences], row_tokens):
+        places: list[int] = []
+        targets: list[int] = []
+        for number, path in trie.paths.items():
+            prompt, answer = sequences[number]
+            places += path[len(prompt) - 1 :]
+            targets += answer
+            answers[number] = slice(done, done + len(answer))
+            done += len(answer)
+        states = states_at(causal, *_row(causal, trie, str(device), places))
+        values.append(target_logprobs(head_of(causal), states, torch.tensor(targets, device=device)))
     _, sums, counts = in_order(torch.cat(values), answers)
     return Logprobs(sums, counts)
 
