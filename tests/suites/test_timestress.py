@@ -298,27 +298,34 @@ def test_answers_are_scored_token_by_token(bos: bool, answer: str) -> None:
     assert found == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_token_over_the_boundary_belongs_to_the_answer() -> None:
-    """With SmolLM2's tokens the space before an answer is part of its first token."""
+def test_an_embedded_models_values_are_those_of_a_float64_loop_to_1e_4() -> None:
+    """With SmolLM2's tokens the space before an answer is part of its first token; the statements share the beginning of their dates."""
     import torch
+    from transformers import AutoModelForCausalLM
 
     from winsome.errors import Unsupported
+    from winsome.models.fetch import folder
     from winsome.models.weights import load
 
     try:
         model = load("smollm2-135m", "float32")
     except Unsupported as missing:
         pytest.skip(str(missing))
-    given_text, answer = "In 2011, who was the president of the United States? ", "Barack Obama"
-    ids = model.tokenizer(given_text + answer)["input_ids"]
-    texts = [model.tokenizer.decode([i]) for i in ids]
-    assert " Barack" in texts
-    cut = texts.index(" Barack")
-    with torch.inference_mode():
-        logits = model.network(input_ids=torch.tensor([ids])).logits[0].double().log_softmax(-1)
-    expected = sum(float(logits[place - 1, ids[place]]) for place in range(cut, len(ids)))
-    (found,) = answer_logprobs(model, [given_text], [answer])
-    assert found == pytest.approx(expected, abs=1e-3)
+    network = AutoModelForCausalLM.from_pretrained(str(folder("smollm2-135m")), dtype=torch.float64).eval()
+    question = "who was the president of the United States? "
+    given_texts = [f"In 2011, {question}", f"In 2019, {question}", "In 2011, who led France? "]
+    answers = ["Barack Obama", "Barack Obama", "Sarkozy"]
+    found = answer_logprobs(model, given_texts, answers)
+    for given_text, answer, value in zip(given_texts, answers, found, strict=True):
+        ids = model.tokenizer(given_text + answer)["input_ids"]
+        texts = [model.tokenizer.decode([i]) for i in ids]
+        cut = texts.index(f" {answer.split()[0]}") if answer != "Sarkozy" else texts.index("?") + 1
+        expected = 0.0
+        for place in range(cut, len(ids)):
+            with torch.inference_mode():
+                logits = network(input_ids=torch.tensor([ids[:place]])).logits[0, -1]
+            expected += float(logits.log_softmax(-1)[ids[place]])
+        assert value == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_models_report_is_that_of_a_plain_float64_pass(tmp_path: Path) -> None:
