@@ -176,6 +176,26 @@ def test_mistakes_end_with_code_2_and_one_line(case, capsys):
     assert len(last) <= 200
 
 
+def test_a_judge_that_cannot_be_opened_is_told_before_anything_is_trained(folder, capsys):
+    data = write("judged.jsonl", rows(6))
+    command = [
+        "train",
+        "dpo",
+        "--model",
+        "hf:tiny",
+        "--data",
+        data,
+        *QUICK,
+        "--judge",
+        "embeded:judge",
+        "--out",
+        "unjudged",
+    ]
+    assert main(command) == 2
+    assert 'no judge kind "embeded"; did you mean "embedded"?' in capsys.readouterr().err
+    assert not (folder / "unjudged").exists()
+
+
 def test_a_checkpoint_of_another_run_is_refused(folder, capsys):
     command = [
         "train",

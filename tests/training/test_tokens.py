@@ -165,6 +165,16 @@ def test_what_an_objective_needs_and_the_data_lack_is_named(model):
         units(data, Needs(roles=("response",)), objective="kto")
 
 
+@pytest.mark.parametrize(
+    ("weights", "said"), [((0.0, 0.0), "all weights are 0"), ((1.0, -2.0), "row .* has weight -2")]
+)
+def test_weights_that_weigh_nothing_or_less_are_refused(model, weights, said):
+    rows = [pair("a", "1", "2") | {"weight": weights[0]}, pair("b", "1", "2") | {"weight": weights[1]}]
+    data = tokenised(model, examples_of(rows, "x.jsonl"))
+    with pytest.raises(BadInput, match=rf"x\.jsonl: {said}; give 0 or more"):
+        units(data, Needs(columns=("weight",)), objective="dpo")
+
+
 @given(n=st.integers(1, 200), batch=st.integers(1, 64), epochs=st.integers(1, 3), seed=st.integers(0, 2**31))
 def test_every_row_comes_once_an_epoch_whatever_the_batch(n, batch, epochs, seed):
     each = -(-n // batch)

@@ -10,12 +10,30 @@ from typing import Any, NoReturn
 
 from winsome.errors import BadInput
 
+PEERS = {
+    "--lr": "--rate", "--learning-rate": "--rate", "--batch-size": "--batch", "--train-batch-size": "--batch",
+    "--per-device-train-batch-size": "--batch", "--max-steps": "--updates", "--num-train-epochs": "--epochs", "--max-epochs": "--epochs",
+    "--output-dir": "--out", "--save-path": "--out", "--model-name-or-path": "--model", "--pretrain": "--model",
+    "--dataset": "--data", "--dataset-name": "--data", "--train-file": "--data", "--lora": "--adapter", "--use-peft": "--adapter",
+    "--gradient-checkpointing": "--checkpointing", "--warmup-ratio": "--warmup", "--lr-scheduler-type": "--schedule",
+    "--max-seq-length": "--max-length", "--num-generations": "--draws", "--max-completion-length": "--max-tokens",
+    "--max-new-tokens": "--max-tokens", "--reward-model": "--reward", "--annotators-config": "--judge",
+}  # fmt: skip
+"""What other tools call a flag, and ours: suggested where a parser has it."""
+
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose mistakes are raised as BadInput, in one line; long flags must be written out."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, "formatter_class": _Wide} | settings)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, but what an action does not know it refuses itself: its flags are the ones to suggest."""
+        found, extra = super().parse_known_args(args, namespace)
+        if extra:
+            self.error(f"unrecognized arguments: {' '.join(extra)}")
+        return found, extra
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{self._explained(message)}; {self.prog} --help lists what it takes")
@@ -25,7 +43,10 @@ class Parser(argparse.ArgumentParser):
         if unknown is not None:
             word = unknown[1].partition("=")[0]
             if word.startswith("-"):
-                return f'no flag "{word}"{nearest(word, self._flags())}'
+                ours = PEERS.get(word.replace("_", "-"), "")
+                known = self._flags()
+                near = f'; here it is "{ours}"' if ours in known else nearest(word, known)
+                return f'no flag "{word}"{near}'
             return f'"{word}" is one argument too many'
         choice = re.match(r"argument (\S+): invalid choice: '?(.*?)'? \(choose from (.*)\)", message)
         if choice is not None:

@@ -149,6 +149,7 @@ def run(args: Namespace) -> int:
     from winsome.matchmaking.door import Door
     from winsome.matchmaking.loops import finish
     from winsome.matchmaking.session import Session
+    from winsome.protocols import Judge
     from winsome.training.start import found as found_start
 
     online = args.objective in train_online.names()
@@ -158,6 +159,9 @@ def run(args: Namespace) -> int:
         session = Session(Door(ledger), args.seed, Path(args.out))
         try:
             start = found_start(args.model, session)
+            if args.judge and not args.no_match:
+                # A judge that cannot be opened is told now and not when all is trained.
+                session.open(args.judge, Judge)
             if objective is None:
                 asked, prompts = train_online.prompts_of(args, session)
                 name = train_online.trained(args, asked, args.suite or _own_suite(args.model), session)

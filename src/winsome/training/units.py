@@ -118,6 +118,14 @@ def units(data: Tokenised, needs: Needs, *, objective: str) -> Units:
         raise BadInput(
             f"{data.source}: {objective} needs the column {missing[0]} (found: {', '.join(columns) or 'none'}); add it"
         )
+    if "weight" in needs.columns and ((columns["weight"] < 0).any() or not columns["weight"].any()):
+        place = int(columns["weight"].argmin())
+        told = (
+            f"row {data.ids[place]} has weight {columns['weight'][place]:g}"
+            if columns["weight"].any()
+            else "all weights are 0"
+        )
+        raise BadInput(f"{data.source}: {told}; give 0 or more, and not 0 to all")
     sizes = np.asarray(data.sizes, np.int64)
     if sizes.shape != (n,):
         raise AssertionError("one size a unit")
