@@ -141,6 +141,16 @@ def test_a_chronicle_told_by_year_is_not_known_by_day() -> None:
                 assert untold["low"] < 50.0 < untold["high"]
 
 
+def test_smollm2_tells_dates_above_chance_and_bfloat16_blurs_them() -> None:
+    real, blurred = (next(one for one in figures("013-timestress") if one["part"] == part) for part in ("real", "blurred"))  # fmt: skip
+    for report in real["reports"].values():
+        assert report["facts"] == 25
+        assert report["all"]["W"]["low"] > 0.5
+        assert report["all"]["R"]["estimate"] == 0.0
+    assert blurred["nats"]["mean"] > 0.05
+    assert blurred["half_less_full"]["W"]["low"] < 0.0 < blurred["half_less_full"]["W"]["high"]
+
+
 def test_statements_are_scored_at_least_twice_as_fast_as_in_padded_batches() -> None:
     timed = [one for one in figures("013-timestress") if one["part"] == "speed"]
     assert [one["form"] for one in timed] == ["raw", "chat"]
