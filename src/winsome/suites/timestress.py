@@ -288,7 +288,7 @@ def timestress(
 
     against: a second model, scored on the same statements; "difference" is W and R of the first less its own, paired by fact.
 
-    dtype: bfloat16 takes half the time and moves an answer's log-probability by a tenth of a nat, about what neighbouring dates differ by.
+    dtype: bfloat16 takes half the time and moves a log-probability by a tenth of a nat (SmolLM2), where neighbouring years differ by two.
     facts: a facts file, the published Parquet file of statements, or None for those that ship. limit: the first facts only.
     """
     from winsome.models.weights import load
