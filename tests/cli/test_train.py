@@ -176,24 +176,45 @@ def test_mistakes_end_with_code_2_and_one_line(case, capsys):
     assert len(last) <= 200
 
 
-def test_a_judge_that_cannot_be_opened_is_told_before_anything_is_trained(folder, capsys):
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--judge", "embeded:judge"], 'no judge kind "embeded"; did you mean "embedded"?'),
+        (["--suite", "absent.jsonl"], "absent.jsonl: does not exist"),
+        (["--suite", "world:instruction", "--judge", "nobody"], 'no judge kind "nobody"'),
+        (["--suite", "asked", "--judge", "embedded:judge?colour=red"], "colour"),
+    ],
+)
+@pytest.mark.parametrize("objective", ["dpo", "rloo"])
+def test_a_match_that_cannot_be_played_is_told_before_anything_is_trained(
+    folder, capsys, objective, words, said
+):
     data = write("judged.jsonl", rows(6))
+    asked = write("asked.jsonl", [{"prompt": f"ask {k}"} for k in range(6)])
+    words = [asked if word == "asked" else word for word in words]
+    learnt = ["--data", data] if objective == "dpo" else ["--prompts", asked, "--reward", "regex?pattern=a"]
+    command = ["train", objective, "--model", "hf:tiny", *learnt, *QUICK, *words, "--out", "unjudged"]
+    assert main(command) == 2
+    assert said in capsys.readouterr().err
+    assert not (folder / "unjudged").exists()
+
+
+def test_a_file_of_prompts_is_judged_as_the_help_says(folder, capsys):
+    """No judge is named and the file has none: the embedded one compares."""
+    asked = write("asked.jsonl", [{"prompt": f"ask {k}"} for k in range(3)])
     command = [
         "train",
         "dpo",
         "--model",
-        "hf:tiny",
+        "hf:tiny?dtype=float32&max_tokens=8&temperature=1",
         "--data",
-        data,
+        write("judged.jsonl", rows(6)),
         *QUICK,
-        "--judge",
-        "embeded:judge",
-        "--out",
-        "unjudged",
     ]
-    assert main(command) == 2
-    assert 'no judge kind "embeded"; did you mean "embedded"?' in capsys.readouterr().err
-    assert not (folder / "unjudged").exists()
+    assert main([*command, "--suite", asked, "--json", "--quiet"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    record = json.loads((Path(told["report"]).parent / "run.json").read_text("utf-8"))
+    assert (record["suite"]["name"], record["judge"]["name"]) == ("asked", "embedded:judge")
 
 
 def test_a_checkpoint_of_another_run_is_refused(folder, capsys):

@@ -149,7 +149,6 @@ def run(args: Namespace) -> int:
     from winsome.matchmaking.door import Door
     from winsome.matchmaking.loops import finish
     from winsome.matchmaking.session import Session
-    from winsome.protocols import Judge
     from winsome.training.start import found as found_start
 
     online = args.objective in train_online.names()
@@ -159,9 +158,7 @@ def run(args: Namespace) -> int:
         session = Session(Door(ledger), args.seed, Path(args.out))
         try:
             start = found_start(args.model, session)
-            if args.judge and not args.no_match:
-                # A judge that cannot be opened is told now and not when all is trained.
-                session.open(args.judge, Judge)
+            judge = None if args.no_match else _judge(args, session)
             if objective is None:
                 asked, prompts = train_online.prompts_of(args, session)
                 name = train_online.trained(args, asked, args.suite or _own_suite(args.model), session)
@@ -177,7 +174,7 @@ def run(args: Namespace) -> int:
     if args.no_match:
         _tell_name(args, name, place)
         return 0
-    found = _match(args, name, start.name, measured or _held_out(args, prompts))
+    found = _match(args, name, start.name, measured or _held_out(args, prompts), judge)
     if objective is None and (same := train_online.told_same(args, args.suite or _own_suite(args.model))):
         output.tell(same)
     with Ledger.open(args.ledger) as ledger:
@@ -270,12 +267,28 @@ def _held_out(args: Namespace, prompts: Sequence[Prompt]) -> Suite | str:
     return Suite("held-out", version, prompts, source=str(getattr(args, "data", args.objective)))
 
 
-def _match(args: Namespace, name: str, start: str, suite: Suite | str) -> Comparison:
+def _judge(args: Namespace, session: Session) -> str | None:
+    """The judge that the match is given: the one named, else JUDGE where there is no suite or it has none.
+
+    Suite and judge are opened, so that what is wrong with them is told now and not when all is trained.
+    """
+    from winsome.matchmaking.compare import judge_of
+    from winsome.protocols import Judge
+    from winsome.records import Suite
+
+    named = args.suite or _own_suite(args.model)
+    if not named:
+        session.open(args.judge or JUDGE, Judge)
+        return args.judge or JUDGE
+    suite: Suite = session.open(named, Suite)
+    judge = args.judge or (None if suite.judge else JUDGE)
+    judge_of(session, judge, suite)
+    return judge
+
+
+def _match(args: Namespace, name: str, start: str, suite: Suite | str, judge: str | None) -> Comparison:
     import winsome
 
-    judge = args.judge
-    if not (args.suite or _own_suite(args.model)):
-        judge = judge or JUDGE
     return winsome.compare(
         name, start, judge=judge, suite=suite, baseline=start, limit=args.limit,
         seed=args.seed, ledger=args.ledger, quiet=args.quiet, command=options.typed(args), allow_degenerate=True,

@@ -123,7 +123,7 @@ async def compared(
         names = [*names, *lacking(suite.baseline, [str(specs.parse(name)) for name in names])]
     contenders = _contenders(session, names, settings)
     left_out = [*_aligned(contenders, suite, settings.limit is not None)]
-    judge = _judge(session, settings, suite)
+    judge = judge_of(session, settings.judge, suite)
     baseline = _baseline(settings, suite, contenders)
     # people see a pair once, whatever a judge beside them is asked
     once = judge.id == HUMAN_ID
@@ -216,8 +216,9 @@ def _aligned(contenders: Sequence[Asked], suite: Suite, cut: bool) -> Iterator[s
                 yield f"{contender.name}: {told} and are left out; name that file first, or give a suite with all prompts"
 
 
-def _judge(session: Session, settings: Settings, suite: Suite) -> Judge:
-    name = settings.judge or suite.judge
+def judge_of(session: Session, named: Name | None, suite: Suite) -> Judge:
+    """The judge `named`, by the protocol of `suite` where it is a model alone, else the suite's own; BadInput where there is none."""
+    name = named or suite.judge
     if name is None:
         raise BadInput(
             "no judge: give --judge embedded:judge, an endpoint, or another (nothing is asked by default)"
@@ -230,7 +231,7 @@ def _judge(session: Session, settings: Settings, suite: Suite) -> Judge:
     ):
         protocol = specs.parse(suite.judge)
         spec = specs.Spec(protocol.kind, protocol.address, {**protocol.settings, "model": spec})
-    if settings.judge is None and "model" in _required(spec) and "model" not in spec.settings:
+    if named is None and "model" in _required(spec) and "model" not in spec.settings:
         raise BadInput(
             f"suite {suite.name[:40]} fixes how to judge ({str(spec)[:60]}), not who: give --judge openai:MODEL or "
             f"http://host:8000/v1#MODEL"
@@ -269,7 +270,7 @@ def _judging(
         raise BadInput(
             f"--assist joins a judge with people for two contenders, not {len(plan.names)}; compare them pair by pair"
         )
-    helper = _judge(session, replace(settings, judge=people.assist), plan.suite)
+    helper = judge_of(session, people.assist, plan.suite)
     if helper.id == HUMAN_ID:
         raise BadInput("--assist human: people cannot assist themselves; name a judge such as embedded:judge")
     orders = settings.orders or (plan.suite.orders if helper.ordered else 1)
