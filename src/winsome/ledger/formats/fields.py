@@ -108,11 +108,16 @@ def measured(source: Source, place: int, name: str) -> float | None:
 
 
 def one_of(source: Source, place: int, name: str, words: Mapping[str, Any]) -> Any:
-    """What `words` says of a field's value; BadInput with the words allowed where it is none of them."""
+    """What `words` says of a field's value, blanks around it and its case aside; BadInput with the words allowed where it
+
+    is none of them.
+    """
     value = needed(source, place, name)
-    if not isinstance(value, str) or value not in words:
-        wrong(source, place, f'has {shown(value)} in "{name}"; use one of {listed(list(words))}')
-    return words[value]
+    if isinstance(value, str):
+        for word in (value, value.strip(), value.strip().lower()):
+            if word in words:
+                return words[word]
+    wrong(source, place, f'has {shown(value)} in "{name}"; use one of {listed(list(words))}')
 
 
 def prompt_of(words: str, row: Row, **beside: Any) -> Prompt:

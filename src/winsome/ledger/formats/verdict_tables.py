@@ -39,14 +39,15 @@ SIDES = (("model_a", "model_b"), ("a", "b"), ("left", "right"))
 WINNERS = {
     "model_a": 1.0, "a": 1.0, "A": 1.0, "left": 1.0, "win": 1.0,
     "model_b": 0.0, "b": 0.0, "B": 0.0, "right": 0.0, "loss": 0.0,
-    "tie": 0.5, "tie (bothbad)": 0.5, "both_bad": 0.5, "bothbad": 0.5,
+    "tie": 0.5, "draw": 0.5,
+    "tie (bothbad)": 0.5, "tie (both bad)": 0.5, "both bad": 0.5, "both_bad": 0.5, "bothbad": 0.5,
 }  # fmt: skip
 """Word of `winner` -> share of the first side."""
 
 BOTH_BAD = "both bad"
 """The `reason` of a tie whose word says more than a tie."""
 
-BAD_TIES = ("tie (bothbad)", "both_bad", "bothbad")
+BAD_TIES = ("tie (bothbad)", "tie (both bad)", "both bad", "both_bad", "bothbad")
 
 RENAMED = {
     "prompt_id": ("prompt_id", "question_id", "uid", "prompt", "id"),
@@ -233,7 +234,10 @@ def _finished(path: Path, frame: pl.DataFrame, columns: dict[str, str], *, arena
         if blank:
             place = frame[name].is_in(blank).arg_max() or 0
             refuse(path, f'record {place + 1} has no name in "{name}"; name the contender')
-        names.update(found)
+        if any(word != word.strip() for word in found):
+            # "x " and "x" are one contender: nobody means the blank behind a comma.
+            frame = frame.with_columns(each_distinct(frame[name], lambda words: words.str.strip_chars()))
+        names.update(word.strip() for word in found)
     if "winner" in frame.columns:
         frame = _shares(path, frame, names)
     elif "won_tie" in frame.columns:
@@ -280,16 +284,26 @@ def _shares(path: Path, frame: pl.DataFrame, names: set[str]) -> pl.DataFrame:
         return words.replace_strict(WINNERS, default=None, return_dtype=pl.Float64)
 
     words = frame["winner"]
-    shares = each_distinct(words, share)
     used = set(words.unique())
+    if not used <= WINNERS.keys() | {None, ""}:
+        words = each_distinct(words, lambda words: words.str.strip_chars())
+        used = set(words.unique())
+    shares = each_distinct(words, share)
     if not used.isdisjoint(names):
         shares = _named(path, frame, words, shares)
-    if not used <= WINNERS.keys() | {None, ""} and (unknown := shares.is_null() & (words != "")).any():
-        place = unknown.arg_max() or 0
-        found = shown(frame["winner"][place])
-        refuse(
-            path, f'record {place + 1} has {found} in "winner"; use model_a, model_b, tie or tie (bothbad)'
-        )
+    if not used <= WINNERS.keys() | {None, ""}:
+        # Names come first: a contender may be called "Left".
+        lower = each_distinct(words, lambda words: words.str.to_lowercase())
+        shares = shares.fill_null(each_distinct(lower, share))
+        unknown = shares.is_null() & (words != "")
+        if unknown.any():
+            place = unknown.arg_max() or 0
+            found = shown(frame["winner"][place])
+            refuse(
+                path,
+                f'record {place + 1} has {found} in "winner"; use model_a, model_b, tie, tie (bothbad) or a contender\'s name',
+            )
+        words, used = lower, set(lower.unique())
     if not used.isdisjoint(BAD_TIES):
         said = pl.when(words.cast(pl.String).is_in(BAD_TIES) & (shares == 0.5)).then(pl.lit(BOTH_BAD))
         frame = frame.with_columns(reason=said)
