@@ -109,6 +109,18 @@ def test_a_prompt_beside_whole_dialogues_is_read_once(row):
         assert side.prompt.system == ("Be brief." if isinstance(row.get("prompt"), list) else None)
 
 
+def test_exchanges_before_an_instruction_are_read():
+    row = {
+        "instruction": "And 3 + 3?",
+        "output": "6",
+        "history": [["What is 2 + 2?", "4"], ["Sure?", "Yes."]],
+    }
+    (side,) = examples_of([row, row | {"history": []}, row | {"history": None}], "x.jsonl").rows[0].sides
+    assert [(m.role, m.text) for m in side.prompt.messages] == [
+        ("user", "What is 2 + 2?"), ("assistant", "4"), ("user", "Sure?"), ("assistant", "Yes."), ("user", "And 3 + 3?"),
+    ]  # fmt: skip
+
+
 def test_a_user_who_repeats_the_first_question_is_no_repeated_prompt():
     again = [ASKED, turn("assistant", "four"), ASKED, SAID]
     found = examples_of(
@@ -257,6 +269,11 @@ BAD = [
         r"messages\[1\] has tool_calls",
     ),
     ([{"instruction": "p", "input": 3, "output": "a"}], "has 3 as its input"),
+    ([{"instruction": "p", "output": "a", "history": "before"}], "has before as its history"),
+    (
+        [{"instruction": "p", "output": "a", "history": [["only a request"]]}],
+        "as its history; write a list of requests",
+    ),
 ]
 
 

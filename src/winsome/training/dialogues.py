@@ -36,6 +36,18 @@ def turns_of(value: Any, field: str, wrong: Callable[[str], NoReturn]) -> list[M
     return [_turn(turn, f"{field}[{place}]", wrong) for place, turn in enumerate(turns)]
 
 
+def joined(prompt: Sequence[Message], dialogue: Sequence[Message]) -> list[Message]:
+    """The prompt's turns and the dialogue's; one that begins with the prompt, as UltraFeedback's and UltraChat's do, has it once."""
+    first, again = ([turn for turn in turns if turn.role != "system"] for turns in (prompt, dialogue))
+    pairs = zip(first, again, strict=False)
+    if len(first) < len(again) and all(
+        a.role == b.role and a.text.strip() == b.text.strip() for a, b in pairs
+    ):
+        told = [turn for turn in prompt if turn.role == "system" and turn not in dialogue]
+        return [*told, *dialogue]
+    return [*prompt, *dialogue]
+
+
 def _turn(turn: Any, field: str, wrong: Callable[[str], NoReturn]) -> Message:
     if not isinstance(turn, Mapping):
         wrong(f"{field} is no object with role and content; write it as one")

@@ -16,8 +16,9 @@ from typing import Any, Literal, NoReturn
 from winsome.errors import BadInput
 from winsome.frames import is_gold
 from winsome.ledger.formats.complaints import listed, refuse
-from winsome.records import Message, Prompt, Response, digest, user
-from winsome.training.dialogues import turns_of
+from winsome.ledger.formats.fields import items
+from winsome.records import Message, Prompt, Response, assistant, digest, user
+from winsome.training.dialogues import joined, turns_of
 
 Form = Literal["pairs", "ranked", "labelled", "demonstrations"]
 
@@ -223,7 +224,7 @@ def _side(row: _Row, prompt: Any, answer: Any, field: str) -> Side:
         text, asked = answer, _prompt(row, prompt)
     else:
         before, own = turns_of(prompt, "prompt", row.wrong), turns_of(answer, field, row.wrong)
-        turns = _joined(before, own)
+        turns = joined(before, own)
         if not turns or turns[-1].role != "assistant":
             row.wrong(f"{field} does not end with a turn of the assistant; add it")
         text, asked = turns[-1].text, _dialogue(row, turns[:-1], field)
@@ -234,24 +235,26 @@ def _side(row: _Row, prompt: Any, answer: Any, field: str) -> Side:
     return Side(asked, text, not bool(row.fields.get(f"{field}_cut", False)), str(policy), begins)
 
 
-def _joined(prompt: Sequence[Message], dialogue: Sequence[Message]) -> list[Message]:
-    """The prompt's turns and the dialogue's; one that begins with the prompt, as UltraFeedback's and UltraChat's do, has it once."""
-    first, again = ([turn for turn in turns if turn.role != "system"] for turns in (prompt, dialogue))
-    pairs = zip(first, again, strict=False)
-    if len(first) < len(again) and all(
-        a.role == b.role and a.text.strip() == b.text.strip() for a, b in pairs
-    ):
-        told = [turn for turn in prompt if turn.role == "system" and turn not in dialogue]
-        return [*told, *dialogue]
-    return [*prompt, *dialogue]
-
-
 def _prompt(row: _Row, prompt: Any) -> Prompt:
     if isinstance(prompt, str):
         if not prompt.strip():
             row.wrong("has an empty prompt; write one, or drop the record")
-        return Prompt((user(f"{prompt}{_second(row)}"),), system=row.fields.get("system") or None)
+        asked = user(f"{prompt}{_second(row)}")
+        return Prompt((*_history(row), asked), system=row.fields.get("system") or None)
     return _dialogue(row, turns_of(prompt, "prompt", row.wrong), "prompt")
+
+
+def _history(row: _Row) -> list[Message]:
+    """The exchanges before an instruction, as LLaMA-Factory keeps them: a list of requests with their answers."""
+    told = row.fields.get("history") if row.first(PROMPT) == "instruction" else None
+    turns = [words for pair in items(told) for words in items(pair)]
+    if (
+        (told and not turns)
+        or len(turns) != 2 * len(items(told))
+        or not all(isinstance(w, str) for w in turns)
+    ):
+        row.wrong(f"has {str(told)[:30]} as its history; write a list of requests with their answers")
+    return [(user, assistant)[place % 2](words) for place, words in enumerate(turns)]
 
 
 def _second(row: _Row) -> str:
