@@ -115,8 +115,10 @@ def nearness(work: Path, pairs_: str = "out", kind: str = "gamma", seed: int = 0
     for file in files:
         with np.load(file) as found:
             group = int(file.stem.rpartition("-")[2])
+            # Seeds start from different R on different pairs: what a run added is compared.
+            start = ranked_right(*found["held" if pairs_ == "out" else "before"].T)
             points += [
-                (float(kl), ranked_right(*out.T), won, group)
+                (float(kl), ranked_right(*out.T) - start, won, group)
                 for kl, out, won in zip(found["kl"], found[pairs_], found["won"], strict=True)
             ]
     kl = np.array([point[0] for point in points])

@@ -162,7 +162,11 @@ def correlations(near: Mapping[str, Any], training: Mapping[str, Any]) -> list[s
         f"Over all {near['checkpoints']} checkpoints of {near['runs']} runs, in thirds by KL ({spans} nats an answer); intervals from "
         f"{near['prompts']} prompts and {near['pairs']:,} pairs drawn anew:",
         *table(
-            ["correlation of R with the win rate", "R of other prompts' pairs", "R of the training pairs"],
+            [
+                "correlation of R, less its start, with the win rate",
+                "R of other prompts' pairs",
+                "R of the training pairs",
+            ],
             [[name, signed(one), signed(learnt[name])] for name, one in near["correlation"].items()],
         ),
     ]

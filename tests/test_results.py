@@ -204,6 +204,18 @@ def test_the_page_on_ranking_accuracy() -> None:
     assert sorted(plain) == [0, 1, 2]
 
 
+def test_ranking_and_winning_rise_together_near_the_start_and_part_far_from_it() -> None:
+    """On the pairs that were learnt, once the first updates are looked at too; and R and the win rate of all parts are told."""
+    record = figures("038-ranking-accuracy")
+    learnt = record["spread_training"]["correlation"]
+    assert learnt["nearest third"]["low"] > 0.0
+    assert learnt["farthest third"]["high"] < 0.0
+    assert learnt["nearest less farthest"]["low"] > 0.0
+    assert record["nearness_training"]["correlation"]["nearest less farthest"]["low"] > 0.0
+    first = [one["checkpoints"][0] for one in record["rows"] if one["part"] == "spread"]
+    assert all(one["update"] == 6 and one["kl"] < 0.01 for one in first)
+
+
 def test_easy_pairs_teach_and_hard_ones_harm_in_every_seed() -> None:
     rows = [one for one in figures("038-ranking-accuracy")["rows"] if one["part"] == "hard"]
     arms = {(one["arm"], one["seed"]): one for one in rows}
