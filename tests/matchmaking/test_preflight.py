@@ -119,6 +119,17 @@ async def test_a_probe_reaches_through_a_decoder(tmp_path: Path, monkeypatch: py
         await run.close()
 
 
+async def test_a_server_that_only_limits_is_not_said_to_be_down(tmp_path: Path) -> None:
+    async with serving(Behaviour(most_at_once=0)) as server:
+        run = session(tmp_path)
+        contender = run.open(f"{server.base}#test-model", Contender)
+        with pytest.raises(Fatal, match="wait, or ask the server for a higher limit") as caught:
+            await probe([contender], PROMPTS)  # type: ignore[list-item]
+        await run.close()
+    assert "start the server" not in str(caught.value)
+    assert len(str(caught.value)) <= 200
+
+
 async def test_prompts_beyond_the_window_are_counted(tmp_path: Path) -> None:
     async with serving(Behaviour(context=9)) as server:
         run = session(tmp_path)

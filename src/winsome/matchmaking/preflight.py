@@ -205,7 +205,11 @@ async def _seen(contender: Asked) -> Any:
             await contender.door.pause(wait or contender.door.delay(attempt))
     try:
         return await inner.probe()
-    except (Transient, RateLimited) as error:
+    except RateLimited as error:
+        raise Fatal(
+            f"{error}; {TRIES} tries before the run failed: wait, or ask the server for a higher limit"
+        ) from None
+    except Transient as error:
         raise Fatal(
             f"{error}; {TRIES} tries before the run failed: start the server or check the address"
         ) from None
