@@ -6,6 +6,7 @@
 judges  five simulated judges of known accuracy, two of them biased alike: 50 tournaments, juries against their best member
 loop    the 0.2M base of `world:instruction` tuned to answer, to mend by a critique and to criticise; a reviewer tuned to name faults;
         the loop against one answer and against best-of-n of at least as many written tokens, by gold; then DPO on pairs of its drafts
+debates more of its debates, ended in scores and in a letter
 server  SmolLM2-135M in three seats as jury and debaters behind a local chat server; goes on from its ledger where it was stopped
 
 What is done is read from the file, so it can be stopped between parts and gone on with.
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks.system_003_debates import debates_row
 from benchmarks.system_003_judges import pairs_of, tournaments
 from benchmarks.system_003_models import WORDS, answers, critique, critiques, mends, tuned
 from benchmarks.system_003_page import page
@@ -246,7 +248,7 @@ def _of(threads: Sequence[Thread], rows: Sequence[dict[str, Any]]) -> list[tuple
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.system_003", description=__doc__)
-    parser.add_argument("--part", action="append", choices=("judges", "loop", "server"))
+    parser.add_argument("--part", action="append", choices=("judges", "loop", "server", "debates"))
     parser.add_argument("--data", type=Path, help="folder of mt_bench_question.jsonl, for the part server")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
@@ -259,9 +261,10 @@ def main() -> None:
         "judges": lambda: judges_row(bench),
         "loop": lambda: loop_row(bench),
         "server": lambda: server_row(options.work, options.data, options.seed),
+        "debates": lambda: debates_row(options.work, options.data, options.seed),
     }
-    if "server" in (options.part or ()) and options.data is None:
-        parser.error("the part server needs --data FOLDER")
+    if {"server", "debates"} & set(options.part or ()) and options.data is None:
+        parser.error("the parts server and debates need --data FOLDER")
     for part in options.part or ("judges", "loop"):
         if any(row["part"] == part and row["seed"] == options.seed for row in kept):
             continue

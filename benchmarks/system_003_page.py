@@ -18,7 +18,7 @@ intervals over prompts. Machine: 2 cores, no GPU. `python -m benchmarks.system_0
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The markdown of the rows as `benchmarks.system_003` writes them."""
     parts = [INTRO]
-    told = {"judges": judges, "loop": loop, "server": server}
+    told = {"judges": judges, "loop": loop, "server": server, "debates": debates}
     for row in rows:
         parts += told[row["part"]](row)
     dates = sorted({row["date"] for row in rows})
@@ -131,6 +131,22 @@ def server(row: Mapping[str, Any]) -> list[str]:
         f"In all {spent['calls']:,} calls, {spent['tokens_in']:,} tokens read and {spent['tokens_out']:,} written; {row['seconds']:,.0f} CPU-seconds in the last run, server included."
     )
     return parts
+
+
+def debates(row: Mapping[str, Any]) -> list[str]:
+    scores = row["scores"]
+    unread, verdicts = scores.get("unparsed", 0), sum(scores.values())
+    parts = ["", "## More debates, and their end in a letter", ""]
+    parts.append(
+        f"{row['pairs']} of the pairs with a reference, both orders, one round of at most {row['speech_tokens']} tokens a speech. Asked for scores out of 10 at its end, "
+        f"the debate of three could not be read in {unread} of {verdicts} verdicts: agents repeat the instruction or an answer. After the same speeches the "
+        "probabilities of A and B at the first token of a last reply can be read; their mean over agents and orders is the label. The jurors on the same pairs stand below it."
+    )
+    parts += table(["judge", "right", "kappa", "ties", "orders disagree, of all pairs asked", "unread", "n"], [_judge(one) for one in row["judges"]])  # fmt: skip
+    parts.append(
+        f"The debate less the best juror ({row['best']}), points: {_points(row['lead'])}. {row['seconds']:,.0f} CPU-seconds in the last run, server included."
+    )
+    return [*parts, ""]
 
 
 def _judge(one: Mapping[str, Any]) -> list[str]:

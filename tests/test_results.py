@@ -189,6 +189,14 @@ def test_small_models_behind_a_server_are_told_pair_by_pair() -> None:
     assert server["spent"]["calls"] > 40 * 2 * 3
 
 
+def test_debates_that_end_in_a_letter_are_read_where_scores_are_not() -> None:
+    debates = next(one for one in figures("003-fellowship") if one["part"] == "debates")
+    assert debates["scores"] == {"unparsed": 2 * debates["pairs"]}
+    letter = debates["judges"][0]
+    assert letter["judge"] == "debate of three, a letter"
+    assert (letter["all"]["n"], letter["unread"]) == (debates["pairs"], 0)
+
+
 def test_the_page_on_ranking_accuracy() -> None:
     record = figures("038-ranking-accuracy")
     assert system_038_page.page(record) == (RESULTS / "038-ranking-accuracy.md").read_text()
