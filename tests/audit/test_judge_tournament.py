@@ -13,6 +13,7 @@ from sklearn.metrics import cohen_kappa_score
 from winsome.audit.judge_cascade import measured_cascade
 from winsome.audit.judge_entrants import entrants
 from winsome.audit.judge_tournament import Entrant, Gold, gold_of, juries, ranked, tournament
+from winsome.audit.judges_plan import tournament_plan
 from winsome.audit.measures import labels
 from winsome.audit.people import People, read_people
 from winsome.errors import BadInput
@@ -133,6 +134,15 @@ def test_a_gold_of_one_label_is_refused(tmp_path: Path) -> None:
     (tmp_path / "gold.csv").write_text(rows)
     with pytest.raises(BadInput, match="one label only"):
         gold_of(read_people(tmp_path / "gold.csv"))
+
+
+def test_a_judge_named_twice_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    """Two seats of one judge would be a jury whose majority is that judge."""
+    for names in (["votes.csv", "votes.csv"], ["embedded:judge", "votes.csv", "embedded:judge"]):
+        with pytest.raises(BadInput, match="is named twice; give each judge once"):
+            tournament(names, gold=tmp_path / "gold.csv", ledger=tmp_path / "l.db")
+        with pytest.raises(BadInput, match="is named twice; give each judge once"):
+            tournament_plan(names, gold=tmp_path / "gold.csv", ledger=tmp_path / "l.db")
 
 
 def test_a_judge_of_a_contenders_family_is_flagged_or_refused(tmp_path: Path) -> None:

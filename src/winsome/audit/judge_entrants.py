@@ -40,3 +40,14 @@ def entrants(
             )
         names += [f"debate?scale={scale}&members=[{members}]{personas}" for scale in scales]
     return names
+
+
+def refuse_twice(names: Sequence[str]) -> None:
+    """BadInput where a judge is named twice: in a jury it would have two votes."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise BadInput(
+                f'judge "{name[-80:]}" is named twice; give each judge once, or tell them apart by ?seed='
+            )
+        seen.add(name)

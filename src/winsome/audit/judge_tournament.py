@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winsome.audit.asked_pairs import Asked, ask_pairs, recorded_pairs
+from winsome.audit.judge_entrants import refuse_twice
 from winsome.audit.measures import FIRST, SECOND, TIE, labels
 from winsome.audit.people import People, read_people
 from winsome.errors import BadInput
@@ -288,7 +289,9 @@ def tournament(
     """Judges (names, or files of their verdicts) ranked against people's votes, and, of two or more, the juries they make.
 
     gold, pairs: files as `people.read_people` takes them. strict: BadInput where a judge is of the family of a model it judges.
+    BadInput where a judge is named twice.
     """
+    refuse_twice(judges)
     with Ledger.open(ledger) as store:
         people = read_people(gold, pairs, store).limited(limit)
         found = gold_of(people, cluster)

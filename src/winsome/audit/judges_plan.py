@@ -7,6 +7,7 @@ from pathlib import Path
 
 from winsome import specs
 from winsome.audit.designs import TEMPLATE_TOKENS
+from winsome.audit.judge_entrants import refuse_twice
 from winsome.audit.people import Pair, read_people
 from winsome.audit.refusal_sheet import asked
 from winsome.ledger.store import Ledger
@@ -39,7 +40,11 @@ def tournament_plan(
     limit: int | None = None,
     ledger: str | Path | None = None,
 ) -> Estimate:
-    """What a tournament of `judges` would ask; files of verdicts among them are read and ask nothing."""
+    """What a tournament of `judges` would ask; files of verdicts among them are read and ask nothing.
+
+    BadInput where a judge is named twice.
+    """
+    refuse_twice(judges)
     with Ledger.open(ledger) as store:
         people = read_people(gold, pairs, store).limited(limit)
         return pairs_plan(people.pairs, [name for name in judges if not Path(name).is_file()], store)
