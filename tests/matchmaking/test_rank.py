@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import winsome
+from winsome.cli import main
 from winsome.errors import BadInput
 from winsome.matchmaking.methods import METHODS, Method
 
@@ -261,6 +262,26 @@ def test_bad_files_are_told_in_one_line(content: bytes, said: str, tmp_path: Pat
         winsome.rank(path)
     assert "verdicts" in str(error.value) or "battles" in str(error.value) or "scored" in str(error.value)
     assert len(str(error.value)) <= 200
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ('{"model_a": "x", "model_b": "y", "winner": null, "score": NaN}\n', "scored verdict"),
+        ('{"question_id": 1, "model": "x", "judge": ["j", "single-v1"], "turn": 1, "score": NaN}\n', "grade"),
+    ],
+)
+def test_a_file_without_any_verdict_is_named_and_draws_no_chart(
+    content: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(content * 2, "utf-8")
+    assert main(["rank", str(path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
+        f"winsome: mine.jsonl: no {what} among 2 rows, all are null or NaN; judge them again, or give another file"
+    ]
 
 
 CELL = st.one_of(

@@ -120,7 +120,19 @@ def ranked(found: Recorded, method: Method | None, settings: Settings) -> Standi
         raise BadInput(f'no method "{method}" (known: {", ".join(METHODS)}); choose one')
     chosen = method or own_figure(found, settings)
     _refuse_foreign(chosen, settings)
+    _refuse_unread(found)
     return _by_method(found, chosen, settings).named(found.name, found.judge)
+
+
+def _refuse_unread(found: Recorded) -> None:
+    """BadInput, naming the file, where every verdict or grade is missing (null or NaN): there would be nothing to show."""
+    what, read = "scored verdict", None if found.asks is None else found.asks.scored
+    if found.grades is not None:
+        what, read = "grade", ~np.isnan(found.grades.grade)
+    if read is not None and len(read) and not read.any():
+        raise BadInput(
+            f"{found.name[-80:]}: no {what} among {len(read):,} rows, all are null or NaN; judge them again, or give another file"
+        )
 
 
 def _by_method(found: Recorded, method: Method, settings: Settings) -> Standings:
