@@ -120,6 +120,13 @@ def test_never_scrolls_sideways(page: Any, browse: Any, width: int) -> None:
     assert overflow(browser) <= 0
 
 
+def test_labels_of_stacked_cells_break_between_words_only(page: Any, browse: Any) -> None:
+    """Labels stand in the narrowest column of a telephone's page, where "relevance" was cut in two."""
+    browser = browse(page(), width=390)
+    wrap = "return getComputedStyle(document.querySelector('.stack td[data-label]'), '::before').overflowWrap"
+    assert browser.execute_script(wrap) == "normal"
+
+
 def outcomes(path: Path) -> pl.DataFrame:
     """The contests as the page names them: a row's side a is the left one unless it is the baseline."""
     return pl.read_parquet(path.parent / "battles.parquet").with_columns(
