@@ -190,6 +190,30 @@ def test_records_of_no_prompt_are_told(
         assert f"b.json: {left} of its records belong to none of the 3 prompts of a@" in told[0]
 
 
+def test_two_empty_answers_are_void_by_rule_and_no_hole(start_server: Start, tmp_path: Path) -> None:
+    """Two of six pairs say nothing on both sides: asked again they would say no more, so the comparison is complete."""
+    server = start_server(Behaviour(answer=answer, models=MODELS))
+    for name in "ab":
+        rows = [
+            {"instruction": f"What is {i}?", "output": f"{name} says {i}" if i > 1 else ""} for i in range(6)
+        ]
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows), "utf-8")
+    judge = f"pairwise?protocol=alpaca_eval&model=({server.base}#judge)"
+    files = [str(tmp_path / f"{name}.json") for name in "ab"]
+    settings: dict[str, Any] = {
+        "judge": judge,
+        "ledger": tmp_path / "l",
+        "folder": tmp_path / "runs",
+        "quiet": True,
+    }
+    found = compare(*files, **settings)
+    assert found.record["counts"]["void"] == 2
+    assert found.complete
+    part = compare(*files, **settings | {"ledger": tmp_path / "m", "budget": "6calls"})
+    assert part.holes == {"not asked": part.record["counts"]["not asked"]}
+    assert not part.complete
+
+
 def test_a_judge_that_never_parses_stops_after_twenty(start_server: Start, tmp_path: Path) -> None:
     def chatty(body: Mapping[str, Any]) -> Reply | str:
         return "I would rather not say which." if body["model"] == "judge" else sentence(body)

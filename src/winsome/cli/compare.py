@@ -270,6 +270,6 @@ def _tell_end(found: Comparison, args: Namespace) -> None:
     for note in found.record["notes"]:
         output.tell(f"note: {note}")
     if not found.complete:
-        counts = ", ".join(f"{n:,} {outcome}" for outcome, n in found.record["counts"].items() if n)
+        counts = ", ".join(f"{n:,} {outcome}" for outcome, n in found.holes.items())
         output.tell(f"finished with holes: {counts}; the same command asks again what is missing")
     output.tell(f"report: {found.folder / 'report.html'}  (winsome report --open shows it)")

@@ -20,6 +20,7 @@ from winsome.matchmaking.judge_errors import with_judge_noise
 from winsome.matchmaking.judging import Judging
 from winsome.matchmaking.people import PeopleJudging
 from winsome.matchmaking.preflight import Estimate
+from winsome.matchmaking.rules import BOTH
 from winsome.matchmaking.run_folder import FORMAT, now, outcome_counts, reasons, versions, write
 from winsome.matchmaking.schedule import simultaneous
 from winsome.matchmaking.session import Session, new_folder
@@ -44,10 +45,19 @@ class Comparison:
 
     @property
     def complete(self) -> bool:
+        return not self.holes
+
+    @property
+    def holes(self) -> dict[str, int]:
+        """Outcome -> contests that asking again may fill; none is void by rule, or beyond what people were to label."""
         counts, people = self.record["counts"], self.record.get("people")
+        failed = any(
+            row["reason"].startswith("void") and not row["reason"].startswith(f"void: {BOTH}")
+            for row in self.record["dropped"]
+        )
         # pairs beyond the drawn ones, or beyond the wanted interval, were never to be labelled
-        planned = ("unparsed", "void") if people and people["enough"] else ("unparsed", "void", "not asked")
-        return not any(counts[outcome] for outcome in planned)
+        wanted = {"unparsed": True, "void": failed, "not asked": not (people and people["enough"])}
+        return {outcome: counts[outcome] for outcome, holes in wanted.items() if holes and counts[outcome]}
 
     def _repr_html_(self) -> str:
         return self.standings._repr_html_()  # pyright: ignore[reportPrivateUsage]

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from winsome.records import Outcome, Response, Suite, digest
 
+BOTH = "both sides"
+"""Begins the reason of a contest that is void by rule: asked again, it would be so again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -36,7 +39,7 @@ def decided(a: Answer, b: Answer, suite: Suite) -> tuple[Outcome, float | None, 
         return "void", None, f"no answer: {a.failed or b.failed}"
     flaws = [_flaw(answer, suite) for answer in (a, b)]
     if flaws[0] and flaws[1]:
-        return "void", None, f"both sides {flaws[0]}"
+        return "void", None, f"{BOTH} {flaws[0]}"
     if flaws[0] or flaws[1]:
         return "forfeit", 0.0 if flaws[0] else 1.0, f"one side {flaws[0] or flaws[1]}"
     if suite.equal == "tie" and a.words == b.words:
